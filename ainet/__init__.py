@@ -1,0 +1,3 @@
+"""AINet deployment toolkit."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,25 @@
+"""Errors that a user can mend: their message says what was wrong and what to do."""
+
+
+class AINetError(Exception):
+    """Base of the toolkit's own errors. The command line prints the message alone and exits with 1."""
+
+
+class UsageError(AINetError, ValueError):
+    """An argument is out of range or contradicts another. The command line exits with 2."""
+
+
+class ModelError(AINetError):
+    """A checkpoint, ONNX file or engine cannot be used."""
+
+
+class ImageError(AINetError):
+    """An image or video cannot be used."""
+
+
+class DeviceError(AINetError):
+    """A device or backend is not there."""
+
+
+class OutputError(AINetError):
+    """A result cannot be written."""

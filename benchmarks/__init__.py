@@ -1,0 +1,1 @@
+"""Measurements: metrics, timings and comparisons."""

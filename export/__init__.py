@@ -1,0 +1,1 @@
+"""Export: checkpoint -> exact graph -> ONNX. Needs PyTorch and onnx."""

@@ -1,0 +1,1 @@
+"""Runtime: from an image to its labels, through one of several inference engines. Needs no PyTorch."""

@@ -1,0 +1,1 @@
+"""Training: networks, checkpoints, data sets, losses and the trainer. Needs PyTorch."""
