@@ -1,0 +1,74 @@
+"""The network as it is exported: BatchNorm folded, pre- and post-processing put around it.
+
+`deployable(network)` gives a copy without BatchNorm; `WithOutput` wraps it to what the exported file takes and gives.
+The association-implantation module needs no rewriting here: the networks hold it in its closed form already.
+"""
+
+import copy
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import fuse_conv_bn_weights
+
+from ainet.spec import CELL_SIZE, MEAN
+from ainet.training.networks import UNet
+from ainet.training.networks.implantation import Implantation
+
+Output = Literal["logits", "association", "labels"]
+Precision = Literal["fp32", "fp16"]
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+
+
+def deployable(network: UNet) -> UNet:
+    """A copy of `network` in eval mode whose BatchNorms are folded into the convolution before them."""
+    folded = copy.deepcopy(network).eval()
+    for sequence in [m for m in folded.modules() if isinstance(m, nn.Sequential)]:
+        for index in range(len(sequence) - 1):
+            layer, norm = sequence[index], sequence[index + 1]
+            if isinstance(layer, nn.Conv2d | Implantation) and isinstance(norm, nn.BatchNorm2d):
+                assert norm.running_mean is not None and norm.running_var is not None
+                layer.weight, layer.bias = fuse_conv_bn_weights(
+                    layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+                )
+                sequence[index + 1] = nn.Identity()
+    return folded
+
+
+class WithOutput(nn.Module):
+    """A network with the input and output of an exported file.
+
+    logits, association: normalised RGB float32 (N, 3, H, W) -> float32 (N, 9, H, W).
+    labels: RGB uint8 (N, H, W, 3) -> int32 cell ids (N, H, W). H and W are multiples of 16.
+    At fp16 the network alone runs in half precision; input, normalisation, softmax and output stay as they are.
+    """
+
+    def __init__(self, network: UNet, output: Output, precision: Precision) -> None:
+        super().__init__()
+        self.dtype = torch.float16 if precision == "fp16" else torch.float32
+        self.network = network.to(self.dtype)
+        self.output = output
+        self.register_buffer("mean", torch.tensor(MEAN), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self.output == "labels":
+            image = (image.float() / 255 - self.mean).permute(0, 3, 1, 2)  # (N, 3, H, W)
+        logits = self.network(image.to(self.dtype)).float()  # (N, 9, H, W)
+        if self.output == "logits":
+            return logits
+        if self.output == "association":
+            return F.softmax(logits, 1)
+        return cell_ids(logits)
+
+
+def cell_ids(scores: Tensor) -> Tensor:
+    """Scores (N, 9, H, W) -> id of the best neighbouring cell (N, H, W) int32; outside the grid the nearest cell counts."""
+    height, width = scores.shape[2:]
+    neighbour = scores.argmax(1).int()  # (N, H, W), 0..8 in raster order
+    rows = height // CELL_SIZE
+    columns = width // CELL_SIZE
+    row = (torch.arange(height, dtype=torch.int32, device=scores.device) // CELL_SIZE).unsqueeze(1) + neighbour // 3 - 1
+    column = torch.arange(width, dtype=torch.int32, device=scores.device) // CELL_SIZE + neighbour % 3 - 1
+    return row.clamp(0, rows - 1) * columns + column.clamp(0, columns - 1)

@@ -1,0 +1,110 @@
+"""Checkpoint -> ONNX file with dynamic batch, height and width.
+
+    export_onnx(load_checkpoint("ainet.safetensors"), "ainet.onnx", precision="fp16", output="labels")
+
+The precision is in the graph (strongly typed), so that every engine runs what was asked for.
+"""
+
+import contextlib
+import io
+import json
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+
+import onnx
+import torch
+
+import ainet
+from ainet.errors import UsageError
+from ainet.export.check import check_file
+from ainet.export.graph import OUTPUTS, PRECISIONS, Output, Precision, WithOutput, deployable
+from ainet.files import atomic_path
+from ainet.spec import CELL_SIZE, MEAN
+from ainet.training.checkpoint import Checkpoint
+
+OPSET = 18
+DIMENSIONS = {"logits": (2, 3), "association": (2, 3), "labels": (1, 2)}  # where height and width stand in the input
+
+
+def export_onnx(
+    checkpoint: Checkpoint, path: str | os.PathLike[str], precision: Precision = "fp32", output: Output = "logits"
+) -> None:
+    """Write the checkpoint's network as an ONNX file (opset 18), checked against PyTorch before it takes its name.
+
+    Input `image`: normalised RGB float32 (N, 3, H, W), or RGB uint8 (N, H, W, 3) for `output="labels"`.
+    Output, named as `output`: float32 (N, 9, H, W) `logits` or `association` (softmax), or int32 cell ids (N, H, W) `labels`.
+    H and W are multiples of 16. The metadata entry "ainet" is JSON: network, grid, normalisation, precision, output,
+    SHA-256 of the checkpoint, version of the toolkit.
+
+    Raises:
+        UsageError: unknown `precision` or `output`.
+        ModelError: the file's values differ from PyTorch's; no file is left.
+        OutputError: the file cannot be written.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
+    if output not in OUTPUTS:
+        raise UsageError(f"unknown output '{output}'; choose one of {', '.join(OUTPUTS)}")
+    model = _trace(WithOutput(deployable(checkpoint.network), output, precision).eval(), output)
+    _describe(model, checkpoint, precision, output)
+    with atomic_path(path) as temporary:
+        onnx.save(model, temporary)
+        check_file(temporary, checkpoint.network)
+
+
+def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
+    # The sizes are examples and differ from each other, so that none is taken for another or for a constant.
+    example = torch.zeros((2, 48, 80, 3), dtype=torch.uint8) if output == "labels" else torch.zeros(2, 3, 48, 80)
+    dim = torch.export.Dim
+    height, width = DIMENSIONS[output]
+    shapes = {"image": {0: dim("batch", max=2**16), height: CELL_SIZE * dim("rows", max=2**14), width: CELL_SIZE * dim("columns", max=2**14)}}
+    with _quiet():
+        program = torch.onnx.export(
+            module, (example,), dynamo=True, dynamic_shapes=shapes, input_names=["image"], output_names=[output], opset_version=OPSET
+        )
+    assert program is not None
+    return program.model_proto
+
+
+def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precision, output: Output) -> None:
+    """Replace the exporter's notes (file names, stack traces) by our metadata, and name the dynamic dimensions."""
+    model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
+    graph = model.graph
+    graph.name = checkpoint.name
+    graph.doc_string = ""
+    del graph.value_info[:]
+    del model.metadata_props[:]
+    for item in (*graph.node, *graph.input, *graph.output, graph):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    names = {f"{CELL_SIZE}*rows": "height", f"{CELL_SIZE}*columns": "width"}
+    for value in (*graph.input, *graph.output):
+        for dimension in value.type.tensor_type.shape.dim:
+            if dimension.dim_param in names:
+                dimension.dim_param = names[dimension.dim_param]
+    metadata = {
+        "cell_size": CELL_SIZE,
+        "checkpoint": {key: value for key, value in checkpoint.config.items() if key != "network"},
+        "checkpoint_sha256": checkpoint.sha256,
+        "mean": MEAN,
+        "network": checkpoint.name,
+        "output": output,
+        "precision": precision,
+        "tool_version": ainet.__version__,
+    }
+    onnx.helper.set_model_props(model, {"ainet": json.dumps(metadata, sort_keys=True)})
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress lines and deprecation notes off the user's terminal."""
+    level = logging.getLogger("torch.onnx").level
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.getLogger("torch.onnx").setLevel(level)

@@ -1,0 +1,140 @@
+"""Checkpoints: the public AINet and SCN files, and the toolkit's own format.
+
+    checkpoint = load_checkpoint("SpixelNet_bsd_ckpt.tar")   # public torch file, or own .safetensors
+    save_checkpoint("scn.safetensors", checkpoint.network, checkpoint.config)
+
+Own format, version 1: safetensors holding the network's state dict, with one metadata entry "ainet" of JSON:
+`format`, `network` (a name of `ainet.training.networks`), and free entries on where the weights come from.
+Public files are torch pickles; they are only ever opened with `weights_only=True`, which runs no code from the file.
+"""
+
+import hashlib
+import json
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ainet.errors import ModelError
+from ainet.files import atomic_path
+from ainet.training.networks import NETWORKS, UNet, build
+
+FORMAT = 1
+UNUSED_PUBLIC_KEYS = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
+
+
+@dataclass
+class Checkpoint:
+    """A network in eval mode on the CPU, its config (JSON values; `network` names it) and the file's SHA-256."""
+
+    network: UNet
+    config: dict[str, Any]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return self.config["network"]
+
+
+def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+    """Open a checkpoint in the own format or a public one (torch zip or legacy stream, tensors tagged with any device).
+
+    Raises:
+        ModelError: no such file, not a checkpoint, holds anything but plain tensors, or its keys, shapes or values fit no network.
+    """
+    file = Path(path)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise ModelError(f"cannot read checkpoint {file}: {error.strerror}; check the path") from error
+    if data[8:9] == b"{" and not data.startswith(b"PK"):
+        state, config = _read_own(file)
+    else:
+        state, config = _read_public(file)
+    network = build(config["network"])
+    _load_state(network, state, file)
+    return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest())
+
+
+def save_checkpoint(path: str | os.PathLike[str], network: UNet, config: dict[str, Any]) -> None:
+    """Write `network` in the own format, whole or not at all.
+
+    `config` holds JSON values and the entry `network`, a name of `ainet.training.networks`.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    metadata = {"ainet": json.dumps({**config, "format": FORMAT}, sort_keys=True)}
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata)
+
+
+def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            metadata = tensors.metadata() or {}
+            state = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 - not a mapping
+    except SafetensorError as error:
+        raise ModelError(f"{file} is a damaged safetensors file ({error}); fetch or export it again") from error
+    try:
+        config = json.loads(metadata["ainet"])
+        version, name = config["format"], config["network"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise ModelError(f"{file} is not an AINet checkpoint: its safetensors metadata has no valid 'ainet' entry") from error
+    if version != FORMAT:
+        raise ModelError(f"{file} has checkpoint format {version}, this version reads format {FORMAT}; update the toolkit")
+    if name not in NETWORKS:
+        raise ModelError(f"{file} holds the unknown network '{name}'; this version knows {', '.join(NETWORKS)}")
+    return state, config
+
+
+def _read_public(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(
+            f"refused {file}: it is not a plain PyTorch checkpoint (damaged, or it asks to run code, which is never done); "
+            "get it from its authors again"
+        ) from error
+    except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
+        raise ModelError(
+            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({type(error).__name__}); if it is compressed, unpack it first"
+        ) from error
+    state = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{file} has no 'state_dict' of tensors, so it is no public AINet or SCN checkpoint")
+    state = {key: value for key, value in state.items() if not key.startswith(UNUSED_PUBLIC_KEYS)}
+    # "arch" is the same string in AINet and SCN files: only the keys tell them apart.
+    if "sp_pred.QConv1.0.weight" in state:
+        name = "ainet-public"
+    elif "merge_sp.0.weight" in state:
+        name = "ainet"
+    else:
+        name = "scn"
+    config = {"network": name, "source": file.name}
+    config.update({key: content[key] for key in ("epoch", "dataset") if isinstance(content.get(key), int | str)})
+    return state, config
+
+
+def _load_state(network: UNet, state: dict[str, Tensor], file: Path) -> None:
+    expected = network.state_dict()
+    problems = [f"missing {key}" for key in expected if key not in state]
+    problems += [f"unexpected {key}" for key in state if key not in expected]
+    problems += [
+        f"{key} is {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in state and state[key].shape != expected[key].shape
+    ]
+    problems += [f"{key} has NaN or infinite values" for key in expected if key in state and not torch.isfinite(state[key]).all()]
+    if problems:
+        shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
+        kind = type(network).__name__
+        raise ModelError(f"{file} does not fit the network {kind}: {shown}. Is it a checkpoint of another network?")
+    network.load_state_dict(state)
