@@ -7,7 +7,6 @@ The precision is in the graph (strongly typed), so that every engine runs what w
 
 import contextlib
 import io
-import json
 import logging
 import os
 import warnings
@@ -21,6 +20,7 @@ from ainet.errors import UsageError
 from ainet.export.check import check_file
 from ainet.export.graph import OUTPUTS, PRECISIONS, Output, Precision, WithOutput, deployable
 from ainet.files import atomic_path
+from ainet.runtime.model import ModelInfo
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.checkpoint import Checkpoint
 
@@ -84,17 +84,8 @@ def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precisi
         for dimension in value.type.tensor_type.shape.dim:
             if dimension.dim_param in names:
                 dimension.dim_param = names[dimension.dim_param]
-    metadata = {
-        "cell_size": CELL_SIZE,
-        "checkpoint": {key: value for key, value in checkpoint.config.items() if key != "network"},
-        "checkpoint_sha256": checkpoint.sha256,
-        "mean": MEAN,
-        "network": checkpoint.name,
-        "output": output,
-        "precision": precision,
-        "tool_version": ainet.__version__,
-    }
-    onnx.helper.set_model_props(model, {"ainet": json.dumps(metadata, sort_keys=True)})
+    info = ModelInfo(checkpoint.name, output, precision, MEAN, checkpoint.sha256, checkpoint.config, ainet.__version__)
+    onnx.helper.set_model_props(model, {"ainet": info.to_json()})
 
 
 @contextlib.contextmanager

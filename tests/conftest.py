@@ -1,8 +1,11 @@
 """Fixtures that all tests share."""
 
+import lzma
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -13,3 +16,20 @@ def shared() -> Path:
     if not (root / "reference").is_dir():
         pytest.skip(f"no reference data at {root}; set AINET_TEST_DATA to its folder")
     return root
+
+
+@pytest.fixture(scope="session")
+def public_checkpoints(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The public checkpoint files, unpacked: "ainet", "scn" and "scn_legacy" (stream format of before PyTorch 1.6)."""
+    folder = tmp_path_factory.mktemp("public")
+    paths = {}
+    for name, stem in (("ainet", "ainet_public_ckpt"), ("scn", "scn_public_ckpt"), ("scn_legacy", "scn_public_ckpt_legacy")):
+        paths[name] = folder / f"{stem}.tar"
+        paths[name].write_bytes(lzma.decompress((shared / "reference/networks" / f"{stem}.tar.xz").read_bytes()))
+    return paths
+
+
+@pytest.fixture(scope="session")
+def vectors(shared: Path) -> Callable[[str], dict[str, np.ndarray]]:
+    """Reference vectors by file name, as arrays in memory."""
+    return lambda name: dict(np.load(shared / "reference/networks" / f"{name}.npz"))

@@ -1,0 +1,43 @@
+"""The `ainet` command. Each module beside this one holds one group of subcommands and imports heavy packages when it runs."""
+
+import sys
+
+import typer
+
+import ainet
+from ainet.cli import doctor, models, segment
+from ainet.cli.console import print_error
+from ainet.errors import AINetError, UsageError
+
+app = typer.Typer(
+    help="Superpixels with AINet and SCN.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"ainet {ainet.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.", callback=_version, is_eager=True)) -> None:
+    pass
+
+
+app.command("segment")(segment.segment)
+app.command("export")(models.export)
+app.command("convert")(models.convert)
+app.command("info")(models.info)
+app.command("doctor")(doctor.doctor)
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one line on stderr and exit code 2 (usage) or 1."""
+    try:
+        app()
+    except AINetError as error:
+        print_error(error)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,53 @@
+"""The inputs of `ainet segment`: files, folders, globs and videos, each with the name that its results take."""
+
+import glob
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ainet.errors import ImageError, UsageError
+from ainet.images import IMAGE_SUFFIXES
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
+
+
+@dataclass(frozen=True)
+class Input:
+    """`path`: the file. `name`: its results' path below the output folder, without suffix."""
+
+    path: Path
+    name: Path
+
+    @property
+    def is_video(self) -> bool:
+        return self.path.suffix.lower() in VIDEO_SUFFIXES
+
+
+def collect(patterns: Sequence[str]) -> tuple[list[Input], list[ImageError]]:
+    """Resolve what the user named; a folder stands for the images and videos below it. What is not there becomes an error.
+
+    Raises:
+        UsageError: two inputs would write the same result.
+    """
+    inputs: list[Input] = []
+    problems: list[ImageError] = []
+    for pattern in patterns:
+        path = Path(pattern)
+        if path.is_dir():
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+            inputs += [Input(file, file.relative_to(path).with_suffix("")) for file in found]
+            if not found:
+                problems.append(ImageError(f"the folder {path} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}"))
+        elif path.exists():
+            inputs.append(Input(path, Path(path.stem)))
+        else:
+            matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
+            inputs += [Input(match, Path(match.stem)) for match in matches if match.is_file()]
+            if not matches:
+                problems.append(ImageError(f"cannot read {path}: no such file; check the path"))
+    seen: dict[Path, Path] = {}
+    for item in dict.fromkeys(inputs):
+        other = seen.setdefault(item.name, item.path)
+        if other != item.path:
+            raise UsageError(f"{other} and {item.path} would both write '{item.name}'; rename one, or use two output folders")
+    return list(dict.fromkeys(inputs)), problems

@@ -1,0 +1,87 @@
+"""`ainet export`, `ainet convert` and `ainet info`: what concerns model files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ainet.cli.console import errors, output
+from ainet.errors import DeviceError, ModelError, UsageError
+
+if TYPE_CHECKING:
+    from ainet.training.checkpoint import Checkpoint
+
+CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
+
+
+def export(
+    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write.", show_default=False)],
+    checkpoint: Annotated[Path | None, typer.Argument(help="Public checkpoint or own .safetensors. Default: the bundled AINet.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
+    graph_output: Annotated[str, typer.Option("--output", help="logits, association or labels.")] = "logits",
+) -> None:
+    """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch."""
+    from ainet.segmenter import bundled
+
+    if out.suffix != ".onnx":
+        raise UsageError(f"cannot export to '{out}': the name must end in .onnx")
+    loaded = _load(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
+    try:
+        from ainet.export.onnx import export_onnx
+    except ImportError as error:
+        raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
+
+    with errors.status(f"exporting {loaded.name}, {precision}"):
+        export_onnx(loaded, out, precision, graph_output)  # type: ignore[arg-type]  # checked there
+    _print(f"{out}: {loaded.name}, {precision}, output {graph_output}, {out.stat().st_size / 1e6:.1f} MB; checked against PyTorch")
+
+
+def convert(
+    checkpoint: CheckpointArgument, out: Annotated[Path, typer.Option("-o", "--out", help="File to write.", show_default=False)]
+) -> None:
+    """Convert a public checkpoint to the toolkit's own format (safetensors)."""
+    if out.suffix != ".safetensors":
+        raise UsageError(f"cannot convert to '{out}': the name must end in .safetensors")
+    loaded = _load(checkpoint)
+    from ainet.training.checkpoint import save_checkpoint
+
+    save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256})
+    _print(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")
+
+
+def info(model: Annotated[Path, typer.Argument(help="ONNX file or checkpoint.", show_default=False)]) -> None:
+    """Say what a model file holds."""
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None)
+    for key, value in _describe(model).items():
+        table.add_row(f"[bold]{key}[/]", str(value))
+    output.print(table, soft_wrap=True)
+
+
+def _describe(model: Path) -> dict[str, Any]:
+    if model.suffix == ".onnx":
+        from dataclasses import asdict
+
+        from ainet.runtime.backends import open_backend
+
+        entries = asdict(open_backend(model).info)
+        provenance = {f"checkpoint {key}": value for key, value in entries.pop("checkpoint").items()}
+        return {"file": model, "kind": "ONNX model", **entries, **provenance}
+    loaded = _load(model)
+    parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
+    return {"file": model, "kind": "checkpoint", **loaded.config, "parameters": f"{parameters:,}", "sha256": loaded.sha256}
+
+
+def _load(path: Path) -> "Checkpoint":
+    if path.suffix == ".onnx":
+        raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
+    try:
+        from ainet.training.checkpoint import load_checkpoint
+    except ImportError as error:
+        raise DeviceError(f"reading checkpoints needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
+    return load_checkpoint(path)
+
+
+def _print(line: str) -> None:
+    output.print(line, soft_wrap=True, markup=False)

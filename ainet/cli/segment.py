@@ -1,0 +1,106 @@
+"""`ainet segment`: superpixels of image and video files."""
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ainet.cli.console import errors, output, print_error
+from ainet.errors import AINetError, UsageError
+
+if TYPE_CHECKING:
+    from ainet.cli.inputs import Input
+    from ainet.cli.outputs import Format
+    from ainet.segmenter import Segmenter
+
+
+def segment(
+    inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
+    formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
+    n_segments: Annotated[int, typer.Option("-n", "--n-segments", help="About how many superpixels.")] = 600,
+    scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
+    protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
+    model: Annotated[Path | None, typer.Option(help="ONNX model, or checkpoint for torch. Default: the bundled AINet.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, openvino, torch or torch:DEVICE.")] = "auto",
+    jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
+) -> None:
+    """Segment images and videos into superpixels, one label map each."""
+    from ainet.cli.inputs import collect
+    from ainet.cli.outputs import Format
+    from ainet.segmenter import Segmenter
+
+    unknown = [name for name in formats if name not in list(Format)]
+    if unknown:
+        raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
+    if n_segments < 1:
+        raise UsageError(f"n_segments={n_segments} is out of range: it must be positive, at least 4")
+    found, problems = collect(inputs)
+    for problem in problems:
+        print_error(problem)
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+    failed = len(problems)
+    with Segmenter.load(model, device, threads) as segmenter:
+        work = _Work(segmenter, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
+        for item, result in _run(work, found, jobs):
+            if isinstance(result, AINetError):
+                failed += 1
+                print_error(result)
+            else:
+                output.print(f"{item.path}: {result}", soft_wrap=True, markup=False)
+        done = len(found) + len(problems) - failed
+        output.print(f"{done} of {len(found) + len(problems)} inputs segmented into {out} on {segmenter.device}", soft_wrap=True, markup=False)
+    if failed:
+        raise typer.Exit(1)
+
+
+class _Work:
+    """One input -> its files, and a line about them."""
+
+    def __init__(
+        self, segmenter: "Segmenter", out: Path, formats: "list[Format]", n_segments: int, scale: float | None, protocol: str | None
+    ) -> None:
+        self.segmenter, self.out, self.formats = segmenter, out, formats
+        self.options = {"n_segments": n_segments, "scale": scale, "protocol": protocol}
+        self.stop = threading.Event()
+
+    def __call__(self, item: "Input") -> str:
+        if item.is_video:
+            from ainet.cli.video import segment_video
+
+            return segment_video(self, item)
+        from ainet.cli.outputs import result_path, write
+        from ainet.images import read_image
+
+        image = read_image(item.path)
+        labels = self.segmenter(image, **self.options)  # type: ignore[arg-type]
+        for kind in self.formats:
+            write(result_path(self.out, item.name, kind), kind, image, labels)
+        plan = self.segmenter.plan(*image.shape[:2], **self.options)  # type: ignore[arg-type]
+        return f"{plan}; {int(labels.max()) + 1} superpixels"
+
+
+def _run(work: _Work, items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":
+    """Yield each input with its line or error as it is done, under a progress bar on a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("segmenting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress, ThreadPoolExecutor(jobs) as pool:
+        futures: dict[Future[str], Input] = {pool.submit(work, item): item for item in items}
+        task = progress.add_task("", total=len(futures))
+        try:
+            for future in as_completed(futures):
+                try:
+                    result: str | AINetError = future.result()
+                except AINetError as error:
+                    result = error
+                progress.advance(task)
+                yield futures[future], result
+        except BaseException:  # Ctrl-C, or an error of the program: start nothing more
+            work.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise

@@ -1,0 +1,164 @@
+"""Superpixels in one call, or with a model that stays loaded.
+
+    labels = ainet.segment(image, n_segments=600)
+
+    with ainet.Segmenter.load(device="auto") as segmenter:
+        labels = segmenter(image, n_segments=600)
+"""
+
+import os
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from types import TracebackType
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet import __version__
+from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.images import as_rgb
+from ainet.runtime.backends import Backend, open_backend
+from ainet.runtime.model import ModelInfo
+from ainet.runtime.pipeline import run_pipeline
+from ainet.runtime.plan import Plan, plan_public, plan_scale, plan_segments
+from ainet.spec import MEAN
+
+DEFAULT_MODEL = "ainet.onnx"
+
+
+class Segmenter:
+    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend: Backend | None = backend
+        self.info: ModelInfo = backend.info
+        self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
+
+    @classmethod
+    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+        """Load an exported ONNX model, or the bundled AINet.
+
+        Args:
+            model: path of an ONNX file made by `ainet export`; for the torch devices, of a checkpoint. None: the bundled weights.
+            device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "torch", or "torch:DEVICE".
+            threads: of the CPU for one inference, 0 for all cores.
+
+        Raises:
+            UsageError: `device` has none of these forms.
+            DeviceError: the device or its engine is not there.
+            ModelError: the model is missing, damaged, or of the wrong kind.
+        """
+        if device == "torch" or device.startswith("torch:"):
+            checkpoint = bundled("ainet.safetensors") if model is None else Path(model)
+            return cls(_open_torch(checkpoint, device.partition(":")[2] or "cpu"))
+        path = bundled(DEFAULT_MODEL) if model is None else Path(model)
+        if path.suffix != ".onnx" and path.is_file():
+            raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
+        return cls(open_backend(path, device, threads))
+
+    def plan(
+        self, height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+    ) -> Plan:
+        """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
+
+        Raises:
+            UsageError: the arguments are out of range or contradict each other.
+        """
+        if protocol == "public":
+            return plan_public(height, width, 1.0 if scale is None else scale)
+        if protocol is not None:
+            raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
+        if scale is not None:
+            return plan_scale(height, width, scale)
+        return plan_segments(height, width, n_segments)
+
+    def __call__(
+        self,
+        image: Any,
+        n_segments: SupportsIndex = 600,
+        *,
+        scale: float | None = None,
+        protocol: str | None = None,
+        start_label: int = 0,
+    ) -> NDArray[np.int32]:
+        """Segment an image into superpixels.
+
+        Args:
+            image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
+                16 x 16 to 67 megapixels; or a batch (N, H, W, 3) of uint8 RGB.
+            n_segments: about how many superpixels, 4 to a quarter of the pixels.
+            scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
+            protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
+            start_label: the first label.
+
+        Returns:
+            labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance; each label is
+            one 4-connected region. So `labels.max() - start_label + 1` is the actual count.
+
+        Raises:
+            ImageError: an image of another shape, type or size.
+            UsageError: an argument out of range.
+        """
+        if self._backend is None:
+            raise UsageError("this Segmenter is closed; load another")
+        images = self._as_batch(image)
+        plan = self.plan(*images.shape[1:3], n_segments, scale=scale, protocol=protocol)
+        labels = run_pipeline(self._backend, images, plan) + np.int32(start_label)
+        return labels if np.ndim(image) == 4 else labels[0]
+
+    @staticmethod
+    def _as_batch(image: Any) -> NDArray[np.uint8]:
+        if np.ndim(image) != 4:
+            return as_rgb(image)[None]
+        if len(image) == 0:
+            raise UsageError("an empty batch: pass at least one image")
+        return np.stack([as_rgb(one) for one in image])
+
+    def close(self) -> None:
+        """Release the engine; later calls raise `UsageError`."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend = None
+
+    def __enter__(self) -> "Segmenter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def segment(
+    image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None, start_label: int = 0
+) -> NDArray[np.int32]:
+    """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
+    return _default_segmenter()(image, n_segments, scale=scale, protocol=protocol, start_label=start_label)
+
+
+@cache
+def _default_segmenter() -> Segmenter:
+    return Segmenter.load()
+
+
+def bundled(name: str) -> Path:
+    """Path of a weights file that the package ships.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    path = Path(str(resources.files("ainet") / "weights" / name))
+    if not path.is_file():
+        raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
+    return path
+
+
+def _open_torch(checkpoint: Path, device: str) -> Backend:
+    try:
+        from ainet.runtime.backends.pytorch import TorchBackend
+        from ainet.training.checkpoint import load_checkpoint
+    except ImportError as error:
+        raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+    loaded = load_checkpoint(checkpoint)
+    info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
+    return TorchBackend(loaded.network, info, device)

@@ -1,0 +1,74 @@
+"""Inference engines behind one interface: `open_backend(model, device)`.
+
+| device            | engine                                          |
+|-------------------|-------------------------------------------------|
+| `auto`            | the fastest of the following that works here    |
+| `cuda`, `cuda:1`  | ONNX Runtime on that NVIDIA GPU                 |
+| `openvino`        | OpenVINO on the CPU                             |
+| `cpu`             | ONNX Runtime on the CPU                         |
+
+PyTorch (`torch`, `torch:cuda:0`) needs a module instead of a file: `ainet.Segmenter.load` opens it.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+
+from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.runtime.backends.base import Backend
+
+__all__ = ["Backend", "open_backend"]
+
+
+def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend:
+    """Load the ONNX file `model` on `device`; an explicit device never gives way to another.
+
+    `threads`: of the CPU for one inference, 0 for all cores.
+
+    Raises:
+        UsageError: `device` has none of the forms above.
+        DeviceError: the device or its engine is not there.
+        ModelError: the file is missing, damaged or not an exported model.
+    """
+    if not model.is_file():
+        raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
+    if device == "auto":
+        return _open_fastest(model, threads)
+    if device == "cpu":
+        return _open_onnx_runtime(model, None, threads)
+    if device == "openvino":
+        return _open_openvino(model, threads)
+    if match := re.fullmatch(r"cuda(?::(\d+))?", device):
+        return _open_onnx_runtime(model, int(match[1] or 0), threads)
+    raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, torch or torch:DEVICE")
+
+
+def _open_fastest(model: Path, threads: int) -> Backend:
+    if _installed("onnxruntime"):
+        try:
+            return _open_onnx_runtime(model, 0, threads)
+        except DeviceError:
+            pass
+    if _installed("openvino"):
+        return _open_openvino(model, threads)
+    return _open_onnx_runtime(model, None, threads)
+
+
+def _open_onnx_runtime(model: Path, gpu: int | None, threads: int) -> Backend:
+    if not _installed("onnxruntime"):
+        raise DeviceError("no inference engine is installed: pip install 'ainet-toolkit[cpu]', or [gpu], or [openvino]")
+    from ainet.runtime.backends.onnx_runtime import OnnxRuntimeBackend
+
+    return OnnxRuntimeBackend(model, gpu, threads)
+
+
+def _open_openvino(model: Path, threads: int) -> Backend:
+    if not _installed("openvino"):
+        raise DeviceError("device 'openvino' needs OpenVINO: pip install 'ainet-toolkit[openvino]'")
+    from ainet.runtime.backends.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(model, threads)
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

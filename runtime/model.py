@@ -1,0 +1,46 @@
+"""What an exported model says about itself."""
+
+import json
+from dataclasses import asdict, dataclass
+
+from ainet.errors import ModelError
+from ainet.spec import CELL_SIZE
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """Metadata of an exported model.
+
+    network: its name, such as "ainet" or "scn". output: "logits", "association" or "labels". precision: "fp32" or
+    "fp16". mean: subtracted from R, G, B in [0, 1]. checkpoint_sha256: hash of the checkpoint it came from.
+    checkpoint: what that checkpoint said of itself. tool_version: version of the toolkit that exported it.
+    """
+
+    network: str
+    output: str
+    precision: str
+    mean: tuple[float, float, float]
+    checkpoint_sha256: str
+    checkpoint: dict[str, object]
+    tool_version: str
+
+    @classmethod
+    def from_json(cls, text: str | None, source: object) -> "ModelInfo":
+        """Read the metadata entry "ainet" of the file `source`.
+
+        Raises:
+            ModelError: there is no such entry, or this version of the toolkit cannot run what it describes.
+        """
+        try:
+            entries = json.loads(text or "")
+            cell_size = entries.pop("cell_size")
+            info = cls(**{**entries, "mean": tuple(entries["mean"])})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ModelError(f"{source} was not exported by this toolkit (no 'ainet' metadata); make it with: ainet export CHECKPOINT -o model.onnx") from None
+        if cell_size != CELL_SIZE or info.output not in ("logits", "association", "labels"):
+            raise ModelError(f"{source} has cells of {cell_size} pixels and output '{info.output}', which this version cannot run; update the toolkit")
+        return info
+
+    def to_json(self) -> str:
+        """The metadata entry that `from_json` reads; equal metadata give equal text."""
+        return json.dumps({"cell_size": CELL_SIZE, **asdict(self)}, sort_keys=True)

@@ -1,0 +1,118 @@
+"""Image plan: from an image's size and the wanted number of superpixels to the sizes that every later step uses."""
+
+import math
+import operator
+from dataclasses import dataclass
+from typing import SupportsIndex
+
+from ainet.errors import UsageError
+from ainet.spec import CELL_SIZE
+
+MIN_SIDE = 16  # smallest image side
+MIN_SEGMENTS = 4
+
+# Public protocol: image size -> working size and number of superpixels at scale 1.
+PUBLIC_PROTOCOL = {
+    (321, 481): (320, 480, 600),  # BSDS500, landscape
+    (481, 321): (480, 320, 600),  # BSDS500, portrait
+    (448, 608): (480, 640, 1200),  # NYUv2, cropped
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What happens to an image of one size; all sizes in pixels.
+
+    The image is resized from `height` x `width` to `working_height` x `working_width` (multiples of 16, one grid cell
+    per 16 x 16), and the cell ids back again. Connectivity then merges components below `min_size` pixels and cuts
+    those above `max_size`. `sum_ties`: cells with equal scores have their ids added, as the public code does.
+    """
+
+    height: int
+    width: int
+    working_height: int
+    working_width: int
+    min_size: int
+    max_size: int
+    sum_ties: bool = False
+
+    @property
+    def cells(self) -> int:
+        """Number of grid cells: the count aimed at. The actual count differs a little, as cells vanish or fall apart."""
+        return (self.working_height // CELL_SIZE) * (self.working_width // CELL_SIZE)
+
+    def __str__(self) -> str:
+        return f"{self.height}x{self.width} image, {self.cells} cells at working size {self.working_height}x{self.working_width}"
+
+
+def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
+    """Plan for about `n_segments` superpixels: a grid of nearly square cells with about that count.
+
+    Raises:
+        UsageError: an image side below 16, or a count that is no integer from 4 to a quarter of the pixels.
+    """
+    _check_image(height, width)
+    most = height * width // 4
+    try:
+        count = operator.index(n_segments)
+    except TypeError:
+        raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
+    if not MIN_SEGMENTS <= count <= most:
+        raise UsageError(f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image")
+    rows = max(1, min(round(math.sqrt(count * height / width)), count))
+    columns = max(1, round(count / rows))
+    return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, rows * columns)
+
+
+def plan_scale(height: int, width: int, scale: float) -> Plan:
+    """Plan at `scale` times the image's size, each side rounded up to a multiple of 16.
+
+    At scale 1 this is what the public demo script does, save that the labels are brought back to the image's size.
+
+    Raises:
+        UsageError: an image side below 16, or a scale that gives fewer than 4 cells or more than a quarter of the pixels.
+    """
+    _check_image(height, width)
+    _check_scale(scale)
+    rows, columns = (max(1, math.ceil(side * scale / CELL_SIZE)) for side in (height, width))
+    if not MIN_SEGMENTS <= rows * columns <= height * width // 4:
+        raise UsageError(
+            f"scale={scale:g} gives {rows * columns} superpixels for a {height}x{width} image; "
+            f"choose a scale that gives {MIN_SEGMENTS} to {height * width // 4}"
+        )
+    return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, rows * columns)
+
+
+def plan_public(height: int, width: int, scale: float) -> Plan:
+    """The public evaluation protocol of SCN and AINet on BSDS500 (scale 0.3 to 1.8) and NYUv2 (0.5 to 1.4).
+
+    Working size 320s x 480s (or 480s x 320s; NYUv2: 480s x 640s) and int(600 s^2) (NYUv2: int(1200 s^2)) superpixels.
+
+    Raises:
+        UsageError: an image of another size, or a scale whose working size is no multiple of 16.
+    """
+    _check_scale(scale)
+    if (height, width) not in PUBLIC_PROTOCOL:
+        sizes = ", ".join(f"{h}x{w}" for h, w in PUBLIC_PROTOCOL)
+        raise UsageError(f"protocol='public' is defined for images of {sizes}, not {height}x{width}; use n_segments= or scale= alone")
+    base_height, base_width, base_segments = PUBLIC_PROTOCOL[height, width]
+    working = [side * scale for side in (base_height, base_width)]
+    rows, columns = (round(side / CELL_SIZE) for side in working)
+    if rows < 1 or any(abs(side - cells * CELL_SIZE) > 1e-6 for side, cells in zip(working, (rows, columns), strict=True)):
+        raise UsageError(f"protocol='public' needs a scale in tenths, such as 0.3, 1.0 or 1.8, not {scale:g}")
+    return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, int(base_segments * scale * scale), sum_ties=True)
+
+
+def _with_sizes(height: int, width: int, working_height: int, working_width: int, segments: int, sum_ties: bool = False) -> Plan:
+    segment = height * width / segments  # mean size; the bounds around it are the public code's
+    return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), sum_ties)
+
+
+def _check_image(height: int, width: int) -> None:
+    if min(height, width) < MIN_SIDE:
+        raise UsageError(f"an image of {height}x{width} is too small: both sides must be at least {MIN_SIDE} pixels")
+
+
+def _check_scale(scale: float) -> None:
+    if not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
+        raise UsageError(f"scale must be a positive number, not {scale!r}")
