@@ -3,10 +3,10 @@
 import copy
 import os
 
-import numpy as np
 import onnx
 import onnxruntime
 import torch
+import torch.nn.functional as F
 
 from ainet.errors import ModelError
 from ainet.export.graph import cell_ids
@@ -14,12 +14,12 @@ from ainet.spec import CELL_SIZE, MEAN, NEIGHBOURS
 from ainet.training.networks import UNet
 
 SIZES = ((1, 16, 16), (2, 48, 112), (1, 176, 128))  # batch, height, width
-# Largest difference from PyTorch in float32: of a probability, and hence the lead below which two cells count as tied.
-TOLERANCES = {"fp32": 1e-4, "fp16": 5e-2}
+# Largest difference of a probability from PyTorch that rounding explains; a wrong graph is off by far more.
+TOLERANCES = {"fp32": 1e-4, "fp16": 1e-1}
 
 
 def check_file(path: str | os.PathLike[str], network: UNet) -> None:
-    """Run ONNX's checker, shape inference at three sizes, and a comparison with `network` (float32, not folded) on noise.
+    """Run ONNX's checker, shape inference at three sizes, and a comparison with `network` (not folded, in float64) on blurred noise.
 
     Raises:
         ModelError: any of them fails; the message names the size and the difference.
@@ -32,15 +32,24 @@ def check_file(path: str | os.PathLike[str], network: UNet) -> None:
     output = model.graph.output[0].name
     precision = "fp16" if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer) else "fp32"
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    generator = np.random.default_rng(0)
+    exact = copy.deepcopy(network).double()
+    mean = torch.tensor(MEAN).reshape(3, 1, 1)
     for batch, height, width in SIZES:
         _check_shape(model, output, batch, height, width)
-        image = generator.integers(0, 256, (batch, height, width, 3), dtype=np.uint8)
-        normalised = (image.astype(np.float32) / 255 - np.float32(MEAN)).transpose(0, 3, 1, 2)
+        photo = _blurred_noise(batch, height, width)
+        image = photo / 255 - mean
         with torch.inference_mode():
-            expected = network(torch.from_numpy(np.ascontiguousarray(normalised))).softmax(1)
-        (values,) = session.run(None, {"image": image if output == "labels" else np.ascontiguousarray(normalised)})
-        _check_values(torch.from_numpy(values), expected, output, TOLERANCES[precision], f"{batch}x{height}x{width}")
+            expected = exact(image.double()).softmax(1)
+            rounding = float((network(image).softmax(1) - expected).abs().max())
+        tolerance = max(TOLERANCES[precision], 10 * rounding)  # untrained weights can amplify rounding
+        (values,) = session.run(None, {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
+        _check_values(torch.from_numpy(values), expected, output, tolerance, f"{batch}x{height}x{width}")
+
+
+def _blurred_noise(batch: int, height: int, width: int) -> torch.Tensor:
+    """Whole numbers in 0..255 as float32 (N, 3, H, W), with the smoothness of a photo."""
+    coarse = torch.rand((batch, 3, height // 8, width // 8), generator=torch.Generator().manual_seed(0)) * 255
+    return F.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 255).round()
 
 
 def _check_shape(model: onnx.ModelProto, output: str, batch: int, height: int, width: int) -> None:
@@ -61,7 +70,7 @@ def _check_values(values: torch.Tensor, expected: torch.Tensor, output: str, tol
     """Compare with the association map `expected` (N, 9, H, W) of PyTorch."""
     if output == "labels":
         best = expected.topk(2, 1).values
-        clear = best[:, 0] - best[:, 1] > tolerance  # (N, H, W); elsewhere either cell is right
+        clear = best[:, 0] - best[:, 1] > 2 * tolerance  # (N, H, W); elsewhere either cell is right
         wrong = int(((values != cell_ids(expected)) & clear).sum())
         if wrong:
             raise ModelError(f"the exported graph gives {wrong} cell ids that differ from PyTorch's at {size} ({CELL_SIZE}-pixel cells)")

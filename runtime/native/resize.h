@@ -1,0 +1,33 @@
+// Nearest-neighbour resize of a map of cell ids.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace ainet {
+
+// Source index of each of `to` outputs: floor(float32(j) * float32(from / to)), at most from - 1. Single precision is
+// part of the definition: exact arithmetic gives other indices at a few sizes.
+std::vector<int32_t> nearest_sources(int from, int to);
+
+// ids: h x w, out: height x width.
+void resize_nearest(const int32_t* ids, int h, int w, int height, int width, int32_t* out);
+
+// The same for a map whose rows are computed when they are needed: make_row(i, row) writes row i (w values) of the map.
+template <typename MakeRow>
+void resize_rows_nearest(const MakeRow& make_row, int h, int w, int height, int width, int32_t* out) {
+    const std::vector<int32_t> rows = nearest_sources(h, height), columns = nearest_sources(w, width);
+    std::vector<int32_t> source(w);
+    for (int y = 0; y < height; ++y, out += width) {
+        if (y > 0 && rows[y] == rows[y - 1]) {
+            for (int x = 0; x < width; ++x) out[x] = out[x - width];
+        } else if (w == width) {
+            make_row(rows[y], out);
+        } else {
+            make_row(rows[y], source.data());
+            for (int x = 0; x < width; ++x) out[x] = source[columns[x]];
+        }
+    }
+}
+
+}  // namespace ainet

@@ -1,0 +1,186 @@
+"""Native pre- and post-processing: bytes to network input, network output to superpixel labels.
+
+    x = normalise(images, MEAN)                                    # (N, H, W, 3) uint8 -> (N, 3, H, W) float32
+    labels = postprocess(network(x), height, width, 15, 772)       # (N, 9, h, w) -> (N, height, width) int32
+
+`postprocess` is `assign` (the best of the nine cells around each pixel, then a nearest resize) followed by
+`enforce_connectivity`. All functions release the interpreter, spread a batch over threads and may be called from
+several threads at once.
+"""
+
+from collections.abc import Sequence
+from operator import index
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ainet.errors import UsageError
+from ainet.runtime import _native
+from ainet.spec import CELL_SIZE, NEIGHBOURS
+
+
+def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDArray[np.int32]:
+    """Makes superpixels connected: small components join a neighbour, large ones are cut.
+
+    Pixel by pixel in raster order, a component grows breadth first over the 4-connected pixels of its label until it
+    is complete or has `max_size` pixels. One with fewer than `min_size` pixels takes the label of the labelled pixel
+    that its growth looked at last (0 if there was none); any other takes the next free label. With `max_size` >=
+    `min_size` every resulting label is 4-connected.
+
+    Args:
+        labels: (H, W) or (N, H, W), any integer type, any values.
+        min_size: smallest component to keep, in pixels; 1 or less keeps all.
+        max_size: largest component, in pixels, at least 1. It may be below `min_size`; then components of `max_size`
+            pixels count as too small.
+
+    Returns:
+        Array of the shape of `labels`: 0..K-1 in order of first appearance, for every image anew.
+
+    Raises:
+        UsageError: if `labels` is not such an array, or a size is not such an integer.
+
+    Source: the public code of SSN, SCN and AINet, whose result this equals label for label.
+    """
+    array = np.asarray(labels)
+    if array.ndim not in (2, 3):
+        raise UsageError(f"labels must have the shape (H, W) or (N, H, W), not {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise UsageError(f"labels must be integers, not {array.dtype}; convert them first, e.g. with .astype(numpy.int32)")
+    _check_filled("labels", array)
+    _check_pixels("labels", *array.shape[-2:])
+    min_size, max_size = _checked_sizes(min_size, max_size)
+    unsigned = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(f"u{array.itemsize}")  # only equality matters
+    batch = unsigned.reshape(-1, *array.shape[-2:])
+    return _native.enforce_connectivity(batch, min_size, max_size).reshape(array.shape)
+
+
+def assign(scores: ArrayLike, height: int, width: int, sum_ties: bool = False) -> NDArray[np.int32]:
+    """Ids of the best cell of every pixel, resized to `height` x `width` with the nearest pixel's id.
+
+    Cells of 16 x 16 pixels are numbered row by row. A neighbour outside the grid stands for the nearest cell inside.
+    The resize takes source `floor(float32(j) * float32(from / to))` for output j, as OpenCV's nearest does.
+
+    Args:
+        scores: (N, 9, h, w) floating point (compared as float32), h and w multiples of 16: association or logits of
+            the nine cells around the pixel's own, in raster order. NaN never beats another score; a pixel always gets
+            some valid id.
+        height, width: size of the result, in pixels.
+        sum_ties: of equal scores the first wins; True adds the ids of all that reach the maximum instead, as the
+            public AINet and SCN code does.
+
+    Returns:
+        (N, height, width) cell ids, 0 .. h/16 * w/16 - 1 (larger where ids were added).
+
+    Raises:
+        UsageError: if `scores` is not such an array, or the size is not one of 1 or more pixels.
+    """
+    return _native.assign(_checked_scores(scores), *_checked_size(height, width), bool(sum_ties))
+
+
+def resize_nearest(ids: ArrayLike, height: int, width: int) -> NDArray[np.int32]:
+    """The resize of `assign` alone: (N, h, w) int32 cell ids -> (N, height, width).
+
+    Raises:
+        UsageError: if `ids` is not such an array, or the size is not one of 1 or more pixels.
+    """
+    return _native.resize_nearest(_checked_ids(np.asarray(ids)), *_checked_size(height, width))
+
+
+def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_size: int, sum_ties: bool = False) -> NDArray[np.int32]:
+    """Superpixels from the output of a network: `assign` (or `resize_nearest`), then `enforce_connectivity`.
+
+    Args:
+        output: scores (N, 9, h, w) as `assign` takes them, or cell ids (N, h, w) int32.
+        height, width: size of the result, in pixels.
+        min_size, max_size: bounds of a superpixel, in pixels of the result; see `enforce_connectivity`.
+        sum_ties: see `assign`; says nothing about cell ids.
+
+    Returns:
+        (N, height, width) labels, 0..K-1 in every image.
+
+    Raises:
+        UsageError: as the functions it consists of.
+    """
+    array = np.asarray(output)
+    height, width = _checked_size(height, width)
+    min_size, max_size = _checked_sizes(min_size, max_size)
+    if array.ndim == 3:
+        return _native.ids_to_labels(_checked_ids(array), height, width, min_size, max_size)
+    return _native.scores_to_labels(_checked_scores(array), height, width, min_size, max_size, bool(sum_ties))
+
+
+def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:
+    """Network input from RGB images: value / 255 - mean, in single precision, planes instead of interleaved channels.
+
+    Args:
+        images: (N, H, W, 3) uint8, RGB.
+        mean: of R, G and B, for values in [0, 1].
+
+    Returns:
+        (N, 3, H, W).
+
+    Raises:
+        UsageError: if `images` or `mean` is not such an array.
+    """
+    array = np.asarray(images)
+    if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8:
+        raise UsageError(f"images must be uint8 of the shape (N, H, W, 3), not {array.dtype} {array.shape}")
+    _check_filled("images", array)
+    means = np.asarray(mean, dtype=np.float32)
+    if means.shape != (3,):
+        raise UsageError(f"mean must have three values, for R, G and B, not {mean!r}")
+    return _native.normalise(np.ascontiguousarray(array), means)
+
+
+def _checked_scores(scores: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(scores)
+    if array.ndim != 4 or array.shape[1] != NEIGHBOURS or not np.issubdtype(array.dtype, np.floating):
+        raise UsageError(f"scores must be floating point of the shape (N, 9, h, w), not {array.dtype} {array.shape}")
+    _check_filled("scores", array)
+    h, w = array.shape[2:]
+    if h % CELL_SIZE or w % CELL_SIZE:
+        raise UsageError(f"scores must have a height and width that are multiples of {CELL_SIZE}, not {h}x{w}")
+    _check_pixels("scores", h, w)
+    return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _checked_ids(array: NDArray[Any]) -> NDArray[np.int32]:
+    if array.ndim != 3 or array.dtype != np.int32:
+        raise UsageError(f"cell ids must be int32 of the shape (N, h, w), not {array.dtype} {array.shape}")
+    _check_filled("cell ids", array)
+    _check_pixels("cell ids", *array.shape[1:])
+    return np.ascontiguousarray(array)
+
+
+def _checked_size(height: int, width: int) -> tuple[int, int]:
+    height, width = _integer("height", height), _integer("width", width)
+    if height < 1 or width < 1:
+        raise UsageError(f"height and width must be at least 1, not {height}x{width}")
+    _check_pixels("the result", height, width)
+    return height, width
+
+
+def _checked_sizes(min_size: int, max_size: int) -> tuple[int, int]:
+    min_size, max_size = _integer("min_size", min_size), _integer("max_size", max_size)
+    if max_size < 1:
+        raise UsageError(f"max_size must be at least 1 pixel, not {max_size}")
+    beyond = 2**31  # more than any image has pixels
+    return max(0, min(min_size, beyond)), min(max_size, beyond)
+
+
+def _integer(name: str, value: SupportsIndex) -> int:
+    try:
+        return index(value)
+    except TypeError:
+        raise UsageError(f"{name} must be an integer, not {value!r}") from None
+
+
+def _check_filled(name: str, array: NDArray[Any]) -> None:
+    if array.size == 0:
+        raise UsageError(f"{name} must not be empty; the shape is {array.shape}")
+
+
+def _check_pixels(name: str, height: int, width: int) -> None:
+    if height * width >= 2**31:
+        raise UsageError(f"{name} must have fewer than 2**31 pixels per image, not {height}x{width}; split the image")
