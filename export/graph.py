@@ -45,6 +45,8 @@ class WithOutput(nn.Module):
     At fp16 the network alone runs in half precision; input, normalisation, softmax and output stay as they are.
     """
 
+    mean: Tensor
+
     def __init__(self, network: UNet, output: Output, precision: Precision) -> None:
         super().__init__()
         self.dtype = torch.float16 if precision == "fp16" else torch.float32

@@ -28,9 +28,7 @@ OPSET = 18
 DIMENSIONS = {"logits": (2, 3), "association": (2, 3), "labels": (1, 2)}  # where height and width stand in the input
 
 
-def export_onnx(
-    checkpoint: Checkpoint, path: str | os.PathLike[str], precision: Precision = "fp32", output: Output = "logits"
-) -> None:
+def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike[str], precision: Precision = "fp32", output: Output = "logits") -> None:
     """Write the checkpoint's network as an ONNX file (opset 18), checked against PyTorch before it takes its name.
 
     Input `image`: normalised RGB float32 (N, 3, H, W), or RGB uint8 (N, H, W, 3) for `output="labels"`.
@@ -59,7 +57,9 @@ def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
     example = torch.zeros((2, 48, 80, 3), dtype=torch.uint8) if output == "labels" else torch.zeros(2, 3, 48, 80)
     dim = torch.export.Dim
     height, width = DIMENSIONS[output]
-    shapes = {"image": {0: dim("batch", max=2**16), height: CELL_SIZE * dim("rows", max=2**14), width: CELL_SIZE * dim("columns", max=2**14)}}
+    shapes = {
+        "image": {0: dim("batch", max=2**16), height: CELL_SIZE * dim("rows", max=2**14), width: CELL_SIZE * dim("columns", max=2**14)}
+    }
     with _quiet():
         program = torch.onnx.export(
             module, (example,), dynamo=True, dynamic_shapes=shapes, input_names=["image"], output_names=[output], opset_version=OPSET

@@ -105,7 +105,8 @@ def _read_public(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
     except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
         raise ModelError(
-            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({type(error).__name__}); if it is compressed, unpack it first"
+            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({type(error).__name__}); "
+            "if it is compressed, unpack it first"
         ) from error
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):

@@ -44,8 +44,7 @@ class Exploit:
 def test_tampered_pickle_runs_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": {}, "arch": Exploit()}, "zip.tar")
-    with open("stream.tar", "wb") as stream:
-        pickle.dump({"state_dict": {}, "arch": Exploit()}, stream)
+    (tmp_path / "stream.tar").write_bytes(pickle.dumps({"state_dict": {}, "arch": Exploit()}))
     for name in ("zip.tar", "stream.tar"):
         with pytest.raises(ModelError, match=f"refused {name}.*asks to run code"):
             load_checkpoint(name)
@@ -53,7 +52,7 @@ def test_tampered_pickle_runs_no_code(tmp_path, monkeypatch):
 
 
 def public_file(path, change):
-    state = {key: value for key, value in build("scn").state_dict().items()}
+    state = dict(build("scn").state_dict())
     change(state)
     torch.save({"state_dict": state, "epoch": 1, "arch": "SpixelNet1l_bn"}, path)
 
@@ -114,7 +113,7 @@ def test_damaged_files_are_refused(tmp_path, public_checkpoints):
 
 
 def test_missing_file_and_unwritable_output(tmp_path):
-    with pytest.raises(ModelError, match="cannot read checkpoint .*nowhere.tar: No such file"):
+    with pytest.raises(ModelError, match=r"cannot read checkpoint .*nowhere\.tar: No such file"):
         load_checkpoint(tmp_path / "nowhere.tar")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):

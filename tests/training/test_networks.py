@@ -5,12 +5,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from literal_window import literal_implantation
 
 from ainet.errors import ModelError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.networks import NETWORKS, build
 from ainet.training.networks.implantation import CPixImplantation, Implantation, PNborImplantation, ReleasedImplantation
-from literal_window import literal_implantation
 
 CASES = ("a_1x3x64x96", "b_2x3x48x32", "c_1x3x208x208")
 VARIANTS = {"paper": Implantation, "pnbor": PNborImplantation, "cpix": CPixImplantation, "released": ReleasedImplantation}
@@ -48,9 +48,7 @@ def test_stages_of_the_public_network(public_checkpoints, vectors, case):
         np.testing.assert_allclose(implanted, reference[f"{case}.ai_conv"], rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    ("variant", "key"), [("paper", "paper"), ("pnbor", "pnbor"), ("cpix", "cpix"), ("released", "released_no_bias")]
-)
+@pytest.mark.parametrize(("variant", "key"), [("paper", "paper"), ("pnbor", "pnbor"), ("cpix", "cpix"), ("released", "released_no_bias")])
 def test_ai_module_gives_the_reference_outputs(vectors, variant, key):
     reference = {name: torch.from_numpy(value).double() for name, value in vectors("ai_module_vectors").items()}
     module = VARIANTS[variant](4, 5, bias=variant != "released").double()
@@ -63,9 +61,7 @@ def test_ai_module_gives_the_reference_outputs(vectors, variant, key):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @settings(max_examples=15, deadline=None)
-@given(
-    rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.integers(1, 3), bias=st.booleans(), seed=st.integers(0, 2**31)
-)
+@given(rows=st.integers(1, 4), columns=st.integers(1, 4), channels=st.integers(1, 3), bias=st.booleans(), seed=st.integers(0, 2**31))
 def test_closed_form_equals_the_literal_window(variant, rows, columns, channels, bias, seed):
     generator = torch.Generator().manual_seed(seed)
 

@@ -26,7 +26,7 @@ def build(name: str) -> UNet:
     """
     if name not in NETWORKS:
         raise ModelError(f"unknown network '{name}'; choose one of {', '.join(NETWORKS)}")
-    network = NETWORKS[name]()  # type: ignore[call-arg]
+    network = NETWORKS[name]()
     initialise(network)
     return network
 

@@ -1,0 +1,49 @@
+# Two commands do everything on a fresh Debian or Ubuntu machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := cpu,openvino,export,train,bench,test
+SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' 'ainet/weights' pyproject.toml CMakeLists.txt 2>/dev/null)
+# Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
+PIP_ARGS ?=
+
+.PHONY: help demo test lint install prerequisites clean
+
+help:
+	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
+	@echo "make test   install, lint, type-check, run all tests"
+	@echo "make clean  remove what the two made"
+
+demo: $(VENV)/installed
+	@$(BIN)/python examples/demo.py --out demo-output
+
+test: lint
+	$(BIN)/pytest -n auto
+
+# mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet
+
+install: $(VENV)/installed
+
+$(VENV)/installed: $(VENV)/requirements $(SOURCES)
+	@echo "== building and installing the package"
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+$(VENV)/requirements: pyproject.toml constraints.txt | prerequisites
+	@echo "== making the virtual environment $(VENV)"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "== installing the requirements at the tested versions (about 1.5 GB, some minutes)"
+	$(BIN)/pip install --disable-pip-version-check --progress-bar on -c constraints.txt $(PIP_ARGS) scikit-build-core nanobind cmake ninja
+	$(BIN)/python tools/requirements.py $(EXTRAS) > $(VENV)/requirements.txt
+	$(BIN)/pip install --disable-pip-version-check --progress-bar on -c constraints.txt $(PIP_ARGS) -r $(VENV)/requirements.txt
+	@touch $@
+
+prerequisites:
+	@tools/check_prerequisites $(PYTHON)
+
+clean:
+	rm -rf $(VENV) build demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis

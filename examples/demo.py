@@ -1,0 +1,62 @@
+"""The main job from end to end: weights -> ONNX -> (engine) -> superpixels of photos, checked against PyTorch.
+
+python examples/demo.py --out demo-output
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import ainet
+from ainet.export.onnx import export_onnx
+from ainet.segmenter import bundled
+from ainet.training.checkpoint import load_checkpoint
+
+N_SEGMENTS = 600
+PHOTOS = Path(__file__).parent / "photos"
+console = Console(highlight=False)
+
+
+def main(out: Path) -> int:
+    out.mkdir(parents=True, exist_ok=True)
+    checkpoint = bundled("ainet.safetensors")
+    model = out / "ainet.onnx"
+    console.print(f"[bold]1.[/] exporting the bundled weights to {model}, checked against PyTorch")
+    export_onnx(load_checkpoint(checkpoint), model)
+    console.print("[bold]2.[/] building an engine")
+    console.print("   no TensorRT flavour is installed: skipped")
+    photos = sorted(PHOTOS.glob("*.jpg"))
+    table = Table("photo", "size", "superpixels", "ms", "equal to PyTorch", title=f"about {N_SEGMENTS} superpixels each")
+    worst = 1.0
+    with ainet.Segmenter.load(model) as segmenter, ainet.Segmenter.load(checkpoint, device="torch") as reference:
+        console.print(f"[bold]3.[/] segmenting {len(photos)} photos on {segmenter.device}, comparing with {reference.device}")
+        for photo in photos:
+            image = ainet.read_image(photo)
+            segmenter(image, N_SEGMENTS)  # warm-up: the first run of a size prepares the engine
+            start = time.perf_counter()
+            labels = segmenter(image, N_SEGMENTS)
+            milliseconds = (time.perf_counter() - start) * 1e3
+            equal = float((labels == reference(image, N_SEGMENTS)).mean())
+            worst = min(worst, equal)
+            np.save(out / f"{photo.stem}.npy", labels)
+            cv2.imwrite(str(out / f"{photo.stem}_overlay.png"), ainet.overlay(image, labels)[:, :, ::-1])
+            size = f"{image.shape[0]}x{image.shape[1]}"
+            table.add_row(photo.name, size, str(labels.max() + 1), f"{milliseconds:.0f}", f"{equal:.2%}")
+    console.print(table)
+    if worst < 0.999:
+        console.print(f"[red]failed:[/] only {worst:.2%} of a photo's labels equal PyTorch's")
+        return 1
+    console.print(f"[green]done:[/] label maps and overlays are in {out}/")
+    return 0
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("demo-output"))
+    sys.exit(main(parser.parse_args().out))
