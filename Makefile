@@ -18,7 +18,7 @@ demo: $(VENV)/installed
 	@$(BIN)/python examples/demo.py --out demo-output
 
 test: lint
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadfile
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
 lint: $(VENV)/installed

@@ -62,9 +62,8 @@ def assign(scores: ArrayLike, height: int, width: int, sum_ties: bool = False) -
     The resize takes source `floor(float32(j) * float32(from / to))` for output j, as OpenCV's nearest does.
 
     Args:
-        scores: (N, 9, h, w) floating point (compared as float32), h and w multiples of 16: association or logits of
-            the nine cells around the pixel's own, in raster order. NaN never beats another score; a pixel always gets
-            some valid id.
+        scores: (N, 9, h, w) float32 or float16 (others are converted to float32), h and w multiples of 16: association
+            or logits of the nine cells around the pixel's own, in raster order. A pixel with NaN gets some valid id.
         height, width: size of the result, in pixels.
         sum_ties: of equal scores the first wins; True adds the ids of all that reach the maximum instead, as the
             public AINet and SCN code does.
@@ -133,7 +132,7 @@ def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:
     return _native.normalise(np.ascontiguousarray(array), means)
 
 
-def _checked_scores(scores: ArrayLike) -> NDArray[np.float32]:
+def _checked_scores(scores: ArrayLike) -> NDArray[np.float32] | NDArray[np.uint16]:
     array = np.asarray(scores)
     if array.ndim != 4 or array.shape[1] != NEIGHBOURS or not np.issubdtype(array.dtype, np.floating):
         raise UsageError(f"scores must be floating point of the shape (N, 9, h, w), not {array.dtype} {array.shape}")
@@ -142,6 +141,8 @@ def _checked_scores(scores: ArrayLike) -> NDArray[np.float32]:
     if h % CELL_SIZE or w % CELL_SIZE:
         raise UsageError(f"scores must have a height and width that are multiples of {CELL_SIZE}, not {h}x{w}")
     _check_pixels("scores", h, w)
+    if array.dtype == np.float16:
+        return np.ascontiguousarray(array).view(np.uint16)
     return np.ascontiguousarray(array, dtype=np.float32)
 
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "clones.h"
 #include "resize.h"
 
 namespace ainet {
@@ -12,6 +13,7 @@ namespace {
 constexpr int kLanes = 4;
 using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
 using Ints = int32_t __attribute__((vector_size(kLanes * sizeof(int32_t))));
+using Shorts = int16_t __attribute__((vector_size(kLanes * sizeof(int16_t))));
 
 inline Floats load(const float* scores) {
     Floats vector;
@@ -19,12 +21,20 @@ inline Floats load(const float* scores) {
     return vector;
 }
 
+// Integers in the order of the halves; their bits are a sign and a magnitude.
+inline Ints load(const uint16_t* halves) {
+    Shorts vector;
+    std::memcpy(&vector, halves, sizeof vector);
+    const Ints bits = __builtin_convertvector(vector, Ints);
+    return bits < 0 ? -(bits & 0x7fff) : bits;
+}
+
 // scores: of the first pixel; those of the nine neighbours, whose ids are given, lie a plane apart.
-template <bool kSumTies>
-inline Ints best_ids(const float* scores, int64_t plane, const Ints (&ids)[kNeighbours]) {
-    Floats best = load(scores);
+template <bool kSumTies, typename Score>
+inline Ints best_ids(const Score* scores, int64_t plane, const Ints (&ids)[kNeighbours]) {
+    auto best = load(scores);
     for (int n = 1; n < kNeighbours; ++n) {
-        const Floats score = load(scores + n * plane);
+        const auto score = load(scores + n * plane);
         best = score > best ? score : best;
     }
     Ints id = kSumTies ? Ints{} : ids[0];
@@ -35,12 +45,12 @@ inline Ints best_ids(const float* scores, int64_t plane, const Ints (&ids)[kNeig
     return id;
 }
 
-template <bool kSumTies>
-void assign_resized(const float* scores, int h, int w, int height, int width, int32_t* out) {
+template <bool kSumTies, typename Score>
+void assign_resized(const Score* scores, int h, int w, int height, int width, int32_t* out) {
     const int rows = h / kCellSize, columns = w / kCellSize;
     const auto assign_row = [&](int y, int32_t* row) {
         const int i = y / kCellSize;
-        const float* score = scores + int64_t{y} * w;
+        const Score* score = scores + int64_t{y} * w;
         for (int j = 0; j < columns; ++j) {
             Ints ids[kNeighbours];
             for (int n = 0; n < kNeighbours; ++n) {
@@ -56,10 +66,23 @@ void assign_resized(const float* scores, int h, int w, int height, int width, in
     resize_rows_nearest(assign_row, h, w, height, width, out);
 }
 
+template <typename Score>
+void assign_any(const Score* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
+    if (sum_ties) {
+        assign_resized<true>(scores, h, w, height, width, out);
+    } else {
+        assign_resized<false>(scores, h, w, height, width, out);
+    }
+}
+
 }  // namespace
 
-void assign(const float* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
-    (sum_ties ? assign_resized<true> : assign_resized<false>)(scores, h, w, height, width, out);
+AINET_CLONES void assign(const float* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
+    assign_any(scores, h, w, height, width, sum_ties, out);
+}
+
+AINET_CLONES void assign(const uint16_t* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
+    assign_any(scores, h, w, height, width, sum_ties, out);
 }
 
 }  // namespace ainet

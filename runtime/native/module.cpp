@@ -1,9 +1,10 @@
-// Python bindings of the native pre- and post-processing. Arguments are checked in postprocess.py; here a batch is
-// spread over threads, and the interpreter is free meanwhile.
+// Python bindings of the native pre- and post-processing. Arguments are checked in postprocess.py; here the images of a
+// batch are spread over threads, and other Python threads run meanwhile.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
 #include <memory>
+#include <vector>
 
 #include "assign.h"
 #include "connectivity.h"
@@ -16,62 +17,75 @@ using namespace nb::literals;
 
 namespace {
 
-template <typename T, typename Shape>
-using Input = nb::ndarray<const T, Shape, nb::c_contig, nb::device::cpu>;
-template <typename T>
-using Maps = Input<T, nb::shape<-1, -1, -1>>;               // (N, H, W)
-using Scores = Input<float, nb::shape<-1, 9, -1, -1>>;      // (N, 9, h, w)
-using Images = Input<uint8_t, nb::shape<-1, -1, -1, 3>>;    // (N, H, W, 3)
-using Mean = Input<float, nb::shape<3>>;
+template <typename T, int... kShape>
+using Input = nb::ndarray<const T, nb::shape<kShape...>, nb::c_contig, nb::device::cpu>;
+template <typename Score>
+using Scores = Input<Score, -1, ainet::kNeighbours, -1, -1>;  // (N, 9, h, w)
+using Ids = Input<int32_t, -1, -1, -1>;                       // (N, h, w)
+using Labels = nb::ndarray<nb::numpy, int32_t>;               // (N, H, W)
 
-// A new array of `images` items of the given shape; fill(i, item) writes item i, in parallel, without the interpreter.
+// A new array of that shape, whose first axis counts images: fill(i, image) writes image i, on some thread.
 template <typename T, typename Fill>
-nb::ndarray<nb::numpy, T> make_batch(size_t images, std::initializer_list<size_t> item_shape, const Fill& fill) {
-    std::vector<size_t> shape{images};
-    int64_t item = 1;
-    for (size_t n : item_shape) {
-        shape.push_back(n);
-        item *= static_cast<int64_t>(n);
-    }
-    std::unique_ptr<T[]> data(new T[images * item]);
+nb::ndarray<nb::numpy, T> make_batch(const std::vector<size_t>& shape, const Fill& fill) {
+    size_t size = 1;
+    for (size_t n : shape) size *= n;
+    std::unique_ptr<T[]> data(new T[size]);
     {
         const nb::gil_scoped_release release;
-        ainet::parallel_for(static_cast<int64_t>(images), [&](int64_t i) { fill(i, data.get() + i * item); });
+        const size_t image = size / shape[0];
+        ainet::parallel_for(static_cast<int64_t>(shape[0]), [&](int64_t i) { fill(i, data.get() + i * image); });
     }
     const nb::capsule owner(data.get(), [](void* p) noexcept { delete[] static_cast<T*>(p); });
     return nb::ndarray<nb::numpy, T>(data.release(), shape.size(), shape.data(), owner);
 }
 
 template <typename Label>
-nb::ndarray<nb::numpy, int32_t> enforce_connectivity(const Maps<Label>& labels, int64_t min_size, int64_t max_size) {
+Labels enforce_connectivity(const Input<Label, -1, -1, -1>& labels, int64_t min_size, int64_t max_size) {
     const size_t height = labels.shape(1), width = labels.shape(2);
-    return make_batch<int32_t>(labels.shape(0), {height, width}, [&](int64_t i, int32_t* out) {
+    return make_batch<int32_t>({labels.shape(0), height, width}, [&](int64_t i, int32_t* out) {
         ainet::enforce_connectivity(labels.data() + i * height * width, height, width, min_size, max_size, out);
     });
 }
 
-// Functions that write item i of a batch of cell ids at height x width, from either kind of input.
-auto id_writer(const Scores& scores, int height, int width, bool sum_ties) {
-    const int h = scores.shape(2), w = scores.shape(3);
-    return [=, data = scores.data()](int64_t i, int32_t* out) {
-        ainet::assign(data + i * ainet::kNeighbours * h * w, h, w, height, width, sum_ties, out);
+// A function that writes the cell ids of image i, height x width, from either kind of network output.
+template <typename Score>
+auto id_writer(const Scores<Score>& scores, int height, int width, bool sum_ties) {
+    return [&scores, height, width, sum_ties](int64_t i, int32_t* out) {
+        const size_t h = scores.shape(2), w = scores.shape(3);
+        ainet::assign(scores.data() + i * ainet::kNeighbours * h * w, h, w, height, width, sum_ties, out);
     };
 }
 
-auto id_writer(const Maps<int32_t>& ids, int height, int width) {
-    const int h = ids.shape(1), w = ids.shape(2);
-    return [=, data = ids.data()](int64_t i, int32_t* out) { ainet::resize_nearest(data + i * h * w, h, w, height, width, out); };
+auto id_writer(const Ids& ids, int height, int width) {
+    return [&ids, height, width](int64_t i, int32_t* out) {
+        const size_t h = ids.shape(1), w = ids.shape(2);
+        ainet::resize_nearest(ids.data() + i * h * w, h, w, height, width, out);
+    };
 }
 
 template <typename WriteIds>
-nb::ndarray<nb::numpy, int32_t> make_labels(size_t images, int height, int width, int64_t min_size, int64_t max_size,
-                                            const WriteIds& write_ids) {
-    const size_t pixels = static_cast<size_t>(height) * width;
-    return make_batch<int32_t>(images, {size_t(height), size_t(width)}, [&](int64_t i, int32_t* out) {
-        const std::unique_ptr<int32_t[]> ids(new int32_t[pixels]);
+Labels make_labels(size_t images, size_t height, size_t width, int64_t min_size, int64_t max_size, const WriteIds& write_ids) {
+    return make_batch<int32_t>({images, height, width}, [&](int64_t i, int32_t* out) {
+        const std::unique_ptr<int32_t[]> ids(new int32_t[height * width]);
         write_ids(i, ids.get());
         ainet::enforce_connectivity(reinterpret_cast<const uint32_t*>(ids.get()), height, width, min_size, max_size, out);
     });
+}
+
+template <typename Label>
+void define_for_labels(nb::module_& m) {
+    m.def("enforce_connectivity", &enforce_connectivity<Label>, "labels"_a, "min_size"_a, "max_size"_a);
+}
+
+template <typename Score>
+void define_for_scores(nb::module_& m) {
+    m.def("assign", [](const Scores<Score>& scores, int height, int width, bool sum_ties) {
+        return make_batch<int32_t>({scores.shape(0), size_t(height), size_t(width)}, id_writer(scores, height, width, sum_ties));
+    }, "scores"_a, "height"_a, "width"_a, "sum_ties"_a);
+
+    m.def("scores_to_labels", [](const Scores<Score>& scores, int height, int width, int64_t min_size, int64_t max_size, bool sum_ties) {
+        return make_labels(scores.shape(0), height, width, min_size, max_size, id_writer(scores, height, width, sum_ties));
+    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "sum_ties"_a);
 }
 
 }  // namespace
@@ -79,31 +93,25 @@ nb::ndarray<nb::numpy, int32_t> make_labels(size_t images, int height, int width
 NB_MODULE(_native, m) {
     m.doc() = "Native pre- and post-processing. Called through postprocess.py, which checks the arguments.";
 
-    m.def("enforce_connectivity", &enforce_connectivity<uint8_t>, "labels"_a, "min_size"_a, "max_size"_a);
-    m.def("enforce_connectivity", &enforce_connectivity<uint16_t>, "labels"_a, "min_size"_a, "max_size"_a);
-    m.def("enforce_connectivity", &enforce_connectivity<uint32_t>, "labels"_a, "min_size"_a, "max_size"_a);
-    m.def("enforce_connectivity", &enforce_connectivity<uint64_t>, "labels"_a, "min_size"_a, "max_size"_a);
+    define_for_labels<uint8_t>(m);
+    define_for_labels<uint16_t>(m);
+    define_for_labels<uint32_t>(m);
+    define_for_labels<uint64_t>(m);
 
-    m.def("assign", [](const Scores& scores, int height, int width, bool sum_ties) {
-        return make_batch<int32_t>(scores.shape(0), {size_t(height), size_t(width)}, id_writer(scores, height, width, sum_ties));
-    }, "scores"_a, "height"_a, "width"_a, "sum_ties"_a);
+    define_for_scores<float>(m);
+    define_for_scores<uint16_t>(m);
 
-    m.def("resize_nearest", [](const Maps<int32_t>& ids, int height, int width) {
-        return make_batch<int32_t>(ids.shape(0), {size_t(height), size_t(width)}, id_writer(ids, height, width));
+    m.def("resize_nearest", [](const Ids& ids, int height, int width) {
+        return make_batch<int32_t>({ids.shape(0), size_t(height), size_t(width)}, id_writer(ids, height, width));
     }, "ids"_a, "height"_a, "width"_a);
 
-    m.def("scores_to_labels", [](const Scores& scores, int height, int width, int64_t min_size, int64_t max_size, bool sum_ties) {
-        return make_labels(scores.shape(0), height, width, min_size, max_size, id_writer(scores, height, width, sum_ties));
-    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "sum_ties"_a);
-
-    m.def("ids_to_labels", [](const Maps<int32_t>& ids, int height, int width, int64_t min_size, int64_t max_size) {
+    m.def("ids_to_labels", [](const Ids& ids, int height, int width, int64_t min_size, int64_t max_size) {
         return make_labels(ids.shape(0), height, width, min_size, max_size, id_writer(ids, height, width));
     }, "ids"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a);
 
-    m.def("normalise", [](const Images& images, const Mean& mean) {
-        const size_t height = images.shape(1), width = images.shape(2);
-        const int64_t pixels = static_cast<int64_t>(height) * width;
-        return make_batch<float>(images.shape(0), {3, height, width}, [&](int64_t i, float* out) {
+    m.def("normalise", [](const Input<uint8_t, -1, -1, -1, 3>& images, const Input<float, 3>& mean) {
+        const size_t pixels = images.shape(1) * images.shape(2);
+        return make_batch<float>({images.shape(0), 3, images.shape(1), images.shape(2)}, [&](int64_t i, float* out) {
             ainet::normalise(images.data() + i * 3 * pixels, pixels, mean.data(), out);
         });
     }, "images"_a, "mean"_a);

@@ -87,7 +87,7 @@ def test_assign_on_narrow_grids(cells: tuple[int, int]) -> None:
     np.testing.assert_array_equal(assign(scores, h, w), assign_numpy(scores, h, w))
 
 
-@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
+@pytest.mark.parametrize("dtype", ["f2", ">f2", "f4", ">f4", "f8"])
 def test_floating_point_types_and_views(dtype: str) -> None:
     scores = random_scores(2, 9, 32, 96).astype(dtype)
     expected = assign_numpy(scores.astype(np.float32), 32, 96)
@@ -97,20 +97,31 @@ def test_floating_point_types_and_views(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("sum_ties", [False, True])
-def test_nan_and_infinity_give_valid_ids(sum_ties: bool) -> None:
-    scores = random_scores(1, 9, 32, 48)
+def test_every_finite_half_and_infinity_in_order(sum_ties: bool) -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[~np.isnan(halves)]  # +-0 and +-inf among them
+    scores = np.random.default_rng(3).choice(halves, (1, 9, 256, 256))
+    scores[:, 1::2, :, :128] = -scores[:, :8:2, :, :128]  # zeros of both signs meet, and so do close magnitudes
+    scores[:, 4:6, 128:] = scores[:, :2, 128:]
+    np.testing.assert_array_equal(assign(scores, 256, 256, sum_ties), assign(scores.astype(np.float32), 256, 256, sum_ties))
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4"])
+def test_nan_gives_valid_ids(dtype: str) -> None:
+    scores = random_scores(1, 9, 32, 48).astype(dtype)
     rng = np.random.default_rng(1)
-    scores[rng.random(scores.shape) < 0.3] = np.nan
+    scores[rng.random(scores.shape) < 0.1] = np.nan
+    scores[rng.random(scores.shape) < 0.1] = -np.nan
     scores[rng.random(scores.shape) < 0.1] = -np.inf
     scores[:, :, :16, :16] = np.nan
-    result = assign(scores, 32, 48, sum_ties)
-    assert result.min() >= 0
-    assert result.max() < 6 * 9
-    beatable = ~np.isnan(scores[:, 0])  # nothing beats a NaN in the first place, and NaN beats nothing
-    if not sum_ties:
-        expected = assign_numpy(np.where(np.isnan(scores), -np.inf, scores), 32, 48)
-        np.testing.assert_array_equal(result[beatable], expected[beatable])
-        assert result.max() < 6
+    ids = assign(scores, 32, 48)
+    assert ids.min() >= 0
+    assert ids.max() < 6
+    clean = ~np.isnan(scores).any(axis=1)
+    np.testing.assert_array_equal(ids[clean], assign_numpy(scores, 32, 48)[clean])
+    sums = assign(scores, 32, 48, sum_ties=True)
+    assert sums.min() >= 0
+    assert sums.max() < 6 * 9
 
 
 @pytest.mark.parametrize("sum_ties", [False, True])

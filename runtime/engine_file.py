@@ -1,0 +1,153 @@
+"""Engine files: a TensorRT plan, and a JSON sidecar beside it that says what the plan is and where it runs.
+
+    info = EngineInfo.load("model.engine")              # reads model.engine.json
+    info.check_host("model.engine", "tensorrt", "11.4.0.106", "sm90")
+    plan = info.verify("model.engine")                  # bytes that are safe to hand to TensorRT
+
+TensorRT can crash on a damaged plan: it never gets bytes that `verify` has not passed.
+"""
+
+import hashlib
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ainet.errors import ModelError
+from ainet.runtime.model import ModelInfo
+
+Shape = tuple[int, int, int]  # batch, height, width
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The input sizes from `smallest` to `largest`, which an engine is tuned for."""
+
+    smallest: Shape
+    largest: Shape
+
+    def holds(self, shape: Shape) -> bool:
+        return all(low <= size <= high for low, size, high in zip(self.smallest, shape, self.largest, strict=True))
+
+    def __str__(self) -> str:
+        """Its name, as `ainet build --size` takes it; a batch of 1 goes without saying."""
+        first = 1 if self.largest[0] == 1 else 0
+        ends = ["x".join(map(str, shape[first:])) for shape in (self.smallest, self.largest)]
+        return ends[0] if self.smallest == self.largest else "..".join(ends)
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What a plan is, and where it runs.
+
+    flavour: "tensorrt" or "tensorrt-rtx". version: of that library; a plan runs on the very version that built it.
+    compute_capabilities: GPUs it was built for, such as "sm86"; none for the default of TensorRT-RTX (sm80 and later).
+    profiles: the input sizes it takes, in the plan's order. model: what the ONNX file said of itself.
+    onnx_sha256, plan_sha256: hashes of the two files. layer_precisions: how many layer outputs have which precision in
+    the built engine ("fp16": 40); empty where no GPU was there to load it.
+    """
+
+    flavour: str
+    version: str
+    compute_capabilities: tuple[str, ...]
+    profiles: tuple[Profile, ...]
+    model: ModelInfo
+    onnx_sha256: str
+    plan_sha256: str
+    layer_precisions: dict[str, int]
+
+    @classmethod
+    def load(cls, plan: str | os.PathLike[str]) -> "EngineInfo":
+        """Read the sidecar of the file `plan`.
+
+        Raises:
+            ModelError: it is missing or damaged.
+        """
+        path = sidecar(plan)
+        try:
+            return cls.from_json(path.read_text(encoding="utf-8"), path)
+        except (OSError, UnicodeDecodeError):
+            raise ModelError(f"no readable sidecar at {path}; copy it along with {plan}, or build both again with: ainet build") from None
+
+    @classmethod
+    def from_json(cls, text: str, source: object) -> "EngineInfo":
+        """Read what `to_json` wrote to the file `source`.
+
+        Raises:
+            ModelError: the text is no sidecar of this toolkit.
+        """
+        try:
+            entries: dict[str, Any] = json.loads(text)
+            model = json.dumps(entries.pop("model"))
+            profiles = tuple(Profile(_shape(ends["smallest"]), _shape(ends["largest"])) for ends in entries.pop("profiles"))
+            capabilities = tuple(map(str, entries.pop("compute_capabilities")))
+            if not profiles:
+                raise ValueError
+            return cls(compute_capabilities=capabilities, profiles=profiles, model=ModelInfo.from_json(model, source), **entries)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise ModelError(f"{source} is not a whole sidecar of an engine; build the engine again with: ainet build") from None
+
+    def to_json(self) -> str:
+        """The sidecar's text; equal engines give equal text."""
+        return json.dumps({**asdict(self), "model": json.loads(self.model.to_json())}, indent=2, sort_keys=True) + "\n"
+
+    def verify(self, plan: str | os.PathLike[str]) -> bytes:
+        """Read the file `plan` and give its bytes if their SHA-256 is the sidecar's.
+
+        Raises:
+            ModelError: the file is missing or not the one that was built; the field `plan_sha256` differs.
+        """
+        try:
+            content = Path(plan).read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read the engine {plan}: {error.strerror or error}; make one with: ainet build") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != self.plan_sha256:
+            raise ModelError(
+                f"{plan} is damaged or not the engine of its sidecar: plan_sha256 is {found[:12]}..., not {self.plan_sha256[:12]}...; "
+                "copy both files again, or build them with: ainet build"
+            )
+        return content
+
+    def check_host(self, plan: str | os.PathLike[str], flavour: str, version: str, compute_capability: str) -> None:
+        """Raise unless the engine was built for this flavour, this version of it and a GPU of this compute capability.
+
+        Raises:
+            ModelError: names each field that differs, with both values.
+        """
+        capabilities = self.compute_capabilities or (compute_capability,)
+        differences = []
+        for field, built, here in (("flavour", self.flavour, flavour), ("version", self.version, version)):
+            if built != here:
+                differences.append(f"{field} is {built}, here it is {here}")
+        if compute_capability not in capabilities:
+            differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
+        if differences:
+            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: ainet build")
+
+    def profile_for(self, shape: Shape) -> int:
+        """Index of the profile to run `shape` with: of those that hold it the smallest, as it is tuned nearest to it.
+
+        Raises:
+            ModelError: no profile holds it.
+        """
+        fitting = [index for index, profile in enumerate(self.profiles) if profile.holds(shape)]
+        if not fitting:
+            size = "x".join(map(str, shape))
+            raise ModelError(
+                f"the engine takes inputs of {', '.join(map(str, self.profiles))} (batch x height x width), not {size}; "
+                f"build one with: ainet build --size {size}"
+            )
+        return min(fitting, key=lambda index: math.prod(self.profiles[index].largest))
+
+
+def sidecar(plan: str | os.PathLike[str]) -> Path:
+    """Where the sidecar of the file `plan` stands: model.engine -> model.engine.json."""
+    return Path(f"{os.fspath(plan)}.json")
+
+
+def _shape(sizes: list[int]) -> Shape:
+    batch, height, width = map(int, sizes)
+    return batch, height, width

@@ -1,0 +1,112 @@
+"""TensorRT in its flavours: the full TensorRT (10, 11) and TensorRT-RTX, whose Python modules share one interface.
+
+    flavour = load_flavour("tensorrt-rtx")
+    builder = flavour.api.Builder(flavour.logger)
+
+The little that differs between them is read from the module itself, never concluded from a version.
+"""
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ainet.errors import DeviceError, UsageError
+
+MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # by flavour; the first that is installed is the default
+
+
+@dataclass(frozen=True)
+class Flavour:
+    """An installed TensorRT. `name`: a key of `MODULES`. `api`: its Python module. `logger`: keeps its errors in `logger.errors`."""
+
+    name: str
+    api: Any
+    logger: Any
+
+    @property
+    def version(self) -> str:
+        return str(self.api.__version__)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Compute capabilities it can build for without having the GPU, such as "sm86"; none for the full TensorRT."""
+        capabilities = getattr(self.api, "ComputeCapability", None)
+        names = capabilities.__members__ if capabilities else ()
+        return tuple(name.lower() for name in names if name.startswith("SM"))
+
+    def first_error(self) -> str:
+        """The first error since `logger.errors` was cleared; complaints of a missing driver come with any other error, and count last."""
+        return min(self.logger.errors, key=lambda message: "Cuda Runtime" in message, default="it gave no reason")
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+def load_flavour(name: str | None = None) -> Flavour:
+    """Import the flavour `name`, by default the first of `MODULES` that is installed.
+
+    Raises:
+        UsageError: there is no such flavour.
+        DeviceError: it is not installed, cannot be loaded, or is too old.
+    """
+    if name is not None and name not in MODULES:
+        raise UsageError(f"unknown flavour '{name}'; choose one of {', '.join(MODULES)}")
+    if name is not None:
+        return _load(name)
+    for candidate in MODULES:
+        try:
+            return _load(candidate)
+        except DeviceError:
+            continue
+    raise DeviceError("no TensorRT is installed: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]")
+
+
+@cache  # TensorRT heeds only the first logger that a process gives it
+def _load(name: str) -> Flavour:
+    try:
+        api = importlib.import_module(MODULES[name])
+        flags = api.NetworkDefinitionCreationFlag  # missing where a package holds nothing but type stubs
+    except (ImportError, OSError, AttributeError) as error:
+        raise DeviceError(f"flavour '{name}' cannot be used ({error}): pip install 'ainet-toolkit[{name}]'") from error
+    if not hasattr(flags, "STRONGLY_TYPED"):
+        raise DeviceError(f"{name} {api.__version__} has no strongly typed networks: pip install --upgrade 'ainet-toolkit[{name}]'")
+    return Flavour(name, api, _logger(api))
+
+
+def _logger(api: Any) -> Any:
+    class ErrorList(api.ILogger):
+        """Keeps errors in memory: without a GPU TensorRT logs many that mean nothing to a user."""
+
+        def __init__(self) -> None:
+            api.ILogger.__init__(self)
+            self.errors: list[str] = []
+
+        def log(self, severity: Any, message: str) -> None:
+            if severity in (api.ILogger.ERROR, api.ILogger.INTERNAL_ERROR):
+                self.errors.append(message)
+
+    return ErrorList()
+
+
+def local_capability() -> str:
+    """Compute capability of the current CUDA device, such as "sm90".
+
+    Raises:
+        DeviceError: there is no usable GPU, or the package cuda-bindings is missing.
+    """
+    try:
+        cudart: Any = importlib.import_module("cuda.bindings.runtime")
+    except ImportError as error:
+        raise DeviceError(f"asking for the GPU needs the package cuda-bindings ({error}): pip install 'ainet-toolkit[tensorrt]'") from error
+    status, device = cudart.cudaGetDevice()
+    attributes = cudart.cudaDeviceAttr
+    version = ""
+    for attribute in (attributes.cudaDevAttrComputeCapabilityMajor, attributes.cudaDevAttrComputeCapabilityMinor):
+        if status == cudart.cudaError_t.cudaSuccess:
+            status, value = cudart.cudaDeviceGetAttribute(attribute, device)
+            version += str(value)
+    if status != cudart.cudaError_t.cudaSuccess:
+        reason = cudart.cudaGetErrorString(status)[1].decode()
+        raise DeviceError(f"no usable NVIDIA GPU ({reason}); check the driver with: nvidia-smi")
+    return f"sm{version}"
