@@ -1,0 +1,49 @@
+"""Write the figures of README.md from benchmarks/results/*.json, between the markers `<!-- NAME -->` and `<!-- end -->`.
+
+    python tools/readme_figures.py           # rewrite
+    python tools/readme_figures.py --check   # fail if README.md differs from the results
+"""
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def network_cost(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    rows = [
+        [f"`{row['network']}`", f"{row['multiply_adds'] / 1e6:,.0f} M", f"{row['multiply_adds_ratio']:.2f}", f"{row['time_ratio']:.2f}"]
+        for row in result["rows"]
+    ]
+    note = f"ONNX Runtime {machine['onnxruntime']}, {machine['threads']} CPU threads, {machine['size']} working pixels, one run for all."
+    return table(["network", "multiply-adds", "/ SCN", "time / SCN"], rows) + "\n\n" + note
+
+
+def main() -> int:
+    readme = ROOT / "README.md"
+    text = readme.read_text()
+    for name, render in {"network_cost": network_cost}.items():
+        result = json.loads((ROOT / "benchmarks/results" / f"{name}.json").read_text())
+        block = f"<!-- {name} -->\n{render(result)}\n<!-- end -->"
+        text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+        assert count == 1, f"README.md has {count} places for {name}"
+    if "--check" in sys.argv:
+        if text != readme.read_text():
+            print("README.md differs from benchmarks/results: run python tools/readme_figures.py")
+            return 1
+        return 0
+    readme.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
