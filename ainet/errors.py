@@ -2,11 +2,15 @@
 
 
 class AINetError(Exception):
-    """Base of the toolkit's own errors. The command line prints the message alone and exits with 1."""
+    """Base of the toolkit's own errors. The command line prints the message alone and exits with `exit_code`."""
+
+    exit_code = 1
 
 
 class UsageError(AINetError, ValueError):
-    """An argument is out of range or contradicts another. The command line exits with 2."""
+    """An argument is out of range or contradicts another."""
+
+    exit_code = 2
 
 
 class ModelError(AINetError):

@@ -1,8 +1,9 @@
-"""Files that are either whole or not there: write under a temporary name, then rename."""
+"""Files and folders that are either whole or not there: write under a temporary name, then rename."""
 
 import contextlib
 import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,28 +17,47 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary name keeps the suffix, so that writers which look at it still work. Missing parent folders are made.
 
     Raises:
-        OutputError: the folder or file cannot be written.
+        OutputError: the file cannot be written, or `path` is a folder or device.
     """
-    target = Path(path)
-    temporary: Path | None = None
+    target, temporary = _names(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():
-            raise OutputError(f"cannot write {target}: it is a folder; name a file")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.stem}.", suffix=target.suffix)
-        os.close(handle)
-        temporary = Path(name)
+        if target.exists() and not target.is_file():
+            raise OutputError(f"cannot write {target}: it is a folder or device; name a file")
+        temporary.touch(exist_ok=False)  # says now, before the work, whether it can be written
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; the result follows the user's umask
         temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}; choose another place or free it") from error
+        raise _refused(target, error) from error
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """The same for a new folder.
+
+    Raises:
+        OutputError: the folder cannot be made, or `path` is there already.
+    """
+    target, temporary = _names(path)
+    try:
+        if target.exists():
+            raise OutputError(f"cannot write {target}: it is there already; remove it, or choose another place")
+        temporary.mkdir(parents=True)
+        yield temporary
+        temporary.rename(target)
+    except OSError as error:
+        raise _refused(target, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _names(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    target = Path(path)
+    return target, target.parent / f".{secrets.token_hex(8)}{target.suffix}"
+
+
+def _refused(target: Path, error: OSError) -> OutputError:
+    return OutputError(f"cannot write {target}: {error.strerror or error}; choose another place or free it")

@@ -1,34 +1,32 @@
 """Images in: files and arrays to RGB uint8, with a clear word on what cannot be used."""
 
 import os
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ainet.errors import ImageError
 
 MAX_PIXELS = 2**26  # 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
+_FOREIGN_COLOURS = frozenset({"CMYK", "HSV", "LAB", "YCbCr"})
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """Read an image file -> RGB uint8 (H, W, 3), turned upright by its EXIF tag; grey is repeated, alpha dropped.
 
     Raises:
-        ImageError: missing, truncated or no image; 16 bits or CMYK; over 67 megapixels.
+        ImageError: missing, truncated or no image; more than 8 bits per channel; CMYK and the like; over 67 megapixels.
     """
     file = Path(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
-            with Image.open(file) as image:
-                _check_kind(file, image)
-                return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        with Image.open(file) as image:
+            _check_kind(file, image)
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
     except UnidentifiedImageError as error:
         raise ImageError(f"{file} is not an image that can be read; convert it to PNG or JPEG") from error
     except Image.DecompressionBombError as error:
@@ -37,19 +35,28 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         if error.errno is not None:
             raise ImageError(f"cannot read {file}: {error.strerror}; check the path") from error
         raise ImageError(f"{file} is damaged or cut off ({error}); fetch it again") from error
-    except (SyntaxError, ValueError) as error:  # Pillow's decoders on broken streams
+    except (SyntaxError, ValueError, RuntimeError) as error:  # Pillow's decoders on broken streams
         raise ImageError(f"{file} is damaged ({error}); fetch it again") from error
 
 
-def _check_kind(file: Path, image: Image.Image) -> None:
-    if image.mode in ("CMYK", "YCCK"):
-        raise ImageError(f"{file} is in CMYK colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png")
-    if image.mode not in _EIGHT_BIT_MODES:
-        raise ImageError(f"{file} has more than 8 bits per channel (mode {image.mode}); convert it first, for example: magick {file.name} -depth 8 out.png")
+def _check_kind(file: Path, image: ImageFile.ImageFile) -> None:
+    if image.mode in _FOREIGN_COLOURS:
+        raise ImageError(
+            f"{file} is in {image.mode} colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png"
+        )
+    if image.mode not in _EIGHT_BIT_MODES or _is_cut_to_eight_bits(image):
+        raise ImageError(f"{file} has more than 8 bits per channel; convert it first, for example: magick {file.name} -depth 8 out.png")
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(
             f"{file} has {image.width * image.height / 1e6:.0f} megapixels, more than {MAX_PIXELS / 1e6:.0f}; scale it down or cut it"
         )
+
+
+def _is_cut_to_eight_bits(image: ImageFile.ImageFile) -> bool:
+    """Whether Pillow would drop the low bits of 16-bit colour: its mode is RGB then, only the decoder's arguments tell."""
+    return any(
+        ";16" in str(args) or (codec.startswith("ppm") and isinstance(args, tuple) and args[1] > 255) for codec, _, _, args in image.tile
+    )
 
 
 def as_rgb(image: Any) -> NDArray[np.uint8]:
@@ -66,7 +73,8 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise ImageError(f"an image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {np.shape(image)}")
     if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        raise ImageError(f"an image of {array.shape[0]}x{array.shape[1]} has more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+        size = f"{array.shape[0]}x{array.shape[1]}"
+        raise ImageError(f"an image of {size} has more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
     array = array[:, :, :3]
     if array.dtype.kind == "f":
         if array.size and not (array.min() >= 0 and array.max() <= 1):  # false for NaN too

@@ -1,11 +1,14 @@
-"""Superpixels in one call, or with a model that stays loaded.
+"""Superpixels in one call:
 
     labels = ainet.segment(image, n_segments=600)
+
+or with a model that stays loaded:
 
     with ainet.Segmenter.load(device="auto") as segmenter:
         labels = segmenter(image, n_segments=600)
 """
 
+import operator
 import os
 from functools import cache
 from importlib import resources
@@ -22,7 +25,7 @@ from ainet.images import as_rgb
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.pipeline import run_pipeline
-from ainet.runtime.plan import Plan, plan_public, plan_scale, plan_segments
+from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
 from ainet.spec import MEAN
 
 DEFAULT_MODEL = "ainet.onnx"
@@ -46,12 +49,14 @@ class Segmenter:
             threads: of the CPU for one inference, 0 for all cores.
 
         Raises:
-            UsageError: `device` has none of these forms.
+            UsageError: `device` has none of these forms, or `threads` is negative.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         if device == "torch" or device.startswith("torch:"):
             checkpoint = bundled("ainet.safetensors") if model is None else Path(model)
+            if checkpoint.suffix == ".onnx":
+                raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
             return cls(_open_torch(checkpoint, device.partition(":")[2] or "cpu"))
         path = bundled(DEFAULT_MODEL) if model is None else Path(model)
         if path.suffix != ".onnx" and path.is_file():
@@ -64,12 +69,12 @@ class Segmenter:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
         Raises:
-            UsageError: the arguments are out of range or contradict each other.
+            ImageError: the image is too small.
+            UsageError: an argument out of range.
         """
-        if protocol == "public":
-            return plan_public(height, width, 1.0 if scale is None else scale)
+        check_protocol(protocol)
         if protocol is not None:
-            raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
+            return plan_public(height, width, 1.0 if scale is None else scale)
         if scale is not None:
             return plan_scale(height, width, scale)
         return plan_segments(height, width, n_segments)
@@ -81,7 +86,7 @@ class Segmenter:
         *,
         scale: float | None = None,
         protocol: str | None = None,
-        start_label: int = 0,
+        start_label: SupportsIndex = 0,
     ) -> NDArray[np.int32]:
         """Segment an image into superpixels.
 
@@ -101,11 +106,14 @@ class Segmenter:
             ImageError: an image of another shape, type or size.
             UsageError: an argument out of range.
         """
-        if self._backend is None:
+        backend = self._backend
+        if backend is None:
             raise UsageError("this Segmenter is closed; load another")
+        first = _checked_start(start_label)
         images = self._as_batch(image)
-        plan = self.plan(*images.shape[1:3], n_segments, scale=scale, protocol=protocol)
-        labels = run_pipeline(self._backend, images, plan) + np.int32(start_label)
+        height, width = images.shape[1:3]
+        plan = self.plan(height, width, n_segments, scale=scale, protocol=protocol)
+        labels = run_pipeline(backend, images, plan) + first
         return labels if np.ndim(image) == 4 else labels[0]
 
     @staticmethod
@@ -130,7 +138,7 @@ class Segmenter:
 
 
 def segment(
-    image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None, start_label: int = 0
+    image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None, start_label: SupportsIndex = 0
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
     return _default_segmenter()(image, n_segments, scale=scale, protocol=protocol, start_label=start_label)
@@ -151,6 +159,16 @@ def bundled(name: str) -> Path:
     if not path.is_file():
         raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
     return path
+
+
+def _checked_start(start_label: SupportsIndex) -> np.int32:
+    try:
+        first = operator.index(start_label)
+    except TypeError:
+        raise UsageError(f"start_label must be an integer, not {start_label!r}") from None
+    if abs(first) > 2**30:
+        raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
+    return np.int32(first)
 
 
 def _open_torch(checkpoint: Path, device: str) -> Backend:

@@ -36,9 +36,13 @@ class ModelInfo:
             cell_size = entries.pop("cell_size")
             info = cls(**{**entries, "mean": tuple(entries["mean"])})
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise ModelError(f"{source} was not exported by this toolkit (no 'ainet' metadata); make it with: ainet export CHECKPOINT -o model.onnx") from None
+            raise ModelError(
+                f"{source} was not exported by this toolkit (no 'ainet' metadata); make it with: ainet export CHECKPOINT -o model.onnx"
+            ) from None
         if cell_size != CELL_SIZE or info.output not in ("logits", "association", "labels"):
-            raise ModelError(f"{source} has cells of {cell_size} pixels and output '{info.output}', which this version cannot run; update the toolkit")
+            raise ModelError(
+                f"{source} has cells of {cell_size} pixels and output '{info.output}', which this version cannot run; update the toolkit"
+            )
         return info
 
     def to_json(self) -> str:

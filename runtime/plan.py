@@ -3,9 +3,10 @@
 import math
 import operator
 from dataclasses import dataclass
+from numbers import Real
 from typing import SupportsIndex
 
-from ainet.errors import UsageError
+from ainet.errors import ImageError, UsageError
 from ainet.spec import CELL_SIZE
 
 MIN_SIDE = 16  # smallest image side
@@ -45,11 +46,24 @@ class Plan:
         return f"{self.height}x{self.width} image, {self.cells} cells at working size {self.working_height}x{self.working_width}"
 
 
+def check_scale(scale: float) -> None:
+    """Raise `UsageError` unless `scale` is a positive number."""
+    if not (isinstance(scale, Real) and math.isfinite(scale) and scale > 0):
+        raise UsageError(f"scale must be a positive number, not {scale!r}")
+
+
+def check_protocol(protocol: str | None) -> None:
+    """Raise `UsageError` unless `protocol` is None or "public"."""
+    if protocol not in (None, "public"):
+        raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
+
+
 def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
-    """Plan for about `n_segments` superpixels: a grid of nearly square cells with about that count.
+    """Plan for about `n_segments` superpixels: a grid of nearly square cells, at most (sqrt(n_segments) + 1) / 2 off the count.
 
     Raises:
-        UsageError: an image side below 16, or a count that is no integer from 4 to a quarter of the pixels.
+        ImageError: an image side below 16.
+        UsageError: a count that is no integer from 4 to a quarter of the pixels.
     """
     _check_image(height, width)
     most = height * width // 4
@@ -58,9 +72,13 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
     except TypeError:
         raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
     if not MIN_SEGMENTS <= count <= most:
-        raise UsageError(f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image")
-    rows = max(1, min(round(math.sqrt(count * height / width)), count))
-    columns = max(1, round(count / rows))
+        raise UsageError(
+            f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image"
+        )
+    # Along the shorter side first: it has fewer cells, so that rounding them matters more.
+    short = max(1, round(math.sqrt(count * min(height, width) / max(height, width))))
+    long = round(count / short)
+    rows, columns = (short, long) if height <= width else (long, short)
     return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, rows * columns)
 
 
@@ -70,10 +88,11 @@ def plan_scale(height: int, width: int, scale: float) -> Plan:
     At scale 1 this is what the public demo script does, save that the labels are brought back to the image's size.
 
     Raises:
-        UsageError: an image side below 16, or a scale that gives fewer than 4 cells or more than a quarter of the pixels.
+        ImageError: an image side below 16.
+        UsageError: a scale that is no positive number, or gives fewer than 4 cells or more than a quarter of the pixels.
     """
     _check_image(height, width)
-    _check_scale(scale)
+    check_scale(scale)
     rows, columns = (max(1, math.ceil(side * scale / CELL_SIZE)) for side in (height, width))
     if not MIN_SEGMENTS <= rows * columns <= height * width // 4:
         raise UsageError(
@@ -89,17 +108,17 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
     Working size 320s x 480s (or 480s x 320s; NYUv2: 480s x 640s) and int(600 s^2) (NYUv2: int(1200 s^2)) superpixels.
 
     Raises:
-        UsageError: an image of another size, or a scale whose working size is no multiple of 16.
+        UsageError: an image of another size, or a scale above 2 or whose working size is no multiple of 16.
     """
-    _check_scale(scale)
+    check_scale(scale)
     if (height, width) not in PUBLIC_PROTOCOL:
         sizes = ", ".join(f"{h}x{w}" for h, w in PUBLIC_PROTOCOL)
         raise UsageError(f"protocol='public' is defined for images of {sizes}, not {height}x{width}; use n_segments= or scale= alone")
     base_height, base_width, base_segments = PUBLIC_PROTOCOL[height, width]
     working = [side * scale for side in (base_height, base_width)]
     rows, columns = (round(side / CELL_SIZE) for side in working)
-    if rows < 1 or any(abs(side - cells * CELL_SIZE) > 1e-6 for side, cells in zip(working, (rows, columns), strict=True)):
-        raise UsageError(f"protocol='public' needs a scale in tenths, such as 0.3, 1.0 or 1.8, not {scale:g}")
+    if scale > 2 or rows < 1 or any(abs(side - cells * CELL_SIZE) > 1e-6 for side, cells in zip(working, (rows, columns), strict=True)):
+        raise UsageError(f"protocol='public' needs a scale in tenths up to 2, such as 0.3, 1.0 or 1.8, not {scale:g}")
     return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, int(base_segments * scale * scale), sum_ties=True)
 
 
@@ -110,9 +129,4 @@ def _with_sizes(height: int, width: int, working_height: int, working_width: int
 
 def _check_image(height: int, width: int) -> None:
     if min(height, width) < MIN_SIDE:
-        raise UsageError(f"an image of {height}x{width} is too small: both sides must be at least {MIN_SIDE} pixels")
-
-
-def _check_scale(scale: float) -> None:
-    if not (isinstance(scale, int | float) and math.isfinite(scale) and scale > 0):
-        raise UsageError(f"scale must be a positive number, not {scale!r}")
+        raise ImageError(f"an image of {height}x{width} is too small: both sides must be at least {MIN_SIDE} pixels; scale it up")

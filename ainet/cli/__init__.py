@@ -1,16 +1,22 @@
 """The `ainet` command. Each module beside this one holds one group of subcommands and imports heavy packages when it runs."""
 
+import io
 import sys
+import warnings
 
 import typer
 
 import ainet
-from ainet.cli import doctor, models, segment
+from ainet.cli import doctor, engines, models, segment
 from ainet.cli.console import print_error
-from ainet.errors import AINetError, UsageError
+from ainet.errors import AINetError, OutputError
 
 app = typer.Typer(
-    help="Superpixels with AINet and SCN.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    help="Superpixels with AINet and SCN.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
 
 
@@ -27,6 +33,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 app.command("segment")(segment.segment)
 app.command("export")(models.export)
+app.command("build")(engines.build)
 app.command("convert")(models.convert)
 app.command("info")(models.info)
 app.command("doctor")(doctor.doctor)
@@ -34,10 +41,16 @@ app.command("doctor")(doctor.doctor)
 
 def main() -> None:
     """Run the command line; an error of ours becomes one line on stderr and exit code 2 (usage) or 1."""
+    warnings.simplefilter("ignore")  # libraries on files that our own errors speak of
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     try:
         app()
     except AINetError as error:
         print_error(error)
-        sys.exit(2 if isinstance(error, UsageError) else 1)
+        sys.exit(error.exit_code)
+    except OSError as error:  # of the files named by the user, those are errors of ours; this is the terminal, pipe or disk
+        print_error(OutputError(f"cannot go on: {error}"))
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,5 +1,7 @@
 """What every subcommand prints with."""
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -7,6 +9,18 @@ from ainet.errors import AINetError
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 output = Console(highlight=False)
+
+
+def print_line(line: str) -> None:
+    """One whole line on stdout, as it is."""
+    output.print(line, soft_wrap=True, markup=False)
+
+
+def print_rows(rows: Sequence[Sequence[str]]) -> None:
+    """Columns on stdout; nothing is cut or wrapped, whatever the width of the terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def print_error(error: AINetError) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ainet.errors import ImageError, UsageError
+from ainet.errors import AINetError, ImageError, UsageError
 from ainet.images import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
@@ -23,27 +23,28 @@ class Input:
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def collect(patterns: Sequence[str]) -> tuple[list[Input], list[ImageError]]:
+def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
     """Resolve what the user named; a folder stands for the images and videos below it. What is not there becomes an error.
 
     Raises:
         UsageError: two inputs would write the same result.
     """
     inputs: list[Input] = []
-    problems: list[ImageError] = []
+    problems: list[AINetError] = []
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file())
             inputs += [Input(file, file.relative_to(path).with_suffix("")) for file in found]
             if not found:
                 problems.append(ImageError(f"the folder {path} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}"))
         elif path.exists():
             inputs.append(Input(path, Path(path.stem)))
         else:
-            matches = sorted(Path(match) for match in glob.glob(pattern, recursive=True))
-            inputs += [Input(match, Path(match.stem)) for match in matches if match.is_file()]
-            if not matches:
+            matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
+            files = [match for match in matches if match.is_file()]
+            inputs += [Input(file, Path(file.stem)) for file in files]
+            if not files:
                 problems.append(ImageError(f"cannot read {path}: no such file; check the path"))
     seen: dict[Path, Path] = {}
     for item in dict.fromkeys(inputs):

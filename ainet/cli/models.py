@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ainet.cli.console import errors, output
+from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.engines import build
 from ainet.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -15,16 +16,20 @@ CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or 
 
 
 def export(
-    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write, or .engine to build one as well.", show_default=False)],
     checkpoint: Annotated[Path | None, typer.Argument(help="Public checkpoint or own .safetensors. Default: the bundled AINet.")] = None,
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
     graph_output: Annotated[str, typer.Option("--output", help="logits, association or labels.")] = "logits",
 ) -> None:
-    """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch."""
+    """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
+
+    With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
+    """
     from ainet.segmenter import bundled
 
-    if out.suffix != ".onnx":
-        raise UsageError(f"cannot export to '{out}': the name must end in .onnx")
+    if out.suffix not in (".onnx", ".engine"):
+        raise UsageError(f"cannot export to '{out}': the name must end in .onnx or .engine")
+    model = out.with_suffix(".onnx")
     loaded = _load(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
     try:
         from ainet.export.onnx import export_onnx
@@ -32,8 +37,10 @@ def export(
         raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
     with errors.status(f"exporting {loaded.name}, {precision}"):
-        export_onnx(loaded, out, precision, graph_output)  # type: ignore[arg-type]  # checked there
-    _print(f"{out}: {loaded.name}, {precision}, output {graph_output}, {out.stat().st_size / 1e6:.1f} MB; checked against PyTorch")
+        export_onnx(loaded, model, precision, graph_output)  # type: ignore[arg-type]  # checked there
+    print_line(f"{model}: {loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch")
+    if out.suffix == ".engine":
+        build(model, out)
 
 
 def convert(
@@ -46,17 +53,12 @@ def convert(
     from ainet.training.checkpoint import save_checkpoint
 
     save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256})
-    _print(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")
+    print_line(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")
 
 
 def info(model: Annotated[Path, typer.Argument(help="ONNX file or checkpoint.", show_default=False)]) -> None:
     """Say what a model file holds."""
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None)
-    for key, value in _describe(model).items():
-        table.add_row(f"[bold]{key}[/]", str(value))
-    output.print(table, soft_wrap=True)
+    print_rows([(key, str(value)) for key, value in _describe(model).items()])
 
 
 def _describe(model: Path) -> dict[str, Any]:
@@ -81,7 +83,3 @@ def _load(path: Path) -> "Checkpoint":
     except ImportError as error:
         raise DeviceError(f"reading checkpoints needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
     return load_checkpoint(path)
-
-
-def _print(line: str) -> None:
-    output.print(line, soft_wrap=True, markup=False)

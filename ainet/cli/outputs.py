@@ -35,7 +35,8 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
         raise OutputError(f"{path}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
     with atomic_path(path) as temporary:
         if kind is Format.NPY:
-            np.save(temporary.open("wb"), labels)
+            with temporary.open("wb") as file:
+                np.save(file, labels)
         elif kind is Format.CSV:
             np.savetxt(temporary, labels, fmt="%d", delimiter=",")
         else:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import errors, output, print_error
-from ainet.errors import AINetError, UsageError
+from ainet.cli.console import errors, print_error, print_line
+from ainet.errors import AINetError, ImageError, UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ainet.cli.inputs import Input
     from ainet.cli.outputs import Format
     from ainet.segmenter import Segmenter
@@ -32,30 +35,33 @@ def segment(
     """Segment images and videos into superpixels, one label map each."""
     from ainet.cli.inputs import collect
     from ainet.cli.outputs import Format
+    from ainet.runtime.plan import MIN_SEGMENTS, check_protocol, check_scale
     from ainet.segmenter import Segmenter
 
     unknown = [name for name in formats if name not in list(Format)]
     if unknown:
         raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
-    if n_segments < 1:
-        raise UsageError(f"n_segments={n_segments} is out of range: it must be positive, at least 4")
-    found, problems = collect(inputs)
-    for problem in problems:
-        print_error(problem)
+    if n_segments < MIN_SEGMENTS:
+        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
+    if scale is not None:
+        check_scale(scale)
+    check_protocol(protocol)
+    found, failures = collect(inputs)
+    total = len(found) + len(failures)
+    for failure in failures:
+        print_error(failure)
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
-    failed = len(problems)
     with Segmenter.load(model, device, threads) as segmenter:
         work = _Work(segmenter, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
         for item, result in _run(work, found, jobs):
             if isinstance(result, AINetError):
-                failed += 1
+                failures.append(result)
                 print_error(result)
             else:
-                output.print(f"{item.path}: {result}", soft_wrap=True, markup=False)
-        done = len(found) + len(problems) - failed
-        output.print(f"{done} of {len(found) + len(problems)} inputs segmented into {out} on {segmenter.device}", soft_wrap=True, markup=False)
-    if failed:
-        raise typer.Exit(1)
+                print_line(f"{item.path}: {result}")
+        print_line(f"{total - len(failures)} of {total} inputs segmented into {out} on {segmenter.device}")
+    if failures:
+        raise typer.Exit(max(failure.exit_code for failure in failures))
 
 
 class _Work:
@@ -77,11 +83,20 @@ class _Work:
         from ainet.images import read_image
 
         image = read_image(item.path)
-        labels = self.segmenter(image, **self.options)  # type: ignore[arg-type]
+        labels = self.labels(image, item.path)
         for kind in self.formats:
             write(result_path(self.out, item.name, kind), kind, image, labels)
         plan = self.segmenter.plan(*image.shape[:2], **self.options)  # type: ignore[arg-type]
         return f"{plan}; {int(labels.max()) + 1} superpixels"
+
+    def labels(self, image: "NDArray[np.uint8]", source: Path) -> "NDArray[np.int32]":
+        """Segment an image; errors name the file `source`."""
+        try:
+            return self.segmenter(image, **self.options)  # type: ignore[arg-type]
+        except AINetError as error:
+            raise type(error)(f"{source}: {error}") from error
+        except MemoryError as error:
+            raise ImageError(f"{source}: not enough memory; scale the image down, or ask for fewer superpixels") from error
 
 
 def _run(work: _Work, items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":

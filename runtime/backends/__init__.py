@@ -26,10 +26,12 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
     `threads`: of the CPU for one inference, 0 for all cores.
 
     Raises:
-        UsageError: `device` has none of the forms above.
+        UsageError: `device` has none of the forms above, or `threads` is negative.
         DeviceError: the device or its engine is not there.
         ModelError: the file is missing, damaged or not an exported model.
     """
+    if threads < 0:
+        raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
     if device == "auto":
@@ -56,7 +58,8 @@ def _open_fastest(model: Path, threads: int) -> Backend:
 
 def _open_onnx_runtime(model: Path, gpu: int | None, threads: int) -> Backend:
     if not _installed("onnxruntime"):
-        raise DeviceError("no inference engine is installed: pip install 'ainet-toolkit[cpu]', or [gpu], or [openvino]")
+        device, extra = ("cpu", "cpu") if gpu is None else ("cuda", "gpu")
+        raise DeviceError(f"device '{device}' needs ONNX Runtime: pip install 'ainet-toolkit[{extra}]'")
     from ainet.runtime.backends.onnx_runtime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, gpu, threads)

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from ainet.errors import DeviceError
 from ainet.runtime.model import ModelInfo
 
 
@@ -20,9 +21,22 @@ class Backend(Protocol):
         """Normalised float32 (N, 3, h, w) -> float32 scores (N, 9, h, w).
 
         A model whose output is "labels": RGB uint8 (N, h, w, 3) -> int32 cell ids (N, h, w).
+
+        Raises:
+            DeviceError: the engine fails on this input.
         """
         ...
 
     def close(self) -> None:
         """Release what the engine holds; `run` must not be called again."""
         ...
+
+
+def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
+    """The error of an engine that cannot run an input, such as for lack of memory."""
+    return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
+
+
+def first_line(error: Exception) -> str:
+    """What of an engine's error a user should read: no C++ trace."""
+    return str(error).strip().partition("\n")[0][:300]

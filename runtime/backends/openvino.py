@@ -6,8 +6,10 @@ from typing import Any
 
 import openvino
 from numpy.typing import NDArray
+from openvino.frontend import FrontEndManager
 
 from ainet.errors import ModelError
+from ainet.runtime.backends.base import failed
 from ainet.runtime.model import ModelInfo
 
 
@@ -18,8 +20,9 @@ class OpenVinoBackend:
 
     def __init__(self, model: Path, threads: int = 0) -> None:
         try:
-            network = openvino.Core().read_model(model)
-        except Exception as error:  # RuntimeError with a C++ trace
+            reader = FrontEndManager().load_by_framework("onnx")  # Core.read_model would try all formats on a damaged file, and log each
+            network = reader.convert(reader.load(str(model)))
+        except Exception as error:  # several classes, with C++ traces
             raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
         entry = ["framework", "ainet"]
         self.info = ModelInfo.from_json(network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None, model)
@@ -33,7 +36,10 @@ class OpenVinoBackend:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
-        return request.infer([image])[0].copy()  # the request owns its output and overwrites it
+        try:
+            return request.infer([image])[0].copy()  # the request owns its output and overwrites it
+        except RuntimeError as error:
+            raise failed("OpenVINO", image, error) from error
 
     def close(self) -> None:
         del self._compiled, self._local

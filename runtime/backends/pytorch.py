@@ -6,6 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
+from ainet.runtime.backends.base import failed, first_line
 from ainet.runtime.model import ModelInfo
 
 
@@ -16,14 +17,19 @@ class TorchBackend:
         try:
             self._module = module.eval().to(device)
         except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
-            raise DeviceError(f"PyTorch cannot use the device '{device}': {str(error).partition(chr(10))[0]}") from error
+            raise DeviceError(
+                f"PyTorch cannot use the device '{device}': {first_line(error)}; see what works with: ainet doctor"
+            ) from error
         self.info = info
         self.name = f"PyTorch ({device})"
         self._device = device
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        with torch.inference_mode():
-            return self._module(torch.from_numpy(image).to(self._device)).float().cpu().numpy()
+        try:
+            with torch.inference_mode():
+                return self._module(torch.from_numpy(image).to(self._device)).float().cpu().numpy()
+        except RuntimeError as error:  # out of memory is one too
+            raise failed("PyTorch", image, error) from error
 
     def close(self) -> None:
         del self._module

@@ -1,0 +1,303 @@
+"""The way of an image: every step against plain references, tiles, batches, threads, and backends against each other."""
+
+import importlib.util
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import psutil
+import pytest
+from numpy.typing import NDArray
+
+from ainet import Segmenter, read_image
+from ainet.errors import DeviceError, UsageError
+from ainet.runtime import pipeline
+from ainet.runtime.backends import Backend, open_backend
+from ainet.runtime.model import ModelInfo
+from ainet.runtime.plan import Plan, plan_segments
+from ainet.runtime.postprocess import assign, normalise
+from ainet.segmenter import bundled
+from ainet.spec import MEAN
+
+PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
+DEVICES = [
+    pytest.param("cpu", marks=pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="no ONNX Runtime")),
+    pytest.param("openvino", marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no OpenVINO")),
+    pytest.param("torch", marks=pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch")),
+]
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return read_image(PHOTOS / "chelsea.jpg")  # 300 x 451
+
+
+@pytest.fixture(scope="module")
+def cpu() -> Iterator[Segmenter]:
+    pytest.importorskip("onnxruntime")
+    with Segmenter.load(device="cpu", threads=1) as segmenter:
+        yield segmenter
+
+
+class Reduction:
+    """A backend without a network: exact scores that follow the picture, in blocks of 4 x 4 pixels."""
+
+    name = "reduction"
+
+    def __init__(self, output: str = "logits") -> None:
+        self.info = ModelInfo("none", output, "fp32", MEAN, "0" * 64, {}, "0")
+        self.sizes: list[tuple[int, ...]] = []
+
+    def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        self.sizes.append(image.shape)
+        if self.info.output == "labels":
+            assert image.dtype == np.uint8
+            scores = self.scores(normalise(image, MEAN))
+            return assign(scores, *scores.shape[2:])
+        return self.scores(image)
+
+    @staticmethod
+    def scores(image: NDArray[np.float32]) -> NDArray[np.float32]:
+        assert image.dtype == np.float32
+        blocks = image[:, :, ::4, ::4].repeat(4, 2).repeat(4, 3)  # (N, 3, h, w)
+        return np.stack([np.abs(blocks[:, k % 3] - k / 9 + 0.3) for k in range(9)], 1)
+
+    def close(self) -> None:
+        pass
+
+
+def nearest(sources: int, targets: int) -> NDArray[np.int64]:
+    """Source index of each of `targets` outputs of OpenCV's nearest resize."""
+    return np.minimum(np.floor(np.arange(targets, dtype=np.float32) * np.float32(sources / targets)).astype(np.int64), sources - 1)
+
+
+def public_protocol(scores: NDArray[np.float32], height: int, width: int, min_size: int, max_size: int) -> NDArray[np.int64]:
+    """The public code's post-processing, step by step: logits (9, h, w) -> labels (height, width)."""
+    slic = pytest.importorskip("skimage.segmentation._slic")
+    h, w = scores.shape[1:]
+    rows, columns = h // 16, w // 16
+    exponential = np.exp(scores - scores.max(0))
+    association = (exponential / exponential.sum(0)).astype(np.float32)
+    ids = np.zeros((h, w), np.int64)
+    for y in range(h):
+        for x in range(w):
+            best = association[:, y, x].max()
+            for k in range(9):
+                if association[k, y, x] == best:  # ids of equals are added
+                    row = min(max(y // 16 + k // 3 - 1, 0), rows - 1)
+                    column = min(max(x // 16 + k % 3 - 1, 0), columns - 1)
+                    ids[y, x] += row * columns + column
+    resized = ids[nearest(h, height)][:, nearest(w, width)]
+    return slic._enforce_label_connectivity_cython(np.ascontiguousarray(resized[None]), min_size, max_size, start_label=0)[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "working", "sizes"),
+    [("101085", 0.3, (144, 96), (171, 8577)), ("3096", 0.6, (192, 288), (42, 2144)), ("101085", 1.0, (480, 320), (15, 772))],
+)
+def test_public_protocol_step_by_step(
+    shared: Path, cpu: Segmenter, name: str, scale: float, working: tuple[int, int], sizes: tuple[int, int]
+) -> None:
+    import onnxruntime
+
+    file = shared / "bsds500/images/val" / f"{name}.jpg"
+    original = cv2.cvtColor(cv2.imread(str(file)), cv2.COLOR_BGR2RGB)
+    height, width = original.shape[:2]
+    image = cv2.resize(original, working[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float32) / np.float32(255)
+    image -= np.float32([0.411, 0.432, 0.45])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(bundled("ainet.onnx"), options, providers=["CPUExecutionProvider"])
+    (scores,) = session.run(None, {"image": np.ascontiguousarray(image.transpose(2, 0, 1))[None]})
+    expected = public_protocol(scores[0], height, width, *sizes)
+    labels = cpu(read_image(file), scale=scale, protocol="public")
+    assert len(np.unique(labels)) > 0.5 * 600 * scale**2
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_tied_scores_are_added_in_the_public_protocol_alone() -> None:
+    class Tied(Reduction):
+        def scores(self, image):  # the first two neighbours share the maximum
+            return np.concatenate([np.ones_like(image[:, :2]), np.zeros((1, 7, *image.shape[2:]), np.float32)], 1)
+
+    image = np.zeros((321, 481, 3), np.uint8)
+    public = Segmenter(Tied())(image, protocol="public", scale=0.5)
+    expected = public_protocol(Tied().scores(np.zeros((1, 3, 160, 240), np.float32))[0], 321, 481, 61, 3088)
+    np.testing.assert_array_equal(public, expected)
+    own = Segmenter(Tied())(image, scale=0.5)
+    assert own.max() > public.max()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_backends_give_the_same_labels(device: str) -> None:
+    """Cell ids are equal wherever the best two scores are not equal up to rounding; so are label maps without such pixels."""
+    with Segmenter.load(device=device) as segmenter:
+        reference = open_backend(bundled("ainet.onnx"), "cpu")
+        equal = []
+        for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
+            photo = read_image(PHOTOS / name)
+            plan = plan_segments(*photo.shape[:2], 150)
+            working = cv2.resize(photo, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)
+            x = normalise(working[None], MEAN)
+            scores, expected = segmenter._backend.run(x), reference.run(x)  # type: ignore[union-attr]
+            assert scores.dtype == np.float32
+            np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-3)
+            second, best = np.sort(expected, 1)[:, -2:].transpose(1, 0, 2, 3)
+            clear = best - second > 2e-3
+            assert clear.mean() > 0.99
+            np.testing.assert_array_equal(scores.argmax(1)[clear], expected.argmax(1)[clear])
+            equal.append(np.array_equal(segmenter(photo, 150), Segmenter(reference)(photo, 150)))
+        assert sum(equal) >= 2
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_threads_give_equal_results(photo: NDArray[np.uint8], device: str) -> None:
+    images = [np.ascontiguousarray(photo[i : i + 64 + 16 * (i % 3), i : i + 96]) for i in range(24)]
+    with Segmenter.load(device=device, threads=1) as segmenter:
+        expected = [segmenter(image, 24) for image in images]
+        with ThreadPoolExecutor(8) as pool:
+            results = list(pool.map(lambda image: segmenter(image, 24), images))
+    assert len({labels.tobytes() for labels in expected}) == 24
+    for labels, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(labels, wanted)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_batch_gives_what_single_images_give(photo: NDArray[np.uint8], device: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.stack([photo[:96, :128], photo[100:196, 50:178], photo[-96:, -128:], photo[96:0:-1, :128], photo[:96, 200:328]])
+    with Segmenter.load(device=device) as segmenter:
+        expected = np.stack([segmenter(image, 48) for image in images])
+        np.testing.assert_array_equal(segmenter(images, 48), expected)
+        monkeypatch.setattr(pipeline, "MAX_PIXELS", 2 * 96 * 128 + 100)  # two at a time
+        np.testing.assert_array_equal(segmenter(images, 48), expected)
+
+
+def test_batches_are_cut_at_the_pixel_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (7, 64, 48, 3), dtype=np.uint8)
+    plan = plan_segments(64, 48, 12)
+    whole = Reduction()
+    expected = pipeline.run_pipeline(whole, images, plan)
+    assert whole.sizes == [(7, 3, 64, 48)]
+    monkeypatch.setattr(pipeline, "MAX_PIXELS", 3 * 64 * 48)
+    cut = Reduction()
+    np.testing.assert_array_equal(pipeline.run_pipeline(cut, images, plan), expected)
+    assert [size[0] for size in cut.sizes] == [3, 3, 1]
+
+
+def test_no_memory_growth_over_2000_images(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
+    """Keeping the image or the labels of every call would take over 100 MB; the working image is 32 x 48."""
+    image = np.ascontiguousarray(photo[:128, :192])
+    process = psutil.Process()
+    for _ in range(200):
+        cpu(image, 6)
+    before = process.memory_info().rss
+    for _ in range(1800):
+        cpu(image, 6)
+    assert process.memory_info().rss - before < 8 * 2**20
+
+
+@pytest.mark.parametrize("output", ["logits", "labels"])
+@pytest.mark.parametrize("size", [(704, 688), (2000, 240), (256, 1856)])
+def test_tiles_give_the_labels_of_the_whole(size: tuple[int, int], output: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    height, width = size
+    image = cv2.resize(read_image(PHOTOS / "coffee.jpg"), (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    plan = Plan(height // 2, width // 2, height, width, 15, 700)
+    whole, tiled = Reduction(output), Reduction(output)
+    expected = pipeline.run_pipeline(whole, image[None], plan)
+    assert len(whole.sizes) == 1
+    monkeypatch.setattr(pipeline, "MAX_PIXELS", 2 * pipeline.HALO * (2 * pipeline.HALO + 256))
+    np.testing.assert_array_equal(pipeline.run_pipeline(tiled, image[None].repeat(2, 0), plan), expected.repeat(2, 0))
+    assert len(tiled.sizes) >= 4
+    axis = 1 if output == "labels" else 2
+    assert all(size[axis] * size[axis + 1] <= pipeline.MAX_PIXELS for size in tiled.sizes)
+
+
+@pytest.mark.parametrize("name", ["ainet", "ainet-pnbor", "ainet-cpix", "ainet-public", "scn"])
+def test_no_network_sees_beyond_the_margin_of_a_tile(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    from ainet.training.networks import build
+
+    torch.manual_seed(0)
+    network = build(name).eval()
+    image = torch.rand(1, 3, 32, 640) - 0.4
+    low, high = 192, 448
+    left, right = image.clone(), image.clone()
+    left[..., :low] = torch.rand(1, 3, 32, low)
+    right[..., high:] = torch.rand(1, 3, 32, 640 - high)
+    for turn in (lambda x: x, lambda x: x.transpose(2, 3).contiguous()):
+        with torch.inference_mode():
+            expected, changed_left, changed_right = (turn(network(turn(x))) for x in (image, left, right))
+        assert torch.equal(changed_left[..., low + pipeline.HALO :], expected[..., low + pipeline.HALO :])
+        assert torch.equal(changed_right[..., : high - pipeline.HALO], expected[..., : high - pipeline.HALO])
+        assert not torch.equal(changed_left[..., low : low + 64], expected[..., low : low + 64])
+        assert not torch.equal(changed_right[..., high - 64 : high], expected[..., high - 64 : high])
+
+
+@pytest.mark.parametrize("name", ["ainet", "ainet-public", "scn"])
+def test_tiles_of_a_network_give_the_ids_of_the_whole(photo: NDArray[np.uint8], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In double precision, where sums in another order change no arg-max."""
+    torch = pytest.importorskip("torch")
+    from ainet.training.networks import build
+
+    torch.manual_seed(1)
+    network = build(name).eval().double()
+
+    class Exact(Reduction):
+        def scores(self, image):
+            with torch.inference_mode():
+                return network(torch.from_numpy(image).double()).float().numpy()
+
+    monkeypatch.setattr(pipeline, "MAX_PIXELS", (2 * pipeline.HALO + 256) ** 2)
+    strip = cv2.resize(photo, (640, 32), interpolation=cv2.INTER_AREA)
+    for image in (strip, np.ascontiguousarray(strip.transpose(1, 0, 2))):
+        tiled, whole = Exact(), Exact()
+        ids = pipeline._tiled_ids(tiled, image)
+        assert len(tiled.sizes) == 3
+        np.testing.assert_array_equal(ids, assign(whole.run(normalise(image[None], MEAN)), *image.shape[:2]))
+        assert len(np.unique(ids)) > 20
+
+
+@pytest.mark.parametrize("n_segments", [12, 150])
+def test_a_model_that_gives_ids_gives_the_same_labels(photo: NDArray[np.uint8], cpu: Segmenter, n_segments: int) -> None:
+    scores: Backend = cpu._backend  # type: ignore[assignment]
+
+    class Ids:
+        info, name = replace(scores.info, output="labels"), "ids"
+
+        def run(self, image):
+            assert image.dtype == np.uint8
+            x = (image.astype(np.float32) / np.float32(255) - np.float32(MEAN)).transpose(0, 3, 1, 2).copy()
+            best = scores.run(x).argmax(1)  # (N, h, w)
+            row, column = np.indices(best.shape[1:]) // 16
+            rows, columns = best.shape[1] // 16, best.shape[2] // 16
+            return (np.clip(row + best // 3 - 1, 0, rows - 1) * columns + np.clip(column + best % 3 - 1, 0, columns - 1)).astype(np.int32)
+
+    np.testing.assert_array_equal(Segmenter(Ids())(photo, n_segments), cpu(photo, n_segments))
+
+
+def test_the_whole_range_of_counts(cpu: Segmenter, photo: NDArray[np.uint8]) -> None:
+    for height, width in ((16, 16), (16, 200), (45, 33)):
+        image = np.ascontiguousarray(photo[100 : 100 + height, :width])
+        for count in (4, height * width // 16, height * width // 4):
+            labels = cpu(image, count)
+            assert labels.shape == (height, width)
+            assert 1 <= labels.max() + 1 <= height * width
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_engine_that_fails_says_so_in_one_line(device: str) -> None:
+    with Segmenter.load(device=device) as segmenter, pytest.raises(DeviceError, match=r"failed on an input of 1x3x16x17: .*try a smaller"):
+        segmenter._backend.run(np.zeros((1, 3, 16, 17), np.float32))  # type: ignore[union-attr]
+
+
+def test_a_working_image_beyond_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resize(*_: Any, **__: Any) -> None:
+        raise cv2.error("Failed to allocate 6000000000 bytes")
+
+    monkeypatch.setattr(cv2, "resize", resize)
+    with pytest.raises(UsageError, match=r"12 superpixels need a working image of 64x48, too large for this machine; ask for fewer"):
+        pipeline.run_pipeline(Reduction(), np.zeros((1, 64, 48, 3), np.uint8), plan_segments(64, 48, 12))

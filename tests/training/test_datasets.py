@@ -1,0 +1,219 @@
+"""Data sets: what they read, and what they say about folders that are wrong."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.io import savemat
+
+from ainet.errors import ImageError, UsageError
+from ainet.training.datasets import BSDS500, LabelFolder, nyuv2
+from ainet.training.datasets.nyu import fill_gaps
+from ainet.training.datasets.resident import ResidentData
+
+
+def regions(height: int, width: int) -> NDArray[np.uint16]:
+    """Four rectangles with ids 1..4."""
+    y, x = np.mgrid[:height, :width]
+    return (1 + 2 * (y >= height // 2) + (x >= width // 2)).astype(np.uint16)
+
+
+def picture(height: int, width: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(7).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def write_rgb(path: Path, image: NDArray[np.uint8]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), image[..., ::-1])
+
+
+def write_mat(path: Path, maps: list[NDArray[np.uint16]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cell = np.empty((1, len(maps)), object)
+    for number, labels in enumerate(maps):
+        cell[0, number] = {"Segmentation": labels, "Boundaries": np.zeros(labels.shape, np.uint8)}
+    savemat(path, {"groundTruth": cell})
+
+
+@pytest.fixture
+def bsds(tmp_path: Path) -> Path:
+    for name in ("1", "2"):
+        write_rgb(tmp_path / f"images/train/{name}.jpg", picture(40, 60))
+        write_mat(tmp_path / f"groundTruth/train/{name}.mat", [regions(40, 60), regions(40, 60) + 3])
+    return tmp_path
+
+
+class TestBSDS500:
+    def test_official_files(self, shared: Path) -> None:
+        train, val = (BSDS500(shared / "bsds500", split) for split in ("train", "val"))
+        assert (len(train), len(val)) == (200, 100)
+        assert [sample.image_id for sample in train] == sorted(sample.image_id for sample in train)
+        sample = next(sample for sample in train if sample.image_id == "100075")
+        maps = sample.segmentations()
+        assert sample.image().shape == (321, 481, 3) and sample.image().dtype == np.uint8
+        assert len(maps) == 6 and all(labels.shape == (321, 481) and labels.dtype == np.uint16 for labels in maps)
+        assert all(labels.min() == 1 and len(np.unique(labels)) == labels.max() for labels in maps)
+
+    def test_every_annotation_is_a_sample(self, shared: Path) -> None:
+        val = BSDS500(shared / "bsds500", "val")[:3]
+        data = ResidentData.load(val)
+        assert Counter(name.split(",")[0] for name in data.names) == {sample.image_id: len(sample.segmentations()) for sample in val}
+
+    def test_small_copy(self, bsds: Path) -> None:
+        first = BSDS500(bsds, "train")[0]
+        np.testing.assert_array_equal(first.segmentations()[1], regions(40, 60) + 3)
+
+    def test_wrong_folder_shows_the_layout(self, tmp_path: Path, bsds: Path) -> None:
+        for root, split in ((tmp_path / "nowhere", "train"), (bsds, "val")):
+            with pytest.raises(UsageError, match=rf"no image of BSDS500 '{split}'(.|\n)*ROOT/groundTruth/{split}/100075.mat"):
+                BSDS500(root, split)
+
+    def test_half_downloaded(self, bsds: Path) -> None:
+        (bsds / "groundTruth/train/2.mat").unlink()
+        with pytest.raises(UsageError, match=r"1 of BSDS500 'train' .* lack a partner: 2 has no ground truth"):
+            BSDS500(bsds, "train")
+        (bsds / "images/train/1.jpg").rename(bsds / "images/train/3.jpg")
+        with pytest.raises(UsageError, match="1 has no image"):
+            BSDS500(bsds, "train")
+
+    @pytest.mark.parametrize("damage", ["truncated", "text", "other"])
+    def test_corrupt_mat(self, bsds: Path, damage: str) -> None:
+        path = bsds / "groundTruth/train/1.mat"
+        if damage == "truncated":
+            path.write_bytes(path.read_bytes()[:400])
+        elif damage == "text":
+            path.write_text("<html>404</html>")
+        else:
+            savemat(path, {"something": np.ones(3)})
+        with pytest.raises(ImageError, match=r"1\.mat is not a BSDS500 ground truth .* fetch it again"):
+            BSDS500(bsds, "train")[0].segmentations()
+
+    def test_damaged_image(self, bsds: Path) -> None:
+        (bsds / "images/train/1.jpg").write_bytes(b"\xff\xd8 not a jpeg")
+        with pytest.raises(ImageError, match=r"cannot decode .*1\.jpg"):
+            BSDS500(bsds, "train")[0].image()
+
+    def test_sizes_differ(self, bsds: Path) -> None:
+        write_mat(bsds / "groundTruth/train/1.mat", [regions(40, 60), regions(60, 40)])
+        with pytest.raises(ImageError, match=r"annotation 1 of .*1\.mat is \(60, 40\), its image is \(40, 60\)"):
+            BSDS500(bsds, "train")[0].segmentations()
+
+    def test_no_annotation(self, bsds: Path) -> None:
+        write_mat(bsds / "groundTruth/train/1.mat", [])
+        with pytest.raises(ImageError, match=r"1\.mat"):
+            BSDS500(bsds, "train")[0].segmentations()
+
+
+class TestLabelFolder:
+    def test_grey_colour_palette_and_csv(self, tmp_path: Path) -> None:
+        from PIL import Image
+
+        labels = regions(20, 30)
+        for name in ("a", "b", "c", "d"):
+            write_rgb(tmp_path / f"images/{name}.png", picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        cv2.imwrite(str(tmp_path / "labels/a.png"), labels * 999)
+        cv2.imwrite(str(tmp_path / "labels/b.png"), np.stack((labels, labels * 0, labels * 20), 2).astype(np.uint8))
+        palette = Image.fromarray(labels.astype(np.uint8), "P")
+        palette.putpalette([value for index in range(256) for value in (index, 255 - index, 7)])
+        palette.save(tmp_path / "labels/c.png")
+        np.savetxt(tmp_path / "labels/d.csv", labels, "%d", delimiter=",")
+        samples = LabelFolder(tmp_path / "images", tmp_path / "labels")
+        assert [sample.image_id for sample in samples] == ["a", "b", "c", "d"]
+        for sample in samples:
+            (found,) = sample.segmentations()
+            np.testing.assert_array_equal(np.unique(found, return_inverse=True)[1].reshape(20, 30) + 1, dense(found, labels))
+
+    def test_several_annotations(self, tmp_path: Path) -> None:
+        for name in ("x", "y-1"):
+            write_rgb(tmp_path / f"images/{name}.jpg", picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        for number, name in enumerate(("x-0", "x-1", "y-1")):
+            cv2.imwrite(str(tmp_path / f"labels/{name}.png"), regions(20, 30) + number)
+        x, y = LabelFolder(tmp_path / "images", tmp_path / "labels")
+        assert [labels.min() for labels in x.segmentations()] == [1, 2]
+        assert [labels.min() for labels in y.segmentations()] == [3]
+
+    def test_wrong_folders(self, tmp_path: Path) -> None:
+        write_rgb(tmp_path / "images/a.png", picture(20, 30))
+        with pytest.raises(UsageError, match=r"nothing usable in .*labels; expected(.|\n)*LABELS/NAME.png"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
+        (tmp_path / "labels").mkdir()
+        cv2.imwrite(str(tmp_path / "labels/b.png"), regions(20, 30))
+        with pytest.raises(UsageError, match="2 files lack a partner: 'a' has no label map"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
+        cv2.imwrite(str(tmp_path / "labels/a.png"), regions(30, 20))
+        (tmp_path / "labels/b.png").unlink()
+        with pytest.raises(ImageError, match=r"a\.png is \(30, 20\), its image is \(20, 30\)"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+
+    def test_bad_csv(self, tmp_path: Path) -> None:
+        write_rgb(tmp_path / "images/a.png", picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        (tmp_path / "labels/a.csv").write_text("1,2\n3\n")
+        with pytest.raises(ImageError, match="no table of integers"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+
+
+def dense(found: NDArray[np.uint16], labels: NDArray[np.uint16]) -> NDArray[Any]:
+    """`labels` renumbered in the order of `found`'s ids; fails unless both are the same partition."""
+    pairs = sorted(set(zip(found.flat, labels.flat, strict=True)))
+    assert len(pairs) == len(np.unique(labels)) == len(np.unique(found))
+    table = np.zeros(labels.max() + 1, np.int64)
+    for order, (_, label) in enumerate(pairs, start=1):
+        table[label] = order
+    return table[labels]
+
+
+class TestNYUv2:
+    def test_labelled_mat(self, tmp_path: Path) -> None:
+        h5py = pytest.importorskip("h5py")
+        image, labels = picture(480, 640), regions(480, 640)
+        labels[100:103] = 0  # an unlabelled strip
+        labels[300:400, 100:300] = 0  # and a large area
+        instances = np.ones_like(labels)
+        instances[:, 600:] = 2
+        with h5py.File(tmp_path / "nyu_depth_v2_labeled.mat", "w") as file:
+            file["images"] = np.stack([image * 0, image]).transpose(0, 3, 2, 1)
+            file["labels"] = np.stack([labels * 0, labels]).transpose(0, 2, 1)
+            file["instances"] = np.stack([instances * 0, instances]).astype(np.uint8).transpose(0, 2, 1)
+        (tmp_path / "nyuv2_test_subset.txt").write_text("2\n")
+        (sample,) = nyuv2(tmp_path, "test")
+        assert sample.image_id == "00000002"
+        np.testing.assert_array_equal(sample.image(), image[16:-16, 16:-16])
+        (found,) = sample.segmentations()
+        assert found.shape == (448, 608)
+        assert len(set(found[[50, 50, 50, 440, 440, 440], [10, 400, 590, 10, 400, 590]])) == 6  # 3 columns x 2 rows of instances
+        assert (found[84:87, :300] == found[50, 10]).all()
+        (tmp_path / "nyuv2_test_subset.txt").write_text("3\n")
+        with pytest.raises(ImageError, match="cannot read images of image 3"):
+            nyuv2(tmp_path, "test")[0].image()
+
+    @pytest.mark.parametrize("size", [(480, 640), (448, 608)])
+    def test_folders(self, tmp_path: Path, size: tuple[int, int]) -> None:
+        image, labels = picture(*size), regions(*size)
+        write_rgb(tmp_path / "images/test/00000012.png", image)
+        (tmp_path / "csv_groundTruth/test").mkdir(parents=True)
+        np.savetxt(tmp_path / "csv_groundTruth/test/00000012-0.csv", labels, "%d", delimiter=",")
+        (sample,) = nyuv2(tmp_path, "test")
+        cut = slice(16, -16) if size[0] == 480 else slice(None)
+        np.testing.assert_array_equal(sample.image(), image[cut, cut])
+        np.testing.assert_array_equal(sample.segmentations()[0], labels[cut, cut])
+
+    def test_wrong_folder_shows_the_layout(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match=r"no NYUv2 'test'(.|\n)*nyuv2_test_subset.txt"):
+            nyuv2(tmp_path, "test")
+
+    def test_gaps_take_the_nearest_region(self) -> None:
+        labels = regions(80, 80)
+        labels[38:41] = 0
+        labels[5:25, 5:25] = 0  # 400 pixels, too wide for the closing
+        filled = fill_gaps(labels)
+        assert filled.all()
+        assert (filled[38, :40] == 1).all() and (filled[40, :40] == 3).all() and (filled[5:25, 5:25] == 1).all()
+        labels[45:75, 45:75] = 0  # 900 pixels stay
+        assert (fill_gaps(labels)[50:70, 50:70] == 0).all()

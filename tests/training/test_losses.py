@@ -1,0 +1,122 @@
+"""The association losses against reference vectors and against their literal one-hot form."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ainet.training.losses import association_loss
+
+
+@pytest.fixture(scope="module")
+def vectors(shared: Path) -> dict[str, Any]:
+    with np.load(shared / "reference/networks/protocol_vectors.npz") as file:
+        return {key: file[key] for key in file.files if key.startswith(("pool.", "loss."))}
+
+
+def pool(feature: Tensor, prob: Tensor) -> Tensor:
+    """(B, C, H, W), (B, 9, H, W) -> (B, C, h, w): sum(Q f) / (sum(Q) + 1e-8) per cell, both sums as 16 x 16 averages."""
+    total, weight = 0, 0
+    for k in range(9):
+        sent = F.avg_pool2d(feature * prob[:, k : k + 1], 16)
+        part = F.avg_pool2d(prob[:, k : k + 1], 16)
+        total, weight = total + shift(sent, k), weight + shift(part, k)
+    return total / (weight + 1e-8)
+
+
+def shift(sent: Tensor, k: int) -> Tensor:
+    """Deliver what every cell sends to its neighbour k."""
+    height, width = sent.shape[2:]
+    padded = F.pad(sent, (1, 1, 1, 1))
+    top, left = 2 - k // 3, 2 - k % 3
+    return padded[:, :, top : top + height, left : left + width]
+
+
+def reconstruct(pooled: Tensor, prob: Tensor) -> Tensor:
+    """(B, C, h, w), (B, 9, H, W) -> (B, C, H, W): sum over the 9 cells around a pixel, 0 outside."""
+    height, width = pooled.shape[2:]
+    padded = F.pad(pooled, (1, 1, 1, 1))
+    cells = [padded[:, :, k // 3 : k // 3 + height, k % 3 : k % 3 + width] for k in range(9)]
+    return sum(F.interpolate(cell, scale_factor=16) * prob[:, k : k + 1] for k, cell in enumerate(cells))
+
+
+def literal_loss(prob: Tensor, label: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Semantic and position term with one-hot maps at full resolution."""
+    one_hot = F.one_hot(label, classes).permute(0, 3, 1, 2).to(prob.dtype)
+    y, x = torch.meshgrid(*(torch.arange(size, dtype=prob.dtype) for size in prob.shape[2:]), indexing="ij")
+    position = torch.stack((y, x)).expand(len(prob), -1, -1, -1)
+    rebuilt = reconstruct(pool(torch.cat((one_hot, position), 1), prob), prob)
+    semantic = -((rebuilt[:, :-2] + 1e-8).log() * one_hot).sum() / len(prob)
+    spatial = (rebuilt[:, -2:] - position).norm(dim=1).sum() / len(prob) * 0.003 / 16
+    return 0.005 * semantic, 0.005 * spatial
+
+
+def random_case(batch: int, height: int, width: int, classes: int, sharpness: float = 3) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(batch * height + width)
+    logits = sharpness * torch.randn(batch, 9, height, width, generator=generator, dtype=torch.float64)
+    coarse = torch.randint(classes, (batch, 1, height // 8, width // 8), generator=generator).double()
+    return logits, F.interpolate(coarse, scale_factor=8)[:, 0].long()
+
+
+def test_literal_pool_and_reconstruct_equal_the_public_code(vectors: dict[str, Any]) -> None:
+    feature, prob = torch.from_numpy(vectors["pool.feat"]), torch.from_numpy(vectors["pool.prob"])
+    pooled = pool(feature, prob)
+    torch.testing.assert_close(pooled, torch.from_numpy(vectors["pool.pooled"]), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(reconstruct(pooled, prob), torch.from_numpy(vectors["pool.reconstructed"]), rtol=1e-5, atol=1e-6)
+
+
+def test_values_and_gradient_equal_the_public_code(vectors: dict[str, Any]) -> None:
+    prob = torch.from_numpy(vectors["pool.prob"]).requires_grad_()
+    loss = association_loss(prob, torch.from_numpy(vectors["loss.label"])[:, 0], classes=50)
+    torch.testing.assert_close(torch.stack(loss).double(), torch.from_numpy(vectors["loss.scn_total_sem_pos"]), rtol=1e-5, atol=0)
+    loss.total.backward()
+    expected = torch.from_numpy(vectors["loss.grad_prob"])
+    torch.testing.assert_close(prob.grad, expected, rtol=1e-5, atol=1e-5 * expected.abs().mean().item())
+
+
+@pytest.mark.parametrize(("batch", "height", "width", "classes"), [(1, 16, 16, 3), (2, 32, 48, 7), (1, 64, 16, 40), (3, 48, 32, 1)])
+def test_equals_the_literal_one_hot_form(batch: int, height: int, width: int, classes: int) -> None:
+    logits, label = random_case(batch, height, width, classes)
+    gradients = []
+    for fast in (True, False):
+        leaf = logits.clone().requires_grad_()
+        prob = leaf.softmax(1)
+        semantic, position = association_loss(prob, label, classes)[1:] if fast else literal_loss(prob, label, classes)
+        gradients.append((semantic, position, *torch.autograd.grad(semantic + position, leaf)))
+    for own, literal in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, literal, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_gradcheck(memory_format: torch.memory_format) -> None:
+    logits, label = random_case(2, 32, 32, 4)
+    logits = logits.contiguous(memory_format=memory_format).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: association_loss(x.softmax(1), label, 4).total, logits, fast_mode=True)
+
+
+def test_a_larger_bound_on_the_ids_changes_nothing() -> None:
+    logits, label = random_case(2, 32, 48, 5)
+    prob = logits.softmax(1)
+    torch.testing.assert_close(association_loss(prob, label, 5), association_loss(prob, label, 300), rtol=1e-14, atol=0)
+
+
+def test_label_names_do_not_matter() -> None:
+    logits, label = random_case(1, 48, 48, 6)
+    prob = logits.softmax(1)
+    renamed = torch.tensor([4, 9, 0, 7, 2, 5])[label]
+    torch.testing.assert_close(association_loss(prob, label, 10), association_loss(prob, renamed, 10), rtol=1e-12, atol=0)
+
+
+def test_a_perfect_assignment_costs_nothing_but_position() -> None:
+    label = torch.arange(6).view(1, 2, 3).repeat_interleave(16, 1).repeat_interleave(16, 2)  # one class per cell
+    prob = torch.zeros(1, 9, 32, 48, dtype=torch.float64)
+    prob[:, 4] = 1
+    loss = association_loss(prob, label, 6)
+    assert loss.semantic.abs().item() < 1e-6
+    offsets = np.arange(16) - 7.5
+    mean_distance = np.hypot(offsets[:, None], offsets).sum() * 6
+    assert loss.position.item() == pytest.approx(0.005 * 0.003 / 16 * mean_distance, rel=1e-6)

@@ -1,0 +1,291 @@
+"""The training loop: exact resume, clean stops, and what it says when something goes wrong."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from scipy.io import savemat
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import Tensor
+
+from ainet.errors import ModelError, OutputError
+from ainet.training.checkpoint import load_checkpoint
+from ainet.training.ema import EMA
+from ainet.training.networks import UNet, build
+from ainet.training.recipe import Recipe
+from ainet.training.trainer import LOGS, STATE, WEIGHTS, Progress, Trainer, TrainingError, make_optimizer
+
+RECIPE = Recipe(
+    "tiny", iterations=6, batch_size=2, lr=1e-3, crop=32, boundary="paper", boundary_start=3, jitter="paper", schedule="cosine", warmup=1
+)
+
+
+@dataclass
+class Squares:
+    """Coloured squares on a ground, and the map of them."""
+
+    number: int
+
+    @property
+    def image_id(self) -> str:
+        return f"squares{self.number}"
+
+    def segmentations(self) -> list[NDArray[np.uint16]]:
+        rng = np.random.default_rng(self.number)
+        labels = np.zeros((40, 56), np.uint16)
+        for label in range(1, 5):
+            y, x = rng.integers(0, (24, 40))
+            labels[y : y + 16, x : x + 16] = label
+        return [labels, labels.clip(max=2)]
+
+    def image(self) -> NDArray[np.uint8]:
+        rng = np.random.default_rng(100 + self.number)
+        return rng.integers(0, 256, (5, 3))[self.segmentations()[0]].astype(np.uint8)
+
+
+SAMPLES = [Squares(number) for number in range(3)]
+
+
+def state_of(trainer: Trainer) -> dict[str, Tensor]:
+    tensors = {f"live {key}": value for key, value in trainer.network.state_dict().items()}
+    tensors |= {f"ema {key}": value for key, value in trainer.ema.module.state_dict().items()}
+    for number, values in trainer.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam {number} {key}": value for key, value in values.items()}
+    return tensors
+
+
+def assert_same(own: Trainer, other: Trainer) -> None:
+    first, second = state_of(own), state_of(other)
+    assert own.iteration == other.iteration and first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """A run of the tiny recipe in one piece."""
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path_factory.mktemp("unbroken"))
+    assert trainer.run()
+    return trainer
+
+
+class Kill(BaseException):
+    """Stands for a process that ends without notice."""
+
+
+@pytest.mark.parametrize("saved", [0, 1, 3, 5])
+def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, unbroken: Trainer, saved: int) -> None:
+    def kill(progress: Progress) -> None:
+        if progress.iteration == saved + 1:  # one iteration after the last checkpoint
+            raise Kill
+
+    with pytest.raises(Kill):
+        Trainer("scn", RECIPE, SAMPLES, tmp_path, log_every=1, save_every=0, report=kill).run()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    assert resumed.iteration == saved
+    assert resumed.run()
+    assert_same(resumed, unbroken)
+
+
+def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path, unbroken: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    for _ in range(2):
+        trainer.step()
+    trainer.save()
+    trainer.step()
+
+    def half(path: Path, content: Any) -> int:
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise Kill
+
+    with monkeypatch.context() as patch, pytest.raises(Kill):
+        patch.setattr(Path, "write_bytes", half)
+        trainer.save()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    assert resumed.iteration == 2
+    resumed.run()
+    assert_same(resumed, unbroken)
+
+
+def test_pieces_by_budget(tmp_path: Path, unbroken: Trainer) -> None:
+    pieces = 0
+    while not (trainer := Trainer("scn", RECIPE, SAMPLES, tmp_path)).run(budget=1e-9):
+        pieces += 1
+        assert trainer.iteration == pieces
+    assert pieces == RECIPE.iterations - 1
+    assert_same(trainer, unbroken)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_stop_with_a_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, log_every=2, report=lambda progress: os.kill(os.getpid(), number))
+    assert not trainer.run()
+    assert signal.getsignal(number) == before
+    assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 2
+
+
+def test_weights_file_is_the_ema_network(unbroken: Trainer) -> None:
+    checkpoint = load_checkpoint(unbroken.out / WEIGHTS)
+    assert checkpoint.config["recipe"] == unbroken.recipe.to_dict() and checkpoint.config["iteration"] == 6
+    own = checkpoint.network.state_dict()
+    assert all(torch.equal(own[key], value) for key, value in unbroken.ema.module.state_dict().items())
+
+
+def test_the_loss_falls(tmp_path: Path) -> None:
+    losses: list[float] = []
+    recipe = Recipe("falls", iterations=40, batch_size=4, lr=2e-3, crop=32)
+    Trainer("ainet", recipe, SAMPLES, tmp_path, log_every=10, report=lambda progress: losses.append(progress.figures["loss"])).run()
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_bfloat16_trains_float32_weights(tmp_path: Path, unbroken: Trainer) -> None:
+    trainer = Trainer("scn", replace(RECIPE, bf16=True), SAMPLES, tmp_path)
+    loss = trainer.step()
+    reference = Trainer("scn", RECIPE, SAMPLES, tmp_path / "other").step()
+    assert loss[0] != reference[0]
+    torch.testing.assert_close(loss, reference, rtol=0.02, atol=1e-3)
+    assert {value.dtype for value in trainer.network.parameters()} == {torch.float32}
+
+
+def test_validation_and_logs(tmp_path: Path) -> None:
+    seen = []
+
+    def validate(network: UNet) -> Mapping[str, float]:
+        seen.append(trainer.iteration)
+        assert not network.training and not any(value.requires_grad for value in network.parameters())
+        return {"ASA": 0.9 + trainer.iteration / 1000}
+
+    reports: list[Progress] = []
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, validate=validate, validate_every=4, log_every=3, report=reports.append)
+    trainer.run()
+    assert seen == [4, 6]
+    assert [progress.iteration for progress in reports] == [3, 6]
+    assert reports[0].figures["boundary"] == 0 < reports[1].figures["boundary"]
+    assert reports[1].figures["lr"] == RECIPE.lr_at(5)
+    logs = EventAccumulator(str(tmp_path / LOGS)).Reload()
+    assert [(event.step, event.value) for event in logs.Scalars("val/ASA")] == [(4, pytest.approx(0.904)), (6, pytest.approx(0.906))]
+    assert [event.value for event in logs.Scalars("train/loss")] == pytest.approx([progress.figures["loss"] for progress in reports])
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    trainer.step()
+    trainer.save()
+    with torch.no_grad():
+        trainer.network.conv0a[0].weight[0, 0, 0, 0] = float("nan")
+    message = r"the loss is nan at iteration 1, batch: squares\d, annotation \d; squares\d, annotation \d\. .*last good checkpoint"
+    with pytest.raises(TrainingError, match=message):
+        trainer.run()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    assert resumed.iteration == 1 and all(value.isfinite().all() for value in resumed.network.parameters())
+
+
+def test_weights_that_overflow_after_the_last_loss_are_not_saved(tmp_path: Path) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    trainer.step()
+    trainer.save()
+    with torch.no_grad():
+        trainer.network.pred_mask0.bias[0] = float("inf")
+    with pytest.raises(TrainingError, match="weights are not finite after iteration 0"):
+        trainer.save()
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """Writing beyond `size` bytes fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+
+
+def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    trainer.step()
+    trainer.save()
+    files = sorted(path.name for path in tmp_path.iterdir())
+    trainer.step()
+    with largest_file(1 << 20), pytest.raises(OutputError, match=r"cannot write .*state\.pt"):
+        trainer.save()
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 1
+
+
+@pytest.mark.parametrize(
+    ("network", "changes", "message"),
+    [
+        ("scn", {"lr": 1.0, "seed": 2}, r"lr is 0\.001 there and 1\.0 here, seed is 1 there and 2 here"),
+        ("ainet", {}, "network is 'scn' there"),
+    ],
+)
+def test_another_recipe_is_refused(unbroken: Trainer, network: str, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Trainer(network, replace(RECIPE, **changes), SAMPLES, unbroken.out)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half"])
+def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATE).write_bytes(content)
+    with pytest.raises(ModelError, match=r"cannot resume from .*state\.pt: it is damaged .*; move it away"):
+        Trainer("scn", RECIPE, SAMPLES, tmp_path)
+
+
+def test_ema_follows_its_formula() -> None:
+    torch.manual_seed(0)
+    network = build("scn")
+    ema = EMA(network, decay=0.5)
+    expected = network.pred_mask0.weight.detach().clone()
+    for count in range(20):
+        with torch.no_grad():
+            network.pred_mask0.weight += 1
+        decay = min(0.5, (1 + count) / (10 + count))
+        expected = decay * expected + (1 - decay) * network.pred_mask0.weight.detach()
+        ema.update(count)
+    torch.testing.assert_close(ema.module.pred_mask0.weight, expected)
+
+
+def test_weight_decay_is_for_weights_alone() -> None:
+    network = build("ainet")
+    weights, biases = make_optimizer(network, RECIPE).param_groups
+    assert (weights["weight_decay"], biases["weight_decay"]) == (4e-4, 0)
+    assert all(value.dim() == 1 for value in biases["params"])
+    assert len(weights["params"]) + len(biases["params"]) == len(list(network.parameters()))
+
+
+def test_command_line_on_two_processes(tmp_path: Path) -> None:
+    """torchrun, the BSDS layout and a recipe file, through to the weights."""
+    for sample in SAMPLES:
+        for folder in ("images", "groundTruth"):
+            (tmp_path / f"data/{folder}/train").mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(tmp_path / f"data/images/train/{sample.image_id}.jpg"), sample.image())
+        cell = np.empty((1, 2), object)
+        for number, labels in enumerate(sample.segmentations()):
+            cell[0, number] = {"Segmentation": labels}
+        savemat(tmp_path / f"data/groundTruth/train/{sample.image_id}.mat", {"groundTruth": cell})
+    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ainet.training.train"]
+    options = {"--network": "scn", "--recipe": tmp_path / "tiny.toml", "--bsds": tmp_path / "data", "--out": tmp_path / "out"}
+    command += [str(part) for pair in options.items() for part in pair] + ["--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count("finished") == 1
+    checkpoint = load_checkpoint(tmp_path / "out" / WEIGHTS)
+    assert (checkpoint.config["iteration"], checkpoint.config["recipe"]["name"]) == (4, "tiny")

@@ -1,0 +1,31 @@
+"""The loss on unseen images."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ainet.spec import MEAN
+from ainet.training.datasets import BSDS500
+from ainet.training.losses import association_loss
+from ainet.training.networks import build
+from ainet.training.validation import validation_loss
+
+
+def test_equals_one_annotation_at_a_time(shared: Path) -> None:
+    torch.manual_seed(0)
+    network = build("scn").eval()
+    samples = BSDS500(shared / "bsds500", "val")[:2]
+    losses = []
+    for sample in samples:
+        image, maps = sample.image(), sample.segmentations()
+        top, left = (image.shape[0] - 64) // 2, (image.shape[1] - 64) // 2
+        pixels = (image[top : top + 64, left : left + 64] / 255 - np.array(MEAN)).astype(np.float32)
+        with torch.no_grad():
+            prob = network(torch.from_numpy(pixels.transpose(2, 0, 1))[None]).softmax(1)
+        for labels in maps:
+            label = torch.from_numpy(labels[top : top + 64, left : left + 64].astype(np.int64))[None]
+            losses.append(association_loss(prob, label, 200).total.item())
+    assert len(losses) > 4
+    assert validation_loss(network, samples, crop=64)["loss"] == pytest.approx(np.mean(losses), rel=1e-4)

@@ -1,0 +1,109 @@
+"""Training batches: random crops, flips and patch jitter of a resident data set, drawn on the host, cut on the device.
+
+Every random number of a batch follows from (seed, iteration), so a run that was stopped draws the same batches when
+it goes on, and no state of a random generator is kept. The recipe is the public one of SCN and AINet: crops of
+208 x 208, both flips with probability 1/2, no change of scale or colour.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ainet.errors import UsageError
+from ainet.spec import MEAN
+from ainet.training.datasets.resident import ResidentData
+from ainet.training.jitter import Jitter, draw_jitter, jitter_map
+
+
+class Batch(NamedTuple):
+    """image: (B, 3, S, S) float32, normalised, channels_last; label: (B, S, S) int64 ids.
+
+    plain_label is the label before patch jitter.
+    """
+
+    image: Tensor
+    label: Tensor
+    plain_label: Tensor
+
+
+class CropSampler:
+    """Gives the batch of an iteration: `sampler.batch(7)`.
+
+    An epoch visits every annotation once in random order; the last incomplete batch of an epoch is left out.
+    Of several ranks, each takes its share of a batch.
+
+    Raises:
+        UsageError: an image is smaller than the crop, or the data set smaller than a batch.
+    """
+
+    def __init__(
+        self, data: ResidentData, crop: int, batch_size: int, seed: int, jitter: Jitter = "off", rank: int = 0, ranks: int = 1
+    ) -> None:
+        small = np.flatnonzero(np.minimum(data.height, data.width) < crop)
+        if small.size:
+            n = small[0]
+            size = f"{data.height[n]} x {data.width[n]}"
+            raise UsageError(f"{data.names[n]} is {size} pixels, smaller than the crop of {crop}; use a recipe with a smaller crop")
+        if len(data) < batch_size:
+            raise UsageError(f"the data set has {len(data)} annotations, fewer than one batch of {batch_size}")
+        if batch_size % ranks:
+            raise UsageError(f"the batch of {batch_size} cannot be shared evenly by {ranks} processes")
+        self.data, self.crop, self.batch_size, self.seed, self.jitter = data, crop, batch_size, seed, jitter
+        self.rank, self.ranks = rank, ranks
+        self._mean = torch.tensor(MEAN, device=data.pixels.device)
+
+    @property
+    def classes(self) -> int:
+        """Upper bound of the ids: those of the data set and, with jitter, the random patch's."""
+        return self.data.classes + (self.jitter != "off")
+
+    def chosen(self, iteration: int) -> NDArray[np.int64]:
+        """The annotations of the whole batch, over all ranks: (batch_size,) indices into the data set."""
+        epoch, number = divmod(iteration, len(self.data) // self.batch_size)
+        order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.data))
+        return order[number * self.batch_size :][: self.batch_size]
+
+    def generator(self, iteration: int) -> torch.Generator:
+        """On the device of the data, seeded for `iteration` and this rank."""
+        seed = int(np.random.default_rng((self.seed, 2, iteration, self.rank)).integers(2**63))
+        return torch.Generator(self.data.pixels.device).manual_seed(seed)
+
+    def batch(self, iteration: int) -> Batch:
+        """This rank's part of the batch; B = batch_size / ranks."""
+        data, crop = self.data, self.crop
+        chosen = self.chosen(iteration)[self.rank :: self.ranks]
+        rng = np.random.default_rng((self.seed, 1, iteration, self.rank))
+        top = rng.integers(data.height[chosen] - crop, endpoint=True)  # (B,)
+        left = rng.integers(data.width[chosen] - crop, endpoint=True)
+        flip = rng.random((2, len(chosen))) < 0.5
+
+        line = np.arange(crop)
+        rows = top[:, None] + np.where(flip[0][:, None], line[::-1], line)  # (B, S)
+        columns = left[:, None] + np.where(flip[1][:, None], line[::-1], line)
+        row_starts = rows * data.width[chosen][:, None]
+        place = self._to_device(row_starts)[:, :, None] + self._to_device(columns)[:, None, :]  # (B, S, S), of a pixel in its image
+        image_start, label_start = (self._to_device(start[chosen]).view(-1, 1, 1) for start in (data.image_start, data.label_start))
+        plain_label = data.labels[place + label_start].long()
+        if self.jitter == "off":
+            return Batch(self._normalised(data.pixels[place + image_start]), plain_label, plain_label)
+
+        source, random = jitter_map(draw_jitter(rng, len(chosen), crop), crop, place.device, public=self.jitter == "public")
+        place = place.flatten(1).gather(1, source.flatten(1)).view_as(source)
+        pixels = data.pixels[place + image_start]  # (B, S, S, 3)
+        noise = torch.randint(256, pixels.shape, generator=self.generator(iteration), device=pixels.device, dtype=torch.uint8)
+        label = data.labels[place + label_start].long()
+        return Batch(
+            self._normalised(pixels.where(~random[..., None], noise)),
+            label.masked_fill(random, data.classes),
+            plain_label,
+        )
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        """(B, S, S, 3) uint8 -> (B, 3, S, S) float32, channels last in memory."""
+        return pixels.float().div_(255).sub_(self._mean).permute(0, 3, 1, 2)
+
+    def _to_device(self, array: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(array).to(self.data.pixels.device, non_blocking=True)

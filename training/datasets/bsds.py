@@ -1,0 +1,92 @@
+"""BSDS500 in its official layout (Arbelaez et al., PAMI 2011): `BSDS500("BSDS500/data", "train")`."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import loadmat
+
+from ainet.errors import ImageError, UsageError
+from ainet.training.datasets.sample import check_size, read_rgb
+
+LAYOUT = """expected
+  ROOT/images/{split}/100075.jpg ...
+  ROOT/groundTruth/{split}/100075.mat ...
+where ROOT is the folder BSDS500/data of the official archive BSR_bsds500.tgz"""
+
+
+@dataclass(frozen=True)
+class BSDSSample:
+    """An image with 4 to 9 annotations."""
+
+    image_path: Path
+    truth_path: Path
+
+    @property
+    def image_id(self) -> str:
+        return self.image_path.stem
+
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        return read_rgb(self.image_path)
+
+    def segmentations(self) -> list[NDArray[np.uint16]]:
+        """One (H, W) map of region ids per annotation, as they are in the file (from 1).
+
+        Raises:
+            ImageError: the .mat file is damaged or of another kind, or an annotation is not of the image's size.
+        """
+        try:
+            annotations = loadmat(self.truth_path)["groundTruth"][0]
+            maps = [np.asarray(annotation["Segmentation"][0, 0]) for annotation in annotations]
+        except Exception as error:  # loadmat raises whatever its readers meet in a damaged file
+            raise ImageError(
+                f"{self.truth_path} is not a BSDS500 ground truth ({type(error).__name__}: {error}): "
+                "damaged or half downloaded; fetch it again"
+            ) from error
+        if not maps:
+            raise ImageError(f"{self.truth_path} holds no annotation; fetch it again")
+        size = self.image().shape[:2]
+        for number, labels in enumerate(maps):
+            check_size(labels, f"annotation {number} of {self.truth_path}", size)
+        return [labels.astype(np.uint16) for labels in maps]
+
+
+class BSDS500(Sequence[BSDSSample]):
+    """The images of one split, sorted by name.
+
+    Args:
+        root: folder with `images` and `groundTruth`.
+        split: "train" (200 images), "val" (100) or "test" (200).
+
+    Raises:
+        UsageError: the folders are not there or empty, or an image or ground truth lacks its partner.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], split: str) -> None:
+        images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
+        truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
+        layout = LAYOUT.format(split=split)
+        if not images or not truths:
+            missing = "image" if not images else "ground truth"
+            raise UsageError(f"no {missing} of BSDS500 '{split}' in {root}; {layout}")
+        if lonely := sorted(images.keys() ^ truths.keys()):
+            partner = "ground truth" if lonely[0] in images else "image"
+            raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
+        self._samples = [BSDSSample(images[name], truths[name]) for name in images]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, index: int) -> BSDSSample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[BSDSSample]: ...
+
+    def __getitem__(self, index: int | slice) -> BSDSSample | list[BSDSSample]:
+        return self._samples[index]

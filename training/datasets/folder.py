@@ -1,0 +1,89 @@
+"""Any folder of images with label maps: `LabelFolder("data/images", "data/labels")`."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.errors import UsageError
+from ainet.training.datasets.sample import check_size, read_labels, read_rgb, without_border
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+LABEL_SUFFIXES = {".png", ".csv"}
+LAYOUT = """expected
+  IMAGES/NAME.jpg (or .png, .bmp, .tif, .webp)
+  LABELS/NAME.png (or .csv), or several annotations as LABELS/NAME-0.png, LABELS/NAME-1.png ..."""
+
+
+@dataclass(frozen=True)
+class FolderSample:
+    """An image file and its label files. `border` pixels are cut off at each side of both."""
+
+    image_path: Path
+    label_paths: tuple[Path, ...]
+    border: int = 0
+
+    @property
+    def image_id(self) -> str:
+        return self.image_path.stem
+
+    def image(self) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB."""
+        return without_border(read_rgb(self.image_path), self.border)
+
+    def segmentations(self) -> list[NDArray[np.uint16]]:
+        """One (H, W) map of region ids per label file.
+
+        Raises:
+            ImageError: a file cannot be read or is not of the image's size.
+        """
+        size = read_rgb(self.image_path).shape[:2]
+        maps = []
+        for path in self.label_paths:
+            labels = read_labels(path)
+            check_size(labels, path, size)
+            maps.append(without_border(labels, self.border))
+        return maps
+
+
+class LabelFolder(Sequence[FolderSample]):
+    """Images and label maps that share their names, sorted by name.
+
+    Raises:
+        UsageError: a folder is not there or empty, or an image or label map lacks its partner.
+    """
+
+    def __init__(self, images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> None:
+        image_paths = {path.stem: path for path in _files(images, IMAGE_SUFFIXES)}
+        label_paths: dict[str, list[Path]] = {}
+        for path in _files(labels, LABEL_SUFFIXES):
+            name, _, number = path.stem.rpartition("-")
+            numbered = path.stem not in image_paths and number.isdigit() and bool(name)
+            label_paths.setdefault(name if numbered else path.stem, []).append(path)
+        for found, folder in ((image_paths, images), (label_paths, labels)):
+            if not found:
+                raise UsageError(f"nothing usable in {folder}; {LAYOUT}")
+        if lonely := sorted(image_paths.keys() ^ label_paths.keys()):
+            missing = f"no label map in {labels}" if lonely[0] in image_paths else f"no image in {images}"
+            raise UsageError(f"{len(lonely)} files lack a partner: '{lonely[0]}' has {missing}; {LAYOUT}")
+        self._samples = [FolderSample(path, tuple(label_paths[name]), border) for name, path in image_paths.items()]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    @overload
+    def __getitem__(self, index: int) -> FolderSample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[FolderSample]: ...
+
+    def __getitem__(self, index: int | slice) -> FolderSample | list[FolderSample]:
+        return self._samples[index]
+
+
+def _files(folder: str | os.PathLike[str], suffixes: set[str]) -> list[Path]:
+    return sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in suffixes)

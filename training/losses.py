@@ -1,0 +1,94 @@
+"""The association losses of SCN and AINet (paper Eq. 1-3), without one-hot maps.
+
+    loss = association_loss(prob, label, classes=50)
+    loss.total.backward()
+
+A soft assignment Q sends every pixel to the 9 cells around it. Cells average what they receive (pool), pixels average
+what their cells hold (reconstruct), and the loss asks the reconstruction for the pixel's own label and position:
+
+    pooled(s)  = sum_p Q_s(p) f(p) / sum_p Q_s(p)         over the pixels p around cell s
+    rebuilt(p) = sum_s Q_s(p) pooled(s)                   over the 9 cells s around pixel p
+    loss       = sum_p -log rebuilt_label(p) + m / S |rebuilt_position(p) - position(p)|
+
+The label f is one-hot, so only few numbers matter: what a cell receives is a histogram over classes, filled by adding
+Q at (cell, class of the pixel), and a pixel only reads its own class. The tables live at 1/16 of the resolution.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ainet.spec import CELL_SIZE, NEIGHBOURS
+
+POSITION_WEIGHT = 0.003  # m of Eq. 3; lambda = m / S
+BOUNDARY_WEIGHT = 0.5  # alpha of Eq. 9
+LOSS_SCALE = 0.005  # the public code's factor on the whole loss; Adam is blind to it but for the weight decay
+EPSILON = 1e-8
+
+
+class AssociationLoss(NamedTuple):
+    """Scalars: `total` = `semantic` + `position`, each with `LOSS_SCALE` and averaged over the images (summed over pixels)."""
+
+    total: Tensor
+    semantic: Tensor
+    position: Tensor
+
+
+def association_loss(prob: Tensor, label: Tensor, classes: int, position_weight: float = POSITION_WEIGHT) -> AssociationLoss:
+    """Cross-entropy of the reconstructed label plus distance of the reconstructed position (AINet Eq. 1-3, SCN).
+
+    Args:
+        prob: association map Q (B, 9, H, W), float32 or float64, sums to 1 over the channels; H and W multiples of 16.
+            Fastest in channels_last.
+        label: (B, H, W) integer ids in 0..classes-1.
+        classes: size of the histogram per cell.
+        position_weight: m; the position term has the weight m / 16.
+    """
+    batch, _, height, width = prob.shape
+    cells = (batch, height // CELL_SIZE, width // CELL_SIZE)
+    q = _blocks(prob)  # (B, h, w, 256, 9)
+    own = _blocks(label[:, None])[..., 0].long()  # (B, h, w, 256), class of the pixel
+    position = _positions(q, height, width)  # (h, w, 256, 2)
+
+    # Sent: from a cell's own pixels to each of its 9 neighbours. Received: by a cell from its 9 neighbours' pixels.
+    slot = (own + classes * torch.arange(own[..., 0].numel(), device=own.device).view(*cells, 1)).flatten()
+    sent = q.new_zeros(classes * own[..., 0].numel(), NEIGHBOURS).index_add(0, slot, q.view(-1, NEIGHBOURS))
+    histogram = _receive(sent.view(*cells, classes, NEIGHBOURS))  # (B, C, h, w)
+    moments = _receive(position.mT @ q)  # (B, 2, h, w)
+    weight = histogram.sum(1, keepdim=True) / CELL_SIZE**2 + EPSILON  # (B, 1, h, w)
+
+    class_table = _neighbours(histogram / CELL_SIZE**2 / weight).reshape(-1, NEIGHBOURS)  # (B * h * w * C, 9)
+    rebuilt_class = (q * class_table.index_select(0, slot).view_as(q)).sum(-1)  # (B, h, w, 256)
+    rebuilt_position = q @ _neighbours(moments / CELL_SIZE**2 / weight).mT  # (B, h, w, 256, 2)
+
+    scale = LOSS_SCALE / batch
+    semantic = -scale * (rebuilt_class + EPSILON).log().sum()
+    distance = torch.linalg.vector_norm(rebuilt_position - position, dim=-1).sum()
+    spatial = scale * position_weight / CELL_SIZE * distance
+    return AssociationLoss(semantic + spatial, semantic, spatial)
+
+
+def _blocks(x: Tensor) -> Tensor:
+    """(B, C, 16h, 16w) -> (B, h, w, 256, C): the pixels of each cell side by side."""
+    x = x.permute(0, 2, 3, 1).unflatten(2, (-1, CELL_SIZE)).unflatten(1, (-1, CELL_SIZE))  # (B, h, 16, w, 16, C)
+    return x.transpose(2, 3).flatten(3, 4).contiguous()
+
+
+def _positions(like: Tensor, height: int, width: int) -> Tensor:
+    """Row and column of every pixel in blocks, (h, w, 256, 2), in the dtype and on the device of `like`."""
+    y, x = (torch.arange(size, dtype=like.dtype, device=like.device) for size in (height, width))
+    return _blocks(torch.stack(torch.meshgrid(y, x, indexing="ij"))[None])[0]
+
+
+def _receive(sent: Tensor) -> Tensor:
+    """Sum up in each cell what its neighbours sent to it; (B, h, w, C, 9) -> (B, C, h, w). Off the grid it is lost."""
+    size = sent.shape[1:3]
+    return F.fold(sent.permute(0, 3, 4, 1, 2).flatten(3).flatten(1, 2), size, 3, padding=1)
+
+
+def _neighbours(held: Tensor) -> Tensor:
+    """Lay beside each cell what its 9 neighbours hold, 0 off the grid; (B, C, h, w) -> (B, h, w, C, 9)."""
+    size = held.shape[2:]
+    return F.unfold(held, 3, padding=1).unflatten(1, (-1, NEIGHBOURS)).unflatten(3, size).permute(0, 3, 4, 1, 2)

@@ -1,0 +1,129 @@
+"""Recipes: everything that decides what a training run computes, as a TOML file.
+
+    recipe = load_recipe("full")          # one of training/recipes/*.toml
+    recipe = load_recipe("mine.toml")     # or a file
+
+A recipe travels inside the checkpoints made with it. What only decides where and how long a run goes (device,
+folders, time budget) is not part of it.
+"""
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ainet.errors import UsageError
+from ainet.spec import CELL_SIZE
+from ainet.training.jitter import Jitter
+from ainet.training.losses import BOUNDARY_WEIGHT, POSITION_WEIGHT
+
+FOLDER = Path(__file__).parent / "recipes"
+CHOICES = {
+    "schedule": ("constant", "step", "poly", "cosine"),
+    "boundary": ("off", "paper", "public"),
+    "jitter": ("off", "paper", "public"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Fields without a default must be in the file."""
+
+    name: str
+    iterations: int
+    batch_size: int  # images per step, over all devices
+    lr: float
+    crop: int = 208  # side of the training crops, pixels
+    seed: int = 1
+    splits: tuple[str, ...] = ("train",)
+
+    schedule: Literal["constant", "step", "poly", "cosine"] = "constant"  # poly: power 0.9
+    halve_every: int = 0  # iterations; for "step"
+    warmup: int = 0  # iterations of linear rise before the schedule
+
+    position_weight: float = POSITION_WEIGHT  # m of Eq. 3
+    boundary: Literal["off", "paper", "public"] = "off"  # public: patches from the label before jitter, shrunken means
+    boundary_weight: float = BOUNDARY_WEIGHT  # alpha
+    boundary_start: int = 0  # iteration of the first step with the boundary loss
+    jitter: Jitter = "off"  # public: patch shuffle loses one of the two patches
+
+    weight_decay: float = 4e-4  # on weights; biases have none, as in the public code
+    ema_decay: float = 0.999
+    bf16: bool = False  # autocast; weights, loss and optimizer stay float32
+
+    def __post_init__(self) -> None:
+        for field in ("iterations", "batch_size", "crop", "lr"):
+            self._require(getattr(self, field) > 0, field, "positive")
+        for field in ("halve_every", "warmup", "position_weight", "boundary_weight", "boundary_start", "weight_decay"):
+            self._require(getattr(self, field) >= 0, field, "0 or more")
+        self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
+        self._require(self.crop % CELL_SIZE == 0 and self.crop > CELL_SIZE, "crop", f"a multiple of {CELL_SIZE} above it")
+        for field, choices in CHOICES.items():
+            self._require(getattr(self, field) in choices, field, "one of " + ", ".join(choices))
+        self._require(self.schedule != "step" or self.halve_every > 0, "halve_every", "positive for the schedule 'step'")
+        self._require(bool(self.splits), "splits", "a list of at least one split")
+
+    def _require(self, condition: bool, field: str, wanted: str) -> None:
+        if not condition:
+            raise UsageError(f"recipe '{self.name}': {field} is {getattr(self, field)!r}; it must be {wanted}")
+
+    def lr_at(self, iteration: int) -> float:
+        """Learning rate of the step from `iteration` to `iteration` + 1."""
+        if iteration < self.warmup:
+            return self.lr * (iteration + 1) / (self.warmup + 1)
+        done = (iteration - self.warmup) / max(self.iterations - self.warmup, 1)  # 0..1
+        match self.schedule:
+            case "step":
+                return self.lr * 0.5 ** (iteration // self.halve_every)
+            case "poly":
+                return self.lr * (1 - done) ** 0.9
+            case "cosine":
+                return self.lr * (1 + math.cos(math.pi * done)) / 2
+        return self.lr
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON values, for checkpoints."""
+        return {**dataclasses.asdict(self), "splits": list(self.splits)}
+
+
+def load_recipe(name: str) -> Recipe:
+    """Read a recipe by its name or from a .toml file.
+
+    Raises:
+        UsageError: no such recipe, not TOML, an unknown or missing field, a value of the wrong type or out of range.
+    """
+    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
+    try:
+        values = tomllib.loads(path.read_text())
+    except OSError as error:
+        known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
+        raise UsageError(f"no recipe '{name}'; choose one of {known}, or name a .toml file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+    return recipe_from_dict({"name": path.stem, **values})
+
+
+def recipe_from_dict(values: dict[str, Any]) -> Recipe:
+    """Check field names and types. Raises UsageError."""
+    fields = {field.name: field for field in dataclasses.fields(Recipe)}
+    name = values.get("name")
+    if unknown := sorted(values.keys() - fields.keys()):
+        raise UsageError(f"recipe '{name}': unknown field '{unknown[0]}'; the fields are {', '.join(fields)}")
+    needed = [field.name for field in fields.values() if field.default is dataclasses.MISSING]
+    if missing := [field for field in needed if field not in values]:
+        raise UsageError(f"recipe '{name}': the field '{missing[0]}' is missing")
+    checked = {}
+    for key, value in values.items():
+        wanted = fields[key].type
+        if wanted is float and type(value) is int:
+            value = float(value)
+        elif wanted == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = tuple(value)
+        elif wanted == tuple[str, ...]:
+            raise UsageError(f"recipe '{name}': {key} is {value!r}; it must be a list of strings")
+        elif isinstance(wanted, type) and type(value) is not wanted:  # bool is not taken for int
+            raise UsageError(f"recipe '{name}': {key} is {value!r}; it must be of the type {wanted.__name__}")
+        checked[key] = value
+    return Recipe(**checked)

@@ -1,0 +1,111 @@
+"""Command line of the trainer.
+
+python -m ainet.training.train --network ainet --recipe full --bsds BSDS500/data --out runs/ainet --budget 25m
+torchrun --nproc-per-node 4 -m ainet.training.train ...
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+
+import torch
+import torch.distributed as dist
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from ainet.errors import AINetError, UsageError
+from ainet.training.datasets import BSDS500
+from ainet.training.networks import NETWORKS
+from ainet.training.recipe import load_recipe
+from ainet.training.stop import parse_duration
+from ainet.training.trainer import Progress, Trainer, Validate
+
+
+def train(
+    network: str,
+    recipe_name: str,
+    bsds: str,
+    out: str,
+    device: str = "auto",
+    budget: str | None = None,
+    validate: Validate | None = None,
+) -> bool:
+    """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
+
+    `validate` is handed to the trainer.
+
+    Raises:
+        AINetError: see `Trainer`.
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if "RANK" in os.environ:  # set by torchrun
+        if device == "cuda":
+            device = f"cuda:{os.environ['LOCAL_RANK']}"
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    try:
+        recipe = load_recipe(recipe_name)
+        seconds = parse_duration(budget) if budget else None
+        samples = [sample for split in recipe.splits for sample in BSDS500(bsds, split)]
+        console = Console(quiet=not _is_first_process())
+        with _bar(console) as bar:
+            report = _reporter(bar, console)
+            compiled = device.startswith("cuda")
+            trainer = Trainer(network, recipe, samples, out, device=device, compiled=compiled, validate=validate, report=report)
+            if trainer.iteration:
+                console.print(f"going on from iteration {trainer.iteration} in {out}")
+            return trainer.run(seconds)
+    finally:
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def _is_first_process() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _bar(console: Console) -> Bar:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    return Bar(*columns, console=console, disable=not console.is_terminal)
+
+
+def _reporter(bar: Bar, console: Console) -> Callable[[Progress], None]:
+    """A moving bar on a terminal, lines elsewhere."""
+    task = bar.add_task("training", total=None)
+
+    def report(progress: Progress) -> None:
+        figures = progress.figures
+        text = f"loss {figures['loss']:.3f}, {1 / figures['seconds']:.1f} iterations/s"
+        bar.update(task, description=text, completed=progress.iteration, total=progress.iterations)
+        if not console.is_terminal:
+            minutes = (progress.iterations - progress.iteration) * figures["seconds"] / 60
+            line = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
+            print(f"{progress.iteration}/{progress.iterations}  {line}  {minutes:.1f} min left", flush=True)
+
+    return report
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train a superpixel network.")
+    parser.add_argument("--network", choices=NETWORKS, default="ainet")
+    parser.add_argument("--recipe", required=True, help="name of a recipe, or a .toml file")
+    parser.add_argument("--bsds", required=True, help="folder with BSDS500's images and groundTruth")
+    parser.add_argument("--out", required=True, help="output folder; training goes on from the state found there")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--budget", help="stop with a checkpoint after this time: 90s, 25m, 1.5h")
+    arguments = parser.parse_args()
+    try:
+        finished = train(arguments.network, arguments.recipe, arguments.bsds, arguments.out, arguments.device, arguments.budget)
+    except AINetError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    if _is_first_process():
+        print("finished" if finished else "stopped; run the same command to go on", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
