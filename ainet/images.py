@@ -47,9 +47,8 @@ def _check_kind(file: Path, image: ImageFile.ImageFile) -> None:
     if image.mode not in _EIGHT_BIT_MODES or _is_cut_to_eight_bits(image):
         raise ImageError(f"{file} has more than 8 bits per channel; convert it first, for example: magick {file.name} -depth 8 out.png")
     if image.width * image.height > MAX_PIXELS:
-        raise ImageError(
-            f"{file} has {image.width * image.height / 1e6:.0f} megapixels, more than {MAX_PIXELS / 1e6:.0f}; scale it down or cut it"
-        )
+        size = f"{image.height}x{image.width}"
+        raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
 
 
 def _is_cut_to_eight_bits(image: ImageFile.ImageFile) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from ainet.errors import DeviceError, UsageError
 
 MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # by flavour; the first that is installed is the default
+NO_DRIVER = "Cuda Runtime"  # in messages: without a GPU they come along with every other error
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Flavour:
         return tuple(name.lower() for name in names if name.startswith("SM"))
 
     def first_error(self) -> str:
-        """The first error since `logger.errors` was cleared; complaints of a missing driver come with any other error, and count last."""
-        return min(self.logger.errors, key=lambda message: "Cuda Runtime" in message, default="it gave no reason")
+        """The first error since `logger.errors` was cleared; a missing driver counts last."""
+        return min(self.logger.errors, key=lambda message: NO_DRIVER in message, default="it gave no reason")
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"

@@ -37,7 +37,7 @@ class OpenVinoBackend:
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         try:
-            return request.infer([image])[0].copy()  # the request owns its output and overwrites it
+            return request.infer([image])[0]
         except RuntimeError as error:
             raise failed("OpenVINO", image, error) from error
 

@@ -132,7 +132,7 @@ def test_tied_scores_are_added_in_the_public_protocol_alone() -> None:
     assert own.max() > public.max()
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", DEVICES[1:])
 def test_backends_give_the_same_labels(device: str) -> None:
     """Cell ids are equal wherever the best two scores are not equal up to rounding; so are label maps without such pixels."""
     with Segmenter.load(device=device) as segmenter:
@@ -140,7 +140,7 @@ def test_backends_give_the_same_labels(device: str) -> None:
         equal = []
         for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
             photo = read_image(PHOTOS / name)
-            plan = plan_segments(*photo.shape[:2], 150)
+            plan = plan_segments(*photo.shape[:2], 60)
             working = cv2.resize(photo, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)
             x = normalise(working[None], MEAN)
             scores, expected = segmenter._backend.run(x), reference.run(x)  # type: ignore[union-attr]
@@ -150,18 +150,18 @@ def test_backends_give_the_same_labels(device: str) -> None:
             clear = best - second > 2e-3
             assert clear.mean() > 0.99
             np.testing.assert_array_equal(scores.argmax(1)[clear], expected.argmax(1)[clear])
-            equal.append(np.array_equal(segmenter(photo, 150), Segmenter(reference)(photo, 150)))
+            equal.append(np.array_equal(segmenter(photo, 60), Segmenter(reference)(photo, 60)))
         assert sum(equal) >= 2
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_threads_give_equal_results(photo: NDArray[np.uint8], device: str) -> None:
-    images = [np.ascontiguousarray(photo[i : i + 64 + 16 * (i % 3), i : i + 96]) for i in range(24)]
+    images = [np.ascontiguousarray(photo[4 * i : 4 * i + 48 + 16 * (i % 3), i : i + 64]) for i in range(16)]
     with Segmenter.load(device=device, threads=1) as segmenter:
-        expected = [segmenter(image, 24) for image in images]
+        expected = [segmenter(image, 12) for image in images]
         with ThreadPoolExecutor(8) as pool:
-            results = list(pool.map(lambda image: segmenter(image, 24), images))
-    assert len({labels.tobytes() for labels in expected}) == 24
+            results = list(pool.map(lambda image: segmenter(image, 12), images))
+    assert len({labels.tobytes() for labels in expected}) == 16
     for labels, wanted in zip(results, expected, strict=True):
         np.testing.assert_array_equal(labels, wanted)
 
@@ -286,6 +286,17 @@ def test_the_whole_range_of_counts(cpu: Segmenter, photo: NDArray[np.uint8]) -> 
             labels = cpu(image, count)
             assert labels.shape == (height, width)
             assert 1 <= labels.max() + 1 <= height * width
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_later_run_leaves_earlier_results_alone(device: str) -> None:
+    inputs = np.random.default_rng(0).random((2, 1, 3, 32, 48), dtype=np.float32)
+    with Segmenter.load(device=device) as segmenter:
+        backend: Backend = segmenter._backend  # type: ignore[assignment]
+        first = backend.run(inputs[0])
+        kept = first.copy()
+        assert not np.array_equal(backend.run(inputs[1]), kept)
+        np.testing.assert_array_equal(first, kept)
 
 
 @pytest.mark.parametrize("device", DEVICES)

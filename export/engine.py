@@ -1,0 +1,188 @@
+"""ONNX file -> TensorRT engine: a plan, and a JSON sidecar that the runtime reads.
+
+    build_engine("ainet.onnx", "ainet.engine", ["320x480", "160x160..1088x1920"])
+    build_engine("ainet.onnx", "ainet.engine", flavour="tensorrt-rtx", targets=["sm86", "sm120"])
+
+The full TensorRT builds for the GPU of this machine; TensorRT-RTX builds ahead of time, with or without one.
+Networks are strongly typed: the graph says which precision runs where, in every flavour.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
+from ainet.files import atomic_path
+from ainet.runtime.engine_file import EngineInfo, Profile, Shape, sidecar
+from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour, local_capability
+from ainet.runtime.model import ModelInfo
+
+# How the engine inspector names element types: "Half", or "Channel major FP16 format where channel % 8 == 0".
+PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile("Float|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
+
+
+def build_engine(
+    onnx_path: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    sizes: Sequence[str] = DEFAULT_SIZES,
+    flavour: str | None = None,
+    targets: Sequence[str] = (),
+) -> EngineInfo:
+    """Build the exported model `onnx_path` into the engine `path` and its sidecar, `path` + ".json".
+
+    Args:
+        sizes: input sizes, one profile each; `ainet.export.profiles` lists the forms.
+        flavour: "tensorrt" or "tensorrt-rtx"; None for the one that is installed, the full TensorRT first.
+        targets: compute capabilities to build for ahead of time, such as "sm86" (TensorRT-RTX only). Without any it
+            builds for every GPU from sm80.
+
+    With TensorRT-RTX, equal arguments give equal files for one size, and for ranges of `logits`. In other ranges it names
+    and orders its temporaries by their addresses in memory, so that equal engines differ in a few bytes. The full
+    TensorRT times kernels, and may choose others each time.
+
+    Raises:
+        UsageError: a size or target is wrong, or contradicts the model or the flavour.
+        ModelError: the model cannot be read or built, or the engine's layers have not the precision of its graph.
+        DeviceError: the flavour is not installed, or it needs a GPU that is not there.
+        OutputError: the engine cannot be written.
+    """
+    profiles = parse_profiles(sizes)
+    chosen = load_flavour(flavour)
+    capabilities = _capabilities(chosen, targets)
+    model, info = _read(Path(onnx_path))
+    plan = _build(chosen, model, info, onnx_path, profiles, capabilities)
+    precisions = _inspect(chosen, plan, _input_shape(info, profiles[0].largest))
+    _check_precisions(precisions, info.precision)
+    engine = EngineInfo(
+        flavour=chosen.name,
+        version=chosen.version,
+        compute_capabilities=capabilities,
+        profiles=profiles,
+        model=info,
+        onnx_sha256=hashlib.sha256(model).hexdigest(),
+        plan_sha256=hashlib.sha256(plan).hexdigest(),
+        layer_precisions=precisions,
+    )
+    with atomic_path(path) as plan_file, atomic_path(sidecar(path)) as sidecar_file:
+        plan_file.write_bytes(plan)
+        sidecar_file.write_text(engine.to_json(), encoding="utf-8")
+    return engine
+
+
+def _capabilities(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]:
+    if not flavour.targets:
+        if targets:
+            raise UsageError(f"flavour '{flavour.name}' builds for this machine's GPU alone; for named targets use --flavour tensorrt-rtx")
+        try:
+            return (local_capability(),)
+        except DeviceError as error:
+            raise DeviceError(f"flavour '{flavour.name}' builds on a GPU: {error}; without one use --flavour tensorrt-rtx") from error
+    for target in targets:
+        if target not in flavour.targets:
+            raise UsageError(f"unknown target '{target}'; {flavour} builds for {', '.join(flavour.targets)}")
+    return tuple(target for target in flavour.targets if target in targets)
+
+
+def _read(path: Path) -> tuple[bytes, ModelInfo]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or error
+        raise ModelError(f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx") from error
+    try:
+        properties = onnx.load_model_from_string(content).metadata_props
+    except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export
+        raise ModelError(f"{path} is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx") from error
+    metadata = {entry.key: entry.value for entry in properties}
+    return content, ModelInfo.from_json(metadata.get("ainet"), path)
+
+
+def _input_shape(info: ModelInfo, shape: Shape) -> tuple[int, int, int, int]:
+    """Shape of the input `image` for (batch, height, width): NHWC for `labels`, NCHW otherwise."""
+    batch, height, width = shape
+    return (batch, height, width, 3) if info.output == "labels" else (batch, 3, height, width)
+
+
+def _build(
+    flavour: Flavour,
+    model: bytes,
+    info: ModelInfo,
+    source: str | os.PathLike[str],
+    profiles: Sequence[Profile],
+    capabilities: Sequence[str],
+) -> bytes:
+    """The plan. `source`: the model's name in messages."""
+    api = flavour.api
+    flavour.logger.errors.clear()
+    builder = api.Builder(flavour.logger)
+    network = builder.create_network(1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    parser = api.OnnxParser(network, flavour.logger)
+    if not parser.parse(model):
+        raise ModelError(f"{flavour} cannot read {source}: {_parser_error(parser) or flavour.first_error()}")
+    config = builder.create_builder_config()
+    config.clear_flag(api.BuilderFlag.TF32)  # whoever asks for fp32 gets its 24 bits; fp16 is the fast choice
+    config.profiling_verbosity = api.ProfilingVerbosity.DETAILED  # lets the inspector see precisions
+    image = network.get_input(0)
+    for profile in profiles:
+        smallest, largest = _input_shape(info, profile.smallest), _input_shape(info, profile.largest)
+        for fixed, low, high in zip(tuple(image.shape), smallest, largest, strict=True):
+            if fixed != -1 and not low == high == fixed:
+                raise UsageError(f"the size {profile} contradicts {source}, whose input is fixed at {tuple(image.shape)}")
+        shapes = builder.create_optimization_profile()
+        shapes.set_shape(image.name, smallest, largest, largest)  # smallest, tuned for, largest
+        config.add_optimization_profile(shapes)
+    if flavour.targets and capabilities:
+        config.num_compute_capabilities = len(capabilities)
+        for index, name in enumerate(capabilities):
+            config.set_compute_capability(getattr(api.ComputeCapability, name.upper()), index)
+    plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise ModelError(f"{flavour} cannot build {source}: {flavour.first_error()}")
+    return bytes(plan)
+
+
+def _parser_error(parser: Any) -> str:
+    """The first error that the parser lists: where it arose, and the first reason that is more than a missing driver."""
+    if parser.num_errors == 0:
+        return ""
+    error = parser.get_error(0)
+    lines = [line for line in error.desc().splitlines() if NO_DRIVER not in line]
+    return f"{' '.join(lines[:2])} (node '{error.node_name()}', operator {error.node_operator()})"
+
+
+def _inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
+    """Precisions of the built engine's layers at the input `shape`; empty where this machine's GPU cannot load it, or there is none."""
+    api = flavour.api
+    runtime = api.Runtime(flavour.logger)
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        return {}
+    context = engine.create_execution_context()
+    inspector = engine.create_engine_inspector()
+    if context is not None:  # too little memory: the inspector then describes static shapes alone
+        context.set_input_shape("image", tuple(shape))
+        inspector.execution_context = context
+    return count_precisions(inspector.get_engine_information(api.LayerInformationFormat.JSON))
+
+
+def count_precisions(report: str) -> dict[str, int]:
+    """How many layer outputs have which precision, by the engine inspector's JSON `report`; integers and indices are left out."""
+    layers = json.loads(report).get("Layers", [])
+    outputs = [tensor for layer in layers if isinstance(layer, dict) for tensor in layer.get("Outputs", [])]
+    types = [str(tensor.get("Format/Datatype", "")) for tensor in outputs]
+    return dict(Counter(name for text in types for name, pattern in PRECISIONS.items() if pattern.search(text)))
+
+
+def _check_precisions(precisions: dict[str, int], asked: str) -> None:
+    """An fp16 graph keeps a few fp32 values at its ends, an fp32 graph has nothing else: most outputs must be what was asked for."""
+    if precisions and max(precisions, key=lambda name: precisions[name]) != asked:
+        found = ", ".join(f"{count} {name}" for name, count in precisions.items())
+        raise ModelError(f"the engine is not {asked}: its layers' outputs are {found}; the graph says otherwise, so update TensorRT")

@@ -1,0 +1,67 @@
+"""Optimisation profiles, named by use: the input sizes that an engine is to take.
+
+    320x480                  one size, height x width, batch 1
+    8x320x480                the same for batches of exactly 8
+    160x160..1088x1920       every size in between, batch 1
+    1x320x480..32x320x480    one size, batches of 1 to 32
+
+An engine holds one profile for each name. A profile is tuned for its upper end, where most time goes; at run time an
+input takes the smallest profile that holds it. So name what must be fastest on its own, beside the range for the rest.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+
+from ainet.errors import UsageError
+from ainet.runtime.engine_file import Profile, Shape
+from ainet.spec import CELL_SIZE
+
+DEFAULT_SIZES = ("320x480", "480x320", "16x16..1920x1920")
+MAX_PIXELS = 2**26  # of a batch; the widest full-resolution map has 32 channels, and TensorRT counts elements in 31 bits
+
+_SIZE = r"(?:(\d{1,6})x)?(\d{1,6})x(\d{1,6})"
+_PROFILE = re.compile(rf"{_SIZE}(?:\.\.{_SIZE})?")
+
+
+def parse_profiles(sizes: Sequence[str]) -> tuple[Profile, ...]:
+    """Profiles from their names, in the same order.
+
+    Raises:
+        UsageError: a name has none of the forms above, a side is no multiple of 16, a range runs backwards, a size is
+            too large, two names mean the same, or there is none.
+    """
+    if not sizes:
+        raise UsageError("an engine needs at least one input size, such as 320x480")
+    profiles: list[Profile] = []
+    for text in sizes:
+        profile = _parse(text)
+        if profile in profiles:
+            raise UsageError(f"the size '{text}' is named twice; each profile of an engine must differ from the others")
+        profiles.append(profile)
+    return tuple(profiles)
+
+
+def _parse(text: str) -> Profile:
+    match = _PROFILE.fullmatch(text)
+    if match is None:
+        raise UsageError(f"cannot read the size '{text}'; write HEIGHTxWIDTH, BATCHxHEIGHTxWIDTH, or a range such as 160x160..1088x1920")
+    smallest = _shape(text, match.group(1, 2, 3))
+    largest = smallest if match[5] is None else _shape(text, match.group(4, 5, 6))
+    for name, low, high in zip(("batch", "height", "width"), smallest, largest, strict=True):
+        if low > high:
+            raise UsageError(f"the size '{text}' runs backwards: its {name} goes from {low} down to {high}; name the smaller end first")
+    return Profile(smallest, largest)
+
+
+def _shape(text: str, numbers: tuple[str | None, ...]) -> Shape:
+    batch, height, width = (int(number or 1) for number in numbers)
+    for name, side in (("height", height), ("width", width)):
+        if side % CELL_SIZE or side == 0:
+            nearest = max(CELL_SIZE, round(side / CELL_SIZE) * CELL_SIZE)
+            raise UsageError(f"the {name} {side} of size '{text}' is not a multiple of {CELL_SIZE}; the nearest is {nearest}")
+    if batch == 0:
+        raise UsageError(f"the batch of size '{text}' must be at least 1")
+    if math.prod((batch, height, width)) > MAX_PIXELS:
+        raise UsageError(f"the size '{text}' has more than {MAX_PIXELS / 1e6:.0f} megapixels in a batch; lower its batch or its sides")
+    return batch, height, width

@@ -1,0 +1,130 @@
+"""Files and folders are whole or not there, and nothing temporary stays."""
+
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ainet.errors import OutputError
+from ainet.files import atomic_folder, atomic_path
+
+
+@pytest.fixture(params=[0o022, 0o077, 0o002])
+def umask(request: pytest.FixtureRequest) -> Iterator[int]:
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+def test_file_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "folder" / "x.tar.npy"
+    with atomic_path(target) as temporary:
+        assert temporary.parent == target.parent
+        assert temporary.suffix == ".npy"
+        temporary.write_bytes(b"content")
+        assert not target.exists()
+    assert target.read_bytes() == b"content"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_file_replaces_an_older_one(tmp_path: Path) -> None:
+    target = tmp_path / "x"
+    target.write_text("old")
+    with atomic_path(str(target)) as temporary:
+        temporary.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_an_exception_leaves_all_as_it_was(tmp_path: Path, error: BaseException) -> None:
+    old = tmp_path / "old"
+    old.write_text("old")
+    for path in (old, tmp_path / "new"):
+        with pytest.raises(type(error)), atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise error
+    with pytest.raises(type(error)), atomic_folder(tmp_path / "folder") as folder:
+        (folder / "file").write_text("half")
+        raise error
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_a_writer_that_fails_becomes_an_output_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"cannot write .*x: No space left on device; choose another place"), atomic_path(tmp_path / "x"):
+        raise OSError(28, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_permissions_follow_the_umask(tmp_path: Path, umask: int) -> None:
+    with atomic_path(tmp_path / "file") as temporary:
+        temporary.write_text("content")
+    with atomic_folder(tmp_path / "folder"):
+        pass
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o777 & ~umask
+
+
+def test_threads_do_not_disturb_each_other(tmp_path: Path, umask: int) -> None:
+    barrier = threading.Barrier(8)
+
+    def write(number: int) -> None:
+        barrier.wait()
+        for path in (tmp_path / "same", tmp_path / str(number)):
+            with atomic_path(path) as temporary:
+                temporary.write_text(str(number))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(64)))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["same", *map(str, range(64))])
+    assert all((tmp_path / str(number)).read_text() == str(number) for number in range(64))
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o666 & ~umask}
+
+
+def test_targets_that_are_no_file(tmp_path: Path) -> None:
+    for path in (tmp_path, Path("/dev/null"), Path()):
+        with pytest.raises(OutputError, match=r"it is a folder or device; name a file"), atomic_path(path):
+            pytest.fail("the block must not run")
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_path_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for make in (atomic_path, atomic_folder):
+        for path in (tmp_path / "file" / "x", tmp_path / "file" / "deeper" / "x"):
+            with pytest.raises(OutputError, match=r"cannot write .*x: "), make(path):
+                pytest.fail("the block must not run")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_long_names(tmp_path: Path) -> None:
+    name = "x" * 251 + ".npy"
+    with atomic_path(tmp_path / name) as temporary:
+        temporary.write_text("content")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with pytest.raises(OutputError, match="File name too long"), atomic_path(tmp_path / f"x{name}"):
+        pytest.fail("the block must not run")
+
+
+def test_folder_takes_its_name_at_the_end(tmp_path: Path) -> None:
+    target = tmp_path / "deep" / "frames"
+    with atomic_folder(target) as temporary:
+        (temporary / "0").write_text("content")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["0"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_folder_that_is_there_stays_as_it_is(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine").write_text("precious")
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(OutputError, match=f"cannot write .*{kind}: it is there already; remove it"), atomic_folder(tmp_path / kind):
+        pytest.fail("the block must not run")
+    assert (tmp_path / "folder" / "mine").read_text() == (tmp_path / "file").read_text() == "precious"
+    assert len(list(tmp_path.iterdir())) == 2

@@ -1,0 +1,282 @@
+"""The face: conventions of the labels, every kind of image, and every wrong model, device and argument."""
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+import ainet
+from ainet import Segmenter
+from ainet.errors import DeviceError, ImageError, ModelError, UsageError
+from ainet.segmenter import bundled
+
+PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
+needs_torch = pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch")
+needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no OpenVINO")
+
+
+@pytest.fixture(scope="module")
+def photo() -> NDArray[np.uint8]:
+    return ainet.read_image(PHOTOS / "chelsea.jpg")[40:200, 100:340]  # 160 x 240
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Iterator[Segmenter]:
+    with Segmenter.load(device="cpu", threads=1) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("n_segments", [4, 37, 150, 1000])
+def test_conventions(segmenter: Segmenter, photo: NDArray[np.uint8], n_segments: int) -> None:
+    labels = segmenter(photo, n_segments)
+    assert labels.dtype == np.int32
+    assert labels.shape == photo.shape[:2]
+    count = labels.max() + 1
+    assert 0.7 * n_segments <= count <= 1.5 * n_segments
+    values, first = np.unique(labels, return_index=True)
+    assert values.tolist() == list(range(count))
+    assert (np.diff(first) > 0).all()  # in order of first appearance
+    boxes = ndimage.find_objects(labels + 1)
+    for label, box in enumerate(boxes):
+        assert ndimage.label(labels[box] == label)[1] == 1  # 4-connected
+
+
+@pytest.mark.parametrize("start", [1, -3, 10_000, np.int64(7), 2**30])
+def test_start_label(segmenter: Segmenter, photo: NDArray[np.uint8], start: int) -> None:
+    labels = segmenter(photo, 50, start_label=start)
+    assert labels.dtype == np.int32
+    np.testing.assert_array_equal(labels.astype(np.int64) - int(start), segmenter(photo, 50))
+
+
+@pytest.mark.parametrize("start", [1.5, "1", None, 2**30 + 1, -(2**31), 10**20])
+def test_start_labels_that_cannot_be(segmenter: Segmenter, photo: NDArray[np.uint8], start: Any) -> None:
+    with pytest.raises(UsageError, match="start_label"):
+        segmenter(photo, 50, start_label=start)
+
+
+def test_kinds_of_images(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    expected = segmenter(photo, 60)
+    alpha = np.dstack([photo, np.arange(240, dtype=np.uint8)[None].repeat(160, 0)])
+    for same in (photo / 255, (photo / 255).astype(np.float32), alpha, np.asfortranarray(photo), photo.tolist and alpha[:, :, :3]):
+        np.testing.assert_array_equal(segmenter(same, 60), expected)
+    grey = photo[:, :, 1]
+    expected = segmenter(np.stack([grey] * 3, 2), 60)
+    for same in (grey, grey[:, :, None], grey / 255):
+        np.testing.assert_array_equal(segmenter(same, 60), expected)
+
+
+def test_batches(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    batch = np.stack([photo, photo[::-1]])
+    labels = segmenter(batch, 60, start_label=1)
+    assert labels.shape == (2, 160, 240)
+    np.testing.assert_array_equal(labels, np.stack([segmenter(image, 60, start_label=1) for image in batch]))
+    np.testing.assert_array_equal(segmenter(list(batch), 60, start_label=1), labels)
+    with pytest.raises(UsageError, match="an empty batch: pass at least one image"):
+        segmenter(batch[:0])
+
+
+def test_scale_and_protocol(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    plan = segmenter.plan(160, 240, scale=0.5)
+    assert (plan.working_height, plan.working_width) == (80, 128)
+    assert 0.7 * plan.cells <= segmenter(photo, scale=0.5).max() + 1 <= 1.5 * plan.cells
+    assert segmenter.plan(321, 481, protocol="public").sum_ties
+    with pytest.raises(UsageError, match="unknown protocol 'private'; the one there is: 'public'"):
+        segmenter(photo, protocol="private")
+    with pytest.raises(UsageError, match="not 160x240"):
+        segmenter(photo, protocol="public")
+
+
+@pytest.mark.parametrize("image", [np.zeros((1, 1, 3), np.uint8), np.zeros((15, 400), np.uint8), np.zeros((0, 40, 3), np.uint8)])
+def test_small_images(segmenter: Segmenter, image: NDArray[np.uint8]) -> None:
+    with pytest.raises(ImageError, match="too small: both sides must be at least 16 pixels"):
+        segmenter(image, 4)
+
+
+def test_counts_out_of_range(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    for count in (0, -5, 160 * 240, 160 * 240 // 4 + 1):
+        with pytest.raises(UsageError, match=f"n_segments={count} is out of range: choose 4 to 9600, a quarter of the pixels of a 160x240"):
+            segmenter(photo, count)
+
+
+def test_one_call(photo: NDArray[np.uint8]) -> None:
+    labels = ainet.segment(photo, n_segments=60, start_label=1)
+    assert labels.min() == 1
+    with Segmenter.load() as segmenter:
+        np.testing.assert_array_equal(labels, segmenter(photo, 60, start_label=1))
+
+
+def test_closing(photo: NDArray[np.uint8]) -> None:
+    with Segmenter.load(device="cpu") as segmenter:
+        assert segmenter.device == "ONNX Runtime (CPU)"
+        assert segmenter.info.network == "ainet"
+        segmenter(photo, 20)
+    for _ in range(2):
+        with pytest.raises(UsageError, match="this Segmenter is closed; load another"):
+            segmenter(photo, 20)
+        segmenter.close()
+    assert segmenter.device == "ONNX Runtime (CPU)"
+
+
+def test_an_error_closes_too(photo: NDArray[np.uint8]) -> None:
+    with pytest.raises(ZeroDivisionError), Segmenter.load(device="cpu") as segmenter:
+        raise ZeroDivisionError
+    with pytest.raises(UsageError, match="closed"):
+        segmenter(photo, 20)
+
+
+def test_default_segmenter_from_threads(photo: NDArray[np.uint8]) -> None:
+    images = [np.ascontiguousarray(photo[:64, i : i + 64]) for i in range(8)]
+    expected = [ainet.segment(image, 16) for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        for labels, wanted in zip(pool.map(lambda image: ainet.segment(image, 16), images), expected, strict=True):
+            np.testing.assert_array_equal(labels, wanted)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "CPU", "cuda:", "cuda:-1", "cuda:x", "cpu:0", "torch-cuda", "openvino:GPU"])
+def test_devices_that_do_not_exist(device: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, torch or torch:DEVICE"):
+        Segmenter.load(device=device)
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "cuda"])
+def test_cuda_that_is_not_there(device: str) -> None:
+    import onnxruntime
+
+    if device == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("there may be a CUDA device")
+    with pytest.raises(DeviceError, match="CUDA|cuda"):
+        Segmenter.load(device=device)
+
+
+@needs_torch
+@pytest.mark.parametrize("device", ["torch:nonsense", "torch:cuda:99"])
+def test_torch_devices_that_are_not_there(device: str) -> None:
+    with pytest.raises(DeviceError, match=rf"PyTorch cannot use the device '{device.partition(':')[2]}': [^\n]*; use another device$"):
+        Segmenter.load(device=device)
+
+
+def test_missing_engines_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ainet.runtime.backends._installed", lambda package: False)
+    for device, extra in (("auto", "cpu"), ("cpu", "cpu"), ("cuda", "gpu"), ("openvino", "openvino")):
+        with pytest.raises(DeviceError, match=rf"pip install 'ainet-toolkit\[{extra}\]'"):
+            Segmenter.load(device=device)
+    for module in ("torch", "ainet.training.checkpoint", "ainet.runtime.backends.pytorch"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DeviceError, match=r"device 'torch' needs the package .*: pip install 'ainet-toolkit\[train\]'"):
+        Segmenter.load(device="torch")
+
+
+def test_auto_falls_back_where_cuda_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A GPU build of ONNX Runtime on a machine without a driver."""
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider", "CPUExecutionProvider"])
+    create = onnxruntime.InferenceSession
+
+    def session(model: Any, options: Any, providers: list[Any], enable_fallback: int) -> Any:
+        assert enable_fallback == 0  # falling back is ours to do, and to tell
+        if providers[0] == "CPUExecutionProvider":
+            return create(model, options, providers=providers)
+        raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected\nat cuda_call.cc")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    with pytest.raises(DeviceError, match=r"CUDA failure 100: no CUDA-capable device is detected; check it with: ainet doctor"):
+        Segmenter.load(device="cuda")
+    with Segmenter.load(device="auto") as segmenter:
+        assert segmenter.device in ("OpenVINO (CPU)", "ONNX Runtime (CPU)")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers, enable_fallback: create(model, options))
+    with pytest.raises(DeviceError, match="CUDA device 3 is not usable by ONNX Runtime; check the driver with nvidia-smi"):
+        Segmenter.load(device="cuda:3")
+
+
+def test_threads_out_of_range() -> None:
+    with pytest.raises(UsageError, match="threads=-1 is out of range: choose 1 or more, or 0 for all cores"):
+        Segmenter.load(device="cpu", threads=-1)
+
+
+def onnx_files(folder: Path) -> dict[str, Path]:
+    onnx = pytest.importorskip("onnx")
+    whole = bundled("ainet.onnx").read_bytes()
+    files = {name: folder / f"{name}.onnx" for name in ("truncated", "header", "text", "bare", "other")}
+    files["truncated"].write_bytes(whole[: len(whole) // 2])
+    files["header"].write_bytes(whole[:50])
+    files["text"].write_text("not a model")
+    model = onnx.load(bundled("ainet.onnx"))
+    del model.metadata_props[:]
+    onnx.save(model, files["bare"])
+    onnx.helper.set_model_props(model, {"ainet": '{"cell_size": 8, "network": "ainet", "output": "logits"}'})
+    onnx.save(model, files["other"])
+    return files
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("openvino", marks=needs_openvino)])
+def test_unusable_onnx_files(tmp_path: Path, device: str, capfd: pytest.CaptureFixture[str]) -> None:
+    for name, path in onnx_files(tmp_path).items():
+        message = "was not exported by this toolkit" if name in ("bare", "other") else rf"cannot load .*{name}\.onnx.*; export it again"
+        with pytest.raises(ModelError, match=message) as caught:
+            Segmenter.load(path, device)
+        assert "\n" not in str(caught.value)
+    (tmp_path / "empty.onnx").touch()
+    with pytest.raises(ModelError, match=r"empty\.onnx"):
+        Segmenter.load(tmp_path / "empty.onnx", device)
+    assert capfd.readouterr() == ("", "")  # engines have much to say
+
+
+def test_models_that_are_something_else(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no model file at .*nowhere\.onnx; make one with: ainet export CHECKPOINT -o .*nowhere\.onnx"):
+        Segmenter.load(tmp_path / "nowhere.onnx")
+    with pytest.raises(ModelError, match=r"no model file at "):
+        Segmenter.load(tmp_path)
+    with pytest.raises(ModelError, match=r"ainet\.safetensors is not an ONNX file; make one with: ainet export .*ainet\.safetensors -o"):
+        Segmenter.load(bundled("ainet.safetensors"))
+    with pytest.raises(ModelError, match=r"ainet\.onnx is an ONNX file, but device 'torch' runs checkpoints; name one, or another device"):
+        Segmenter.load(bundled("ainet.onnx"), "torch")
+    with pytest.raises(ModelError, match="the bundled weights nothing.onnx are missing from this installation"):
+        bundled("nothing.onnx")
+
+
+@needs_torch
+def test_torch_takes_checkpoints(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    with Segmenter.load(bundled("ainet.safetensors"), "torch") as segmenter:
+        assert segmenter.device == "PyTorch (cpu)"
+        assert segmenter(photo, 20).shape == (160, 240)
+    with pytest.raises(ModelError, match="cannot read checkpoint"):
+        Segmenter.load(tmp_path / "nowhere.tar", "torch")
+
+
+def modules_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys; print('LOADED', *sys.modules)"
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=PHOTOS)
+    return set(result.stdout.rpartition("LOADED")[2].split())
+
+
+def test_import_loads_nothing_heavy() -> None:
+    loaded = modules_after("import ainet; dir(ainet)")
+    assert "ainet" in loaded
+    assert not loaded & {"torch", "numpy", "cv2", "PIL", "onnxruntime", "openvino", "rich", "typer"}
+
+
+def test_segmenting_loads_no_torch(tmp_path: Path) -> None:
+    loaded = modules_after(
+        f"import sys; sys.argv = ['ainet', 'segment', 'chelsea.jpg', '-o', {str(tmp_path)!r}, '-n', '20']\n"
+        "from ainet.cli import main\ntry: main()\nexcept SystemExit as end: assert not end.code"
+    )
+    assert {"numpy", "cv2", "ainet.segmenter"} <= loaded
+    assert not loaded & {"torch", "onnx", "scipy", "skimage"}
+    assert (tmp_path / "chelsea.npy").exists()
+
+
+def test_names() -> None:
+    assert set(ainet.__all__) <= set(dir(ainet))
+    for name in ainet.__all__:
+        assert getattr(ainet, name).__name__ == name
+    with pytest.raises(AttributeError, match="module 'ainet' has no attribute 'nothing'"):
+        ainet.nothing  # noqa: B018

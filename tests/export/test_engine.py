@@ -1,0 +1,383 @@
+"""Engines: real builds ahead of time by TensorRT-RTX, the full TensorRT's calls against its recorded names, and bad input."""
+
+import hashlib
+import json
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import onnx
+import pytest
+from tensorrt_names import RECORDED, StandIn, names_of
+from typer.testing import CliRunner
+
+from ainet.cli import app
+from ainet.errors import DeviceError, ModelError, OutputError, UsageError
+from ainet.export.engine import build_engine, count_precisions
+from ainet.export.onnx import export_onnx
+from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
+from ainet.runtime import flavours
+from ainet.runtime.engine_file import EngineInfo, Profile
+from ainet.segmenter import bundled
+from ainet.training.checkpoint import load_checkpoint
+
+TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120")
+HALF = json.dumps({"Layers": [{"Outputs": [{"Format/Datatype": "Half"}]}] * 2 + [{"Outputs": [{"Format/Datatype": "Float"}]}]})
+FLOAT = HALF.replace("Half", "Float")
+
+
+@pytest.fixture(scope="session")
+def rtx():
+    """TensorRT-RTX, whose builder needs no GPU."""
+    return pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed: pip install 'ainet-toolkit[tensorrt-rtx]'")
+
+
+@pytest.fixture(scope="session")
+def chain(tmp_path_factory):
+    """Result and engine of the one command that goes all the way; its ONNX file is there even where TensorRT is not."""
+    engine = tmp_path_factory.mktemp("chain") / "ainet.engine"
+    return CliRunner().invoke(app, ["export", "-o", str(engine), "--precision", "fp16", "--output", "labels"]), engine
+
+
+@pytest.fixture(scope="session")
+def models(chain, tmp_path_factory):
+    """The bundled AINet as ONNX files, by (precision, output)."""
+    files = {("fp32", "logits"): bundled("ainet.onnx"), ("fp16", "labels"): chain[1].with_suffix(".onnx")}
+    for key in (("fp32", "labels"), ("fp16", "logits")):
+        files[key] = tmp_path_factory.mktemp("onnx") / f"{'-'.join(key)}.onnx"
+        export_onnx(load_checkpoint(bundled("ainet.safetensors")), files[key], *key)
+    return files
+
+
+@pytest.fixture
+def no_gpu():
+    try:
+        flavours.local_capability()
+    except DeviceError:
+        return
+    pytest.skip("this machine has a GPU")
+
+
+@pytest.mark.parametrize("sizes", [["320x480"], ["160x160..1088x1920"]], ids=["static", "dynamic"])
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("output", ["logits", "labels"])
+def test_builds_ahead_of_time(rtx, models, tmp_path, output, target, sizes):
+    plans = {}
+    for precision in ("fp32", "fp16"):
+        path, model = tmp_path / f"{precision}.engine", models[precision, output]
+        info = build_engine(model, path, sizes, "tensorrt-rtx", [target])
+        assert EngineInfo.load(path) == info
+        plans[precision] = info.verify(path)
+        assert (info.flavour, info.version, info.compute_capabilities) == ("tensorrt-rtx", rtx.__version__, (target,))
+        assert info.profiles == parse_profiles(sizes)
+        assert (info.model.network, info.model.precision, info.model.output) == ("ainet", precision, output)
+        assert info.onnx_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+    assert len(plans["fp16"]) < 0.75 * len(plans["fp32"])  # half as many bytes of weights
+
+
+@pytest.mark.parametrize(
+    ("precision", "output", "sizes"),
+    [
+        ("fp16", "labels", ["320x480"]),
+        ("fp32", "labels", ["8x320x480"]),
+        ("fp16", "logits", ["320x480", "160x160..1088x1920"]),
+        ("fp32", "logits", ["160x160..1088x1920"]),
+    ],
+)
+def test_equal_input_gives_equal_files(rtx, models, tmp_path, precision, output, sizes):
+    """Whatever the model's name, the order of the targets, and what the process has built before."""
+    copy = tmp_path / "elsewhere" / "renamed.onnx"
+    copy.parent.mkdir()
+    copy.write_bytes(models[precision, output].read_bytes())
+    first, second, other = tmp_path / "a.engine", copy.with_name("b.engine"), tmp_path / "other.engine"
+    info = build_engine(models[precision, output], first, sizes, "tensorrt-rtx", ["sm75", "sm86", "sm120"])
+    differs = build_engine(copy, other, ["64x64"], "tensorrt-rtx", ["sm75", "sm86", "sm120"])
+    assert build_engine(copy, second, sizes, "tensorrt-rtx", ["sm120", "sm86", "sm75", "sm86"]) == info
+    assert info.compute_capabilities == ("sm75", "sm86", "sm120")
+    assert first.read_bytes() == second.read_bytes() != other.read_bytes()
+    assert first.with_name("a.engine.json").read_text() == second.with_name("b.engine.json").read_text()
+    assert differs.onnx_sha256 == info.onnx_sha256
+
+
+def test_command_builds_quietly(rtx, models, tmp_path, capfd):
+    model, engine = models["fp32", "logits"], tmp_path / "model.engine"
+    arguments = ["build", model, "-o", engine, "--flavour", "tensorrt-rtx", "--target", "sm86", "--target", "sm120", "--size", "320x480"]
+    result = CliRunner().invoke(app, [*map(str, arguments), "--size", "2x160x160..2x320x480"])
+    assert result.exit_code == 0
+    assert " for sm86, sm120; sizes 320x480, 2x160x160..2x320x480; " in result.output
+    assert EngineInfo.load(engine).profiles[1] == Profile((2, 160, 160), (2, 320, 480))
+    assert capfd.readouterr() == ("", "")  # nothing past Python's own streams
+
+
+def test_the_whole_chain_in_one_command(rtx, chain):
+    result, engine = chain
+    assert result.exit_code == 0
+    info = EngineInfo.load(engine)
+    info.verify(engine)
+    assert info.profiles == parse_profiles(DEFAULT_SIZES)
+    assert (info.model.precision, info.model.output) == ("fp16", "labels")
+    assert info.onnx_sha256 == hashlib.sha256(engine.with_suffix(".onnx").read_bytes()).hexdigest()
+
+
+# Sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "smallest", "largest"),
+    [
+        ("320x480", (1, 320, 480), (1, 320, 480)),
+        ("8x320x480", (8, 320, 480), (8, 320, 480)),
+        ("160x160..1088x1920", (1, 160, 160), (1, 1088, 1920)),
+        ("1x320x480..32x320x480", (1, 320, 480), (32, 320, 480)),
+        ("320x480..32x320x480", (1, 320, 480), (32, 320, 480)),
+    ],
+)
+def test_sizes_by_name(text, smallest, largest):
+    (profile,) = parse_profiles([text])
+    assert profile == Profile(smallest, largest)
+    assert parse_profiles([str(profile)]) == (profile,)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ([], "at least one input size"),
+        (["320"], "cannot read the size '320'"),
+        (["320x480x3x1"], "cannot read"),
+        (["320x-480"], "cannot read"),
+        (["320x480.."], "cannot read"),
+        (["320X480"], "cannot read"),
+        (["99999999999999x16"], "cannot read"),
+        (["321x480"], "height 321 of size '321x480' is not a multiple of 16; the nearest is 320"),
+        (["320x480..640x633"], "width 633 .* the nearest is 640"),
+        (["0x480"], "height 0 .* the nearest is 16"),
+        (["0x320x480"], "batch of size '0x320x480' must be at least 1"),
+        (["640x480..320x640"], "runs backwards: its height goes from 640 down to 320"),
+        (["4x320x480..320x480"], "its batch goes from 4 down to 1"),
+        (["8192x8208"], "more than 67 megapixels"),
+        (["1x16x16..1024x320x480"], "more than 67 megapixels"),
+        (["320x480", "1x320x480"], "'1x320x480' is named twice"),
+        (["16x16..32x32", "1x16x16..1x32x32"], "named twice"),
+    ],
+)
+def test_bad_sizes_are_refused_before_the_builder(monkeypatch, tmp_path, sizes, message):
+    monkeypatch.setattr("ainet.export.engine.load_flavour", lambda name: pytest.fail("the sizes come first"))
+    with pytest.raises(UsageError, match=message):
+        build_engine(tmp_path / "model.onnx", tmp_path / "model.engine", sizes)
+
+
+def test_a_size_that_contradicts_the_model_is_refused(rtx, models, tmp_path):
+    model = onnx.load(models["fp32", "logits"])
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
+    onnx.save(model, tmp_path / "two.onnx")
+    build_engine(tmp_path / "two.onnx", tmp_path / "two.engine", ["2x64x64"], "tensorrt-rtx", ["sm86"])
+    for size in ("64x64", "1x64x64..2x64x64", "3x64x64"):
+        with pytest.raises(UsageError, match=r"contradicts .*two\.onnx, whose input is fixed at \(2, 3, -1, -1\)"):
+            build_engine(tmp_path / "two.onnx", tmp_path / "bad.engine", [size], "tensorrt-rtx", ["sm86"])
+    assert not (tmp_path / "bad.engine").exists()
+
+
+# Models and targets
+
+
+def test_bad_targets_are_refused(rtx, models, tmp_path):
+    for target in ("sm90", "none", "current", "86", ""):
+        with pytest.raises(UsageError, match=f"unknown target '{target}'; tensorrt-rtx .* builds for sm75, sm80, sm86"):
+            build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt-rtx", targets=["sm86", target])
+
+
+def test_files_that_are_no_exported_model_are_refused(rtx, models, tmp_path):
+    whole = models["fp32", "logits"].read_bytes()
+    foreign = onnx.load_model_from_string(whole)
+    del foreign.metadata_props[:]
+    contents = {"torn": whole[:100_000], "text": b"hello", "foreign": foreign.SerializeToString(), "empty": b""}
+    for name, content in contents.items():
+        path = tmp_path / f"{name}.onnx"
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=rf"{name}\.onnx (is not a whole ONNX file|was not exported by this toolkit)"):
+            build_engine(path, tmp_path / "x.engine", flavour="tensorrt-rtx")
+    with pytest.raises(ModelError, match=r"cannot read .*: No such file"):
+        build_engine(tmp_path / "none.onnx", tmp_path / "x.engine", flavour="tensorrt-rtx")
+    assert not list(tmp_path.glob("*.engine*"))
+
+
+def test_the_first_parser_error_is_reported_alone(rtx, models, tmp_path, capfd):
+    model = onnx.load(models["fp32", "logits"])
+    node = next(node for node in model.graph.node if node.op_type == "LeakyRelu")
+    node.op_type, node.name = "NoSuchOperator", "the_culprit"
+    onnx.save(model, tmp_path / "bad.onnx")
+    with pytest.raises(ModelError, match=r"cannot read .*bad\.onnx: .*'the_culprit', operator NoSuchOperator") as caught:
+        build_engine(tmp_path / "bad.onnx", tmp_path / "bad.engine", flavour="tensorrt-rtx")
+    assert "cudaError" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_parser_error_is_reported_without_the_missing_driver(rtx, models, tmp_path, capfd):
+    """Skip connections that cannot be joined, as 24 is no multiple of 16; without a GPU the parser adds a line on CUDA."""
+    model = onnx.load(models["fp32", "logits"])
+    for dimension in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dimension.dim_value = 24
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match=r"cannot read .*odd\.onnx: .*the same dimensions.*, operator Concat") as caught:
+        build_engine(tmp_path / "odd.onnx", tmp_path / "odd.engine", ["32x32"], "tensorrt-rtx", ["sm86"])
+    assert "cudaError" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_builder_reason_is_reported(rtx, models, tmp_path, capfd):
+    """A graph that the parser lets pass and the builder cannot size: its output is reshaped to 64 x 64."""
+    model = onnx.load(models["fp32", "logits"])
+    shape = onnx.numpy_helper.from_array(np.int64([1, 9, 64, 64]), "shape")
+    model.graph.initializer.append(shape)
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["logits", "shape"], ["reshaped"]))
+    model.graph.output[0].name = "reshaped"
+    onnx.save(model, tmp_path / "odd.onnx")
+    with pytest.raises(ModelError, match=r"cannot build .*odd\.onnx: .*[Rr]eshape") as caught:
+        build_engine(tmp_path / "odd.onnx", tmp_path / "odd.engine", ["320x480"], "tensorrt-rtx", ["sm86"])
+    assert "cudaError" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_that_cannot_be_written_leaves_nothing(rtx, models, tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="cannot write"):
+        build_engine(models["fp32", "logits"], tmp_path / "file" / "x.engine", ["64x64"], "tensorrt-rtx", ["sm86"])
+    assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
+
+
+# Flavours
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """Puts a module made of recorded names in the place of `tensorrt`, on a machine that has a GPU of sm90."""
+
+    def install(version, names=None, report=HALF):
+        made = StandIn(names or RECORDED[version], version, report)
+        monkeypatch.setitem(sys.modules, "tensorrt", made.api)
+        monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)  # past its cache
+        monkeypatch.setattr("ainet.export.engine.local_capability", lambda: "sm90")
+        return made
+
+    return install
+
+
+@pytest.mark.parametrize("version", RECORDED)
+def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, version):
+    """Every name is looked up among the recorded ones; one that is not there fails."""
+    made = stand_in(version)
+    info = build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480", "2x160x160..2x1088x1920"])
+    assert (info.flavour, info.version, info.compute_capabilities) == ("tensorrt", version, ("sm90",))
+    assert info.layer_precisions == {"fp16": 2, "fp32": 1}
+    assert info.verify(tmp_path / "x.engine") == b"plan"
+    made.builder.create_network.assert_called_once_with({"10": 2, "11": 1}[version[:2]])  # the flag's bit differs
+    made.config.clear_flag.assert_called_once_with(made.api.BuilderFlag.TF32)
+    assert made.config.profiling_verbosity == made.api.ProfilingVerbosity.DETAILED
+    fixed, largest = (1, 3, 320, 480), (2, 3, 1088, 1920)
+    assert [call.args for call in made.profile.set_shape.mock_calls] == [
+        ("image", fixed, fixed, fixed),
+        ("image", (2, 3, 160, 160), largest, largest),
+    ]
+    made.context.set_input_shape.assert_called_once_with("image", fixed)
+
+
+def test_tensorrt_rtx_has_every_name_too(rtx, stand_in, models, tmp_path):
+    made = stand_in(rtx.__version__, names_of(rtx))
+    info = build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"], targets=["sm120", "sm86"])
+    assert info.compute_capabilities == ("sm86", "sm120")
+    assert made.config.num_compute_capabilities == 2
+    capabilities = made.api.ComputeCapability
+    assert [call.args for call in made.config.set_compute_capability.mock_calls] == [(capabilities.SM86, 0), (capabilities.SM120, 1)]
+
+
+def test_the_stand_in_refuses_other_names():
+    """What the two tests above rest on."""
+    made = StandIn(RECORDED["11.4.0.106"], "11", HALF)
+    with pytest.raises(AttributeError):
+        made.config.set_compute_capability(0, 0)
+    with pytest.raises(AttributeError):
+        made.config.workspace_size = 1
+    with pytest.raises(AttributeError):
+        _ = made.api.BuilderFlag.FP16
+
+
+@pytest.mark.parametrize(("asked", "report"), [("fp16", FLOAT), ("fp32", HALF)])
+def test_an_engine_of_another_precision_is_an_error(stand_in, models, tmp_path, asked, report):
+    stand_in("11.4.0.106", report=report)
+    with pytest.raises(ModelError, match=f"the engine is not {asked}: its layers' outputs are"):
+        build_engine(models[asked, "logits"], tmp_path / "x.engine", ["64x64"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_full_tensorrt_reports_parser_and_builder_errors(stand_in, models, tmp_path):
+    made = stand_in("10.16.1.11")
+    made.builder.build_serialized_network.return_value = None
+    with pytest.raises(ModelError, match=r"tensorrt 10\.16\.1\.11 cannot build .*: it gave no reason"):
+        build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"])
+    made.parser.parse.return_value = False
+    made.parser.num_errors = 0
+    with pytest.raises(ModelError, match=r"cannot read .*: it gave no reason"):
+        build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"])
+
+
+def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monkeypatch, models, tmp_path, no_gpu):
+    stand_in("11.4.0.106")
+    with pytest.raises(UsageError, match="this machine's GPU alone; for named targets use --flavour tensorrt-rtx"):
+        build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt", targets=["sm86"])
+    monkeypatch.setattr("ainet.export.engine.local_capability", flavours.local_capability)
+    with pytest.raises(DeviceError, match=r"'tensorrt' builds on a GPU: .*; without one use --flavour tensorrt-rtx"):
+        build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt")
+
+
+def test_flavours_that_cannot_be_used_say_why(monkeypatch):
+    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
+    with pytest.raises(UsageError, match="unknown flavour 'trt'; choose one of tensorrt, tensorrt-rtx"):
+        flavours.load_flavour("trt")
+    monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
+    monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
+    with pytest.raises(DeviceError, match=r"'tensorrt' cannot be used .* pip install 'ainet-toolkit\[tensorrt\]'"):
+        flavours.load_flavour("tensorrt")
+    with pytest.raises(DeviceError, match="no TensorRT is installed"):
+        flavours.load_flavour()
+    monkeypatch.setitem(sys.modules, "tensorrt", SimpleNamespace())  # type stubs alone
+    with pytest.raises(DeviceError, match="'tensorrt' cannot be used"):
+        flavours.load_flavour("tensorrt")
+    old = SimpleNamespace(__version__="8.6.1", NetworkDefinitionCreationFlag=SimpleNamespace(EXPLICIT_BATCH=0))
+    monkeypatch.setitem(sys.modules, "tensorrt", old)
+    with pytest.raises(DeviceError, match=r"tensorrt 8\.6\.1 has no strongly typed networks: pip install --upgrade"):
+        flavours.load_flavour("tensorrt")
+
+
+def test_the_installed_flavour_is_the_default(rtx, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
+    assert flavours.load_flavour().name == "tensorrt-rtx"
+
+
+def test_compute_capability_of_the_gpu(monkeypatch):
+    def cudart(status):
+        attributes = SimpleNamespace(cudaDevAttrComputeCapabilityMajor=75, cudaDevAttrComputeCapabilityMinor=76)
+        return SimpleNamespace(
+            cudaGetDevice=lambda: (status, 1 if status == 0 else None),
+            cudaDeviceGetAttribute=lambda attribute, device: (0, {(75, 1): 12, (76, 1): 0}[attribute, device]),
+            cudaGetErrorString=lambda code: (0, b"no CUDA-capable device is detected"),
+            cudaDeviceAttr=attributes,
+            cudaError_t=SimpleNamespace(cudaSuccess=0),
+        )
+
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cudart(0))
+    assert flavours.local_capability() == "sm120"
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cudart(100))
+    with pytest.raises(DeviceError, match=r"no usable NVIDIA GPU \(no CUDA-capable device is detected\); check the driver"):
+        flavours.local_capability()
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    with pytest.raises(DeviceError, match="needs the package cuda-bindings"):
+        flavours.local_capability()
+
+
+def test_precisions_in_both_wordings_of_the_inspector():
+    formats = ["Row major linear FP16 format", "Channel major FP16 format where channel % 8 == 0", "Half", "Float", "Row major linear FP32"]
+    formats += ["Int8", "Int32", "UInt8", "N/A due to dynamic shapes"]
+    report = {"Layers": [{"Name": "x", "Outputs": [{"Format/Datatype": text}]} for text in formats], "Bindings": ["image"]}
+    assert count_precisions(json.dumps(report)) == {"fp16": 3, "fp32": 2, "int8": 1}
+    assert count_precisions('{"Layers": ["names", "alone"]}') == {}

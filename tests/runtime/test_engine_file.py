@@ -1,0 +1,140 @@
+"""Engine files: sidecars that come back whole, and plans, hosts and sizes that do not fit."""
+
+import hashlib
+import json
+
+import pytest
+
+from ainet.errors import ModelError
+from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.model import ModelInfo
+from ainet.spec import MEAN
+
+PLAN = bytes(range(256)) * 64
+
+
+def one_size(*shape):
+    return Profile(shape, shape)
+
+
+@pytest.fixture
+def info():
+    return EngineInfo(
+        flavour="tensorrt-rtx",
+        version="1.7.1.116",
+        compute_capabilities=("sm86", "sm120"),
+        profiles=(Profile((1, 160, 160), (4, 1088, 1920)), one_size(1, 320, 480)),
+        model=ModelInfo("ainet", "labels", "fp16", MEAN, "a" * 64, {"epoch": 3}, "0.1.0"),
+        onnx_sha256="b" * 64,
+        plan_sha256=hashlib.sha256(PLAN).hexdigest(),
+        layer_precisions={"fp16": 40, "fp32": 3},
+    )
+
+
+@pytest.fixture
+def plan(info, tmp_path):
+    path = tmp_path / "model.engine"
+    path.write_bytes(PLAN)
+    sidecar(path).write_text(info.to_json())
+    return path
+
+
+def test_the_sidecar_comes_back_whole(info, plan):
+    assert sidecar(plan) == plan.parent / "model.engine.json"
+    assert EngineInfo.load(plan) == info
+    assert EngineInfo.load(str(plan)).to_json() == info.to_json()
+    entries = json.loads(info.to_json())
+    assert entries["model"]["cell_size"] == 16
+    assert entries["profiles"][0] == {"smallest": [1, 160, 160], "largest": [4, 1088, 1920]}
+
+
+def test_the_plan_comes_back_whole(info, plan):
+    assert info.verify(plan) == PLAN
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda plan: plan[:-1], lambda plan: plan[:64], lambda plan: b"", lambda plan: plan + b"\0", lambda plan: b"\1" + plan[1:]]
+)
+def test_a_damaged_plan_is_refused(info, plan, damage):
+    plan.write_bytes(damage(PLAN))
+    with pytest.raises(ModelError, match=r"model\.engine is damaged .* plan_sha256 is .*build them with: ainet build"):
+        info.verify(plan)
+
+
+def test_a_missing_plan_or_sidecar_is_refused(info, plan):
+    sidecar(plan).unlink()
+    with pytest.raises(ModelError, match=r"no readable sidecar at .*model\.engine\.json; copy it along"):
+        EngineInfo.load(plan)
+    plan.unlink()
+    with pytest.raises(ModelError, match=r"cannot read the engine .*No such file"):
+        info.verify(plan)
+
+
+def changed(**entries):
+    return lambda text: json.dumps(json.loads(text) | entries)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: "[1, 2]",
+        lambda text: "null",
+        lambda text: json.dumps({key: value for key, value in json.loads(text).items() if key != "plan_sha256"}),
+        changed(profiles=[]),
+        changed(profiles=[{"smallest": [1, 16], "largest": [1, 16, 16]}]),
+        changed(profiles=[{"smallest": [1, 16, "x"], "largest": [1, 16, 16]}]),
+        changed(compute_capabilities=None),
+        changed(unknown=1),
+    ],
+)
+def test_a_damaged_sidecar_is_refused(plan, damage):
+    sidecar(plan).write_text(damage(sidecar(plan).read_text()))
+    with pytest.raises(ModelError, match=r"model\.engine\.json is not a whole sidecar"):
+        EngineInfo.load(plan)
+
+
+def test_bytes_that_are_no_text_are_refused(plan):
+    sidecar(plan).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ModelError, match="no readable sidecar"):
+        EngineInfo.load(plan)
+
+
+def test_a_model_that_this_version_cannot_run_is_refused(plan):
+    entries = json.loads(sidecar(plan).read_text())
+    sidecar(plan).write_text(json.dumps(entries | {"model": entries["model"] | {"cell_size": 8}}))
+    with pytest.raises(ModelError, match="cells of 8 pixels"):
+        EngineInfo.load(plan)
+
+
+def test_the_host_it_was_built_for_passes(info):
+    info.check_host("x.engine", "tensorrt-rtx", "1.7.1.116", "sm86")
+    info.check_host("x.engine", "tensorrt-rtx", "1.7.1.116", "sm120")
+
+
+@pytest.mark.parametrize(
+    ("host", "difference"),
+    [
+        (("tensorrt", "1.7.1.116", "sm86"), r"\(flavour is tensorrt-rtx, here it is tensorrt\)"),
+        (("tensorrt-rtx", "1.6.1.120", "sm86"), r"\(version is 1\.7\.1\.116, here it is 1\.6\.1\.120\)"),
+        (("tensorrt-rtx", "1.7.1.116", "sm90"), r"\(compute capability is sm86 or sm120, this GPU has sm90\)"),
+        (("tensorrt", "11.4.0.106", "sm86"), "flavour is .*; version is"),
+    ],
+)
+def test_another_host_is_refused_by_field(info, host, difference):
+    with pytest.raises(ModelError, match=difference) as caught:
+        info.check_host("x.engine", *host)
+    assert "x.engine" in str(caught.value) and "ainet build" in str(caught.value)
+
+
+def test_the_smallest_fitting_profile_runs_a_size(info):
+    assert info.profile_for((1, 320, 480)) == 1  # both hold it
+    assert info.profile_for((1, 320, 496)) == 0
+    assert info.profile_for((4, 320, 480)) == 0
+
+
+@pytest.mark.parametrize("shape", [(5, 320, 480), (1, 144, 480), (1, 1088, 1936)])
+def test_a_size_outside_every_profile_is_refused(info, shape):
+    with pytest.raises(ModelError, match=r"takes inputs of 1x160x160\.\.4x1088x1920, 320x480 .* not " + "x".join(map(str, shape))):
+        info.profile_for(shape)
