@@ -14,7 +14,10 @@ from rich.console import Console
 from rich.table import Table
 
 import ainet
+from ainet.errors import DeviceError
+from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
+from ainet.export.profiles import DEFAULT_SIZES
 from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint
 
@@ -29,8 +32,8 @@ def main(out: Path) -> int:
     model = out / "ainet.onnx"
     console.print(f"[bold]1.[/] exporting the bundled weights to {model}, checked against PyTorch")
     export_onnx(load_checkpoint(checkpoint), model)
-    console.print("[bold]2.[/] building an engine")
-    console.print("   no TensorRT flavour is installed: skipped")
+    console.print("[bold]2.[/] building a TensorRT engine")
+    console.print(f"   {build(model, out / 'ainet.engine')}")
     photos = sorted(PHOTOS.glob("*.jpg"))
     table = Table("photo", "size", "superpixels", "ms", "equal to PyTorch", title=f"about {N_SEGMENTS} superpixels each")
     worst = 1.0
@@ -54,6 +57,15 @@ def main(out: Path) -> int:
         return 1
     console.print(f"[green]done:[/] label maps and overlays are in {out}/")
     return 0
+
+
+def build(model: Path, engine: Path) -> str:
+    """Build where a TensorRT flavour is installed; say what came of it."""
+    try:
+        info = build_engine(model, engine, DEFAULT_SIZES)
+    except DeviceError as error:
+        return f"skipped: {error}"
+    return f"{engine}: {info.flavour} {info.version}, {engine.stat().st_size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

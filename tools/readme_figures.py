@@ -28,10 +28,21 @@ def network_cost(result: dict[str, Any]) -> str:
     return table(["network", "multiply-adds", "/ SCN", "time / SCN"], rows) + "\n\n" + note
 
 
+def postprocessing(result: dict[str, Any]) -> str:
+    raise NotImplementedError
+
+
+def val(result: dict[str, Any]) -> str:
+    means = result["means"]["row_mean"]["all_gts"]
+    names = {"sp": "superpixels", "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV"}
+    values = [f"{means[key]:.0f}" if key == "sp" else f"{means[key]:.4f}" for key in names]
+    return table(["network", *names.values()], [["`ainet`, interim", *values]]) + f"\n\n{result['pairs']['all_gts']} pairs of {result['images']} images."
+
+
 def main() -> int:
     readme = ROOT / "README.md"
     text = readme.read_text()
-    for name, render in {"network_cost": network_cost}.items():
+    for name, render in {"network_cost": network_cost, "postprocessing": postprocessing, "val": val}.items():
         result = json.loads((ROOT / "benchmarks/results" / f"{name}.json").read_text())
         block = f"<!-- {name} -->\n{render(result)}\n<!-- end -->"
         text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)

@@ -7,7 +7,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import doctor, engines, models, segment
+from ainet.cli import doctor, engines, models, segment, training
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -36,6 +36,8 @@ app.command("export")(models.export)
 app.command("build")(engines.build)
 app.command("convert")(models.convert)
 app.command("info")(models.info)
+app.command("train")(training.train)
+app.command("eval")(training.evaluate)
 app.command("doctor")(doctor.doctor)
 
 

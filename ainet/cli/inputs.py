@@ -24,10 +24,9 @@ class Input:
 
 
 def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
-    """Resolve what the user named; a folder stands for the images and videos below it. What is not there becomes an error.
+    """Resolve what the user named; a folder stands for the images and videos below it.
 
-    Raises:
-        UsageError: two inputs would write the same result.
+    Also gives an error for each thing that is not there, and for each input whose results would overwrite another's.
     """
     inputs: list[Input] = []
     problems: list[AINetError] = []
@@ -46,9 +45,9 @@ def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
             inputs += [Input(file, Path(file.stem)) for file in files]
             if not files:
                 problems.append(ImageError(f"cannot read {path}: no such file; check the path"))
-    seen: dict[Path, Path] = {}
-    for item in dict.fromkeys(inputs):
-        other = seen.setdefault(item.name, item.path)
+    chosen: dict[Path, Input] = {}
+    for item in inputs:
+        other = chosen.setdefault(item.name, item).path
         if other != item.path:
-            raise UsageError(f"{other} and {item.path} would both write '{item.name}'; rename one, or use two output folders")
-    return list(dict.fromkeys(inputs)), problems
+            problems.append(UsageError(f"{item.path} would overwrite the results of {other}; rename one, or use another output folder"))
+    return list(chosen.values()), problems

@@ -34,7 +34,7 @@ def segment_video(work: "_Work", item: "Input") -> str:
     frame_formats = [kind for kind in work.formats if kind is not Format.OVERLAY]
     count = 0
     with ExitStack() as stack:
-        capture = cv2.VideoCapture(str(item.path))
+        capture = cv2.VideoCapture(str(item.path), cv2.CAP_FFMPEG)  # the others print what they think
         stack.callback(capture.release)
         frames = _frames(capture)
         first = next(frames, None)

@@ -17,9 +17,7 @@ class TorchBackend:
         try:
             self._module = module.eval().to(device)
         except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
-            raise DeviceError(
-                f"PyTorch cannot use the device '{device}': {first_line(error)}; see what works with: ainet doctor"
-            ) from error
+            raise DeviceError(f"PyTorch cannot use the device '{device}': {first_line(error)}; use another device") from error
         self.info = info
         self.name = f"PyTorch ({device})"
         self._device = device

@@ -65,7 +65,7 @@ def test_start_labels_that_cannot_be(segmenter: Segmenter, photo: NDArray[np.uin
 def test_kinds_of_images(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     expected = segmenter(photo, 60)
     alpha = np.dstack([photo, np.arange(240, dtype=np.uint8)[None].repeat(160, 0)])
-    for same in (photo / 255, (photo / 255).astype(np.float32), alpha, np.asfortranarray(photo), photo.tolist and alpha[:, :, :3]):
+    for same in (photo / 255, (photo / 255).astype(np.float32), alpha, np.asfortranarray(photo), alpha[:, :, :3]):
         np.testing.assert_array_equal(segmenter(same, 60), expected)
     grey = photo[:, :, 1]
     expected = segmenter(np.stack([grey] * 3, 2), 60)
@@ -152,7 +152,7 @@ def test_cuda_that_is_not_there(device: str) -> None:
 
     if device == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("there may be a CUDA device")
-    with pytest.raises(DeviceError, match="CUDA|cuda"):
+    with pytest.raises(DeviceError, match=r"CUDA|cuda"):
         Segmenter.load(device=device)
 
 
@@ -239,7 +239,7 @@ def test_models_that_are_something_else(tmp_path: Path) -> None:
         Segmenter.load(bundled("ainet.safetensors"))
     with pytest.raises(ModelError, match=r"ainet\.onnx is an ONNX file, but device 'torch' runs checkpoints; name one, or another device"):
         Segmenter.load(bundled("ainet.onnx"), "torch")
-    with pytest.raises(ModelError, match="the bundled weights nothing.onnx are missing from this installation"):
+    with pytest.raises(ModelError, match=r"the bundled weights nothing\.onnx are missing from this installation"):
         bundled("nothing.onnx")
 
 
