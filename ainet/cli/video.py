@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ainet.cli.segment import _Work
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: our own error says what is wrong with a video
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def segment_video(work: "_Work", item: "Input") -> str:
@@ -34,7 +35,7 @@ def segment_video(work: "_Work", item: "Input") -> str:
     frame_formats = [kind for kind in work.formats if kind is not Format.OVERLAY]
     count = 0
     with ExitStack() as stack:
-        capture = cv2.VideoCapture(str(item.path), cv2.CAP_FFMPEG)  # the others print what they think
+        capture = cv2.VideoCapture(str(item.path), cv2.CAP_FFMPEG)  # other readers print what they think of a file
         stack.callback(capture.release)
         frames = _frames(capture)
         first = next(frames, None)
