@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from ainet.errors import ModelError
@@ -73,7 +73,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: UNet, config: dict[st
     metadata = {"ainet": json.dumps({**config, "format": FORMAT}, sort_keys=True)}
     state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata)
+        temporary.write_bytes(save(state, metadata))  # save_file has errors of its own for a full disk
 
 
 def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

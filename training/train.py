@@ -1,12 +1,6 @@
-"""Command line of the trainer.
+"""A training run as `ainet train` starts it: data, recipe, device, processes and progress on the terminal."""
 
-python -m ainet.training.train --network ainet --recipe full --bsds BSDS500/data --out runs/ainet --budget 25m
-torchrun --nproc-per-node 4 -m ainet.training.train ...
-"""
-
-import argparse
 import os
-import sys
 from collections.abc import Callable
 
 import torch
@@ -15,9 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from ainet.errors import AINetError, UsageError
 from ainet.training.datasets import BSDS500
-from ainet.training.networks import NETWORKS
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
 from ainet.training.trainer import Progress, Trainer, Validate
@@ -86,26 +78,3 @@ def _reporter(bar: Bar, console: Console) -> Callable[[Progress], None]:
             print(f"{progress.iteration}/{progress.iterations}  {line}  {minutes:.1f} min left", flush=True)
 
     return report
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(description="Train a superpixel network.")
-    parser.add_argument("--network", choices=NETWORKS, default="ainet")
-    parser.add_argument("--recipe", required=True, help="name of a recipe, or a .toml file")
-    parser.add_argument("--bsds", required=True, help="folder with BSDS500's images and groundTruth")
-    parser.add_argument("--out", required=True, help="output folder; training goes on from the state found there")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--budget", help="stop with a checkpoint after this time: 90s, 25m, 1.5h")
-    arguments = parser.parse_args()
-    try:
-        finished = train(arguments.network, arguments.recipe, arguments.bsds, arguments.out, arguments.device, arguments.budget)
-    except AINetError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
-    if _is_first_process():
-        print("finished" if finished else "stopped; run the same command to go on", flush=True)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -3,6 +3,7 @@
 import importlib.util
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,6 +119,8 @@ def test_closing(photo: NDArray[np.uint8]) -> None:
         assert segmenter.device == "ONNX Runtime (CPU)"
         assert segmenter.info.network == "ainet"
         segmenter(photo, 20)
+        session = weakref.ref(segmenter._backend._session)  # type: ignore[union-attr]
+    assert session() is None
     for _ in range(2):
         with pytest.raises(UsageError, match="this Segmenter is closed; load another"):
             segmenter(photo, 20)

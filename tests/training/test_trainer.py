@@ -280,11 +280,11 @@ def test_command_line_on_two_processes(tmp_path: Path) -> None:
             cell[0, number] = {"Segmentation": labels}
         savemat(tmp_path / f"data/groundTruth/train/{sample.image_id}.mat", {"groundTruth": cell})
     (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ainet.training.train"]
-    options = {"--network": "scn", "--recipe": tmp_path / "tiny.toml", "--bsds": tmp_path / "data", "--out": tmp_path / "out"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ainet", "train", "scn"]
+    options = {"--recipe": tmp_path / "tiny.toml", "--bsds": tmp_path / "data", "--out": tmp_path / "out"}
     command += [str(part) for pair in options.items() for part in pair] + ["--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    result = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
     assert result.returncode == 0, result.stderr
     assert result.stdout.count("finished") == 1
     checkpoint = load_checkpoint(tmp_path / "out" / WEIGHTS)
