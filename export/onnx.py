@@ -45,9 +45,9 @@ def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike[str], precision:
         raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
     if output not in OUTPUTS:
         raise UsageError(f"unknown output '{output}'; choose one of {', '.join(OUTPUTS)}")
-    model = _trace(WithOutput(deployable(checkpoint.network), output, precision).eval(), output)
-    _describe(model, checkpoint, precision, output)
     with atomic_path(path) as temporary:
+        model = _trace(WithOutput(deployable(checkpoint.network), output, precision).eval(), output)
+        _describe(model, checkpoint, precision, output)
         onnx.save(model, temporary)
         check_file(temporary, checkpoint.network)
 

@@ -4,7 +4,6 @@ import importlib.util
 import subprocess
 import sys
 import weakref
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,12 +26,6 @@ needs_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None
 @pytest.fixture(scope="module")
 def photo() -> NDArray[np.uint8]:
     return ainet.read_image(PHOTOS / "chelsea.jpg")[40:200, 100:340]  # 160 x 240
-
-
-@pytest.fixture(scope="module")
-def segmenter() -> Iterator[Segmenter]:
-    with Segmenter.load(device="cpu", threads=1) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("n_segments", [4, 37, 150, 1000])

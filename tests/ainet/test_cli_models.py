@@ -1,0 +1,132 @@
+"""`ainet export`, `convert`, `info` and `doctor`."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import FAST, Run, expected, tree
+
+import ainet
+from ainet import Segmenter
+from ainet.segmenter import bundled
+
+
+def test_info(run: Run) -> None:
+    result = run("info", bundled("ainet.onnx"))
+    assert (result.code, result.errors) == (0, [])
+    rows = dict(line.split(maxsplit=1) for line in result.lines)
+    assert rows["network"] == "ainet"
+    assert rows["output"] == "logits"
+    assert len(rows["checkpoint_sha256"]) == 64
+    pytest.importorskip("torch")
+    result = run("info", bundled("ainet.safetensors"))
+    checkpoint = dict(line.split(maxsplit=1) for line in result.lines)
+    assert checkpoint["network"] == "ainet"
+    assert checkpoint["sha256"] == rows["checkpoint_sha256"]
+
+
+def test_export_info_and_segment(run: Run, segmenter: Segmenter) -> None:
+    pytest.importorskip("onnxscript")
+    result = run("export", "-o", "new/model.onnx", "--output", "labels")
+    assert (result.code, result.errors) == (0, [])
+    assert result.lines[0].startswith("new/model.onnx: ainet, fp32, output labels, ")
+    assert tree("new") == ["model.onnx"]
+    assert ["output", "labels"] in [line.split() for line in run("info", "new/model.onnx").lines]
+    assert run("segment", "a.png", "-o", "out", "--model", "new/model.onnx", *FAST).code == 0
+    np.testing.assert_array_equal(np.load("out/a.npy"), expected(segmenter, "a.png"))
+
+
+def test_convert(run: Run, public_checkpoints: dict[str, Path]) -> None:
+    pytest.importorskip("torch")
+    result = run("convert", public_checkpoints["scn_legacy"], "-o", "new/scn.safetensors")
+    assert (result.code, result.errors) == (0, [])
+    assert tree("new") == ["scn.safetensors"]
+    rows = dict(line.split(maxsplit=1) for line in run("info", "new/scn.safetensors").lines)
+    assert (rows["network"], rows["source"]) == ("scn", "scn_public_ckpt_legacy.tar")
+
+
+class Exploit:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (exec, ("import pathlib; pathlib.Path('ran').touch()",))
+
+
+def test_a_tampered_pickle_never_runs(run: Run) -> None:
+    torch = pytest.importorskip("torch")
+    torch.save({"state_dict": {}, "arch": Exploit()}, "evil.tar")
+    for arguments in (
+        ["export", "evil.tar", "-o", "x.onnx"],
+        ["convert", "evil.tar", "-o", "x.safetensors"],
+        ["info", "evil.tar"],
+        ["segment", "a.png", "-o", "out", "--device", "torch", "--model", "evil.tar"],
+    ):
+        result = run(*arguments)
+        assert result.code == 1
+        assert len(result.errors) == 1
+        assert "refused evil.tar" in result.errors[0]
+    assert tree(".") == ["a.png", "b.jpg", "evil.tar"]
+
+
+def test_checkpoints_that_do_not_fit(run: Run) -> None:
+    pytest.importorskip("torch")
+    from ainet.training.checkpoint import save_checkpoint
+    from ainet.training.networks import build
+
+    save_checkpoint("other.safetensors", build("scn"), {"network": "ainet"})
+    Path("cut.safetensors").write_bytes(Path("other.safetensors").read_bytes()[:5000])
+    for name, message in (
+        ("other.safetensors", "error: other.safetensors does not fit the network AINet: missing "),
+        ("cut.safetensors", "error: cut.safetensors"),
+        ("gone.tar", "error: cannot read checkpoint gone.tar: No such file or directory; check the path"),
+        ("a.png", "error: refused a.png"),
+    ):
+        for arguments in (["export", name, "-o", "x.onnx"], ["convert", name, "-o", "x.safetensors"], ["info", name]):
+            result = run(*arguments)
+            assert result.code == 1
+            assert len(result.errors) == 1
+            assert result.errors[0].startswith(message)
+    assert not list(Path().glob("x.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["export", "-o", "x.pt"], 2, "cannot export to 'x.pt': the name must end in .onnx"),
+        (["export", "-o", "x.onnx", "--precision", "int4"], 2, "unknown precision 'int4'; choose one of fp32, fp16"),
+        (["export", "-o", "x.onnx", "--output", "ids"], 2, "unknown output 'ids'; choose one of logits, association, labels"),
+        (["export", "model.onnx", "-o", "x.onnx"], 1, "model.onnx is an ONNX model already; name a checkpoint"),
+        (["convert", "x.tar", "-o", "x.onnx"], 2, "cannot convert to 'x.onnx': the name must end in .safetensors"),
+        (["convert", bundled("ainet.safetensors"), "-o", "file/x.safetensors"], 1, "cannot write file/x.safetensors: "),
+        (["info", "gone.onnx"], 1, "no model file at gone.onnx; make one with: ainet export CHECKPOINT -o gone.onnx"),
+        (["info", "file"], 1, "file is not a checkpoint"),
+    ],
+)
+def test_wrong_model_commands(run: Run, arguments: list[str], code: int, message: str) -> None:
+    pytest.importorskip("torch")
+    Path("file").touch()
+    result = run(*arguments)
+    assert (result.code, len(result.errors)) == (code, 1)
+    assert result.errors[0].startswith(f"error: {message}")
+    assert tree(".") == ["a.png", "b.jpg", "file"]
+
+
+def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = run("doctor")
+    assert (result.code, result.errors) == (0, [])
+    rows = {line.split()[0]: line.split()[1:] for line in result.lines if line}
+    assert rows["numpy"][0] == np.__version__
+    assert rows["cpu"] == ["yes", "ONNX", "Runtime", "(CPU)"]
+    monkeypatch.setattr("ainet.runtime.backends._installed", lambda package: False)
+    monkeypatch.setitem(sys.modules, "ainet.runtime.backends.pytorch", None)
+    result = run("doctor")
+    assert result.code == 1
+    assert result.lines[-1] == "No device works: pip install 'ainet-toolkit[cpu]'"
+    assert any(line.startswith("openvino  ") and "no     device 'openvino' needs OpenVINO: pip install" in line for line in result.lines)
+
+
+def test_version_and_help(run: Run) -> None:
+    assert run("--version").lines == [f"ainet {ainet.__version__}"]
+    help_text = "\n".join(run("--help").lines)
+    assert all(command in help_text for command in ("segment", "export", "convert", "info", "doctor"))
+    assert run("dance").code == 2
+    assert run("segment", "a.png").code == 2  # -o is missing

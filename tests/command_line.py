@@ -1,0 +1,58 @@
+"""What the tests of the command line share: how to run it, and a look at what it wrote."""
+
+import struct
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import ainet
+
+PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
+FAST = ("--device", "cpu", "-n", "12")  # for images of 48 x 64
+
+
+@dataclass
+class Result:
+    """Exit code, and the lines on stdout and stderr."""
+
+    code: int
+    lines: list[str]
+    errors: list[str]
+
+
+Run = Callable[..., Result]  # the fixture `run`
+
+
+def tree(folder: str = "out") -> list[str]:
+    """Every file below `folder`, hidden ones too."""
+    return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
+
+
+def expected(segmenter: ainet.Segmenter, path: str) -> NDArray[np.int32]:
+    """What `FAST` gives for the picture `path`."""
+    return segmenter(ainet.read_image(path), 12)
+
+
+def frames(path: str) -> Iterator[NDArray[np.uint8]]:
+    """Every frame of a video, RGB."""
+    capture = cv2.VideoCapture(path)
+    while (read := capture.read())[0]:
+        yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+
+
+def ainet_process(*arguments: str, **options: object) -> subprocess.Popen[str]:
+    """Run `ainet ARGUMENTS...` in a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "ainet", *arguments], stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
+
+
+def png_header(width: int, height: int) -> bytes:
+    """The beginning of a PNG file of that size."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\x00\x00\x10\x00IDAT"
