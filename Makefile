@@ -27,6 +27,7 @@ test: lint
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/readme_figures.py --check
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet
 
 install: $(VENV)/installed
