@@ -27,6 +27,8 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         with Image.open(file) as image:
             _check_kind(file, image)
             return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:
         raise ImageError(f"{file} is not an image that can be read; convert it to PNG or JPEG") from error
     except Image.DecompressionBombError as error:
@@ -35,7 +37,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         if error.errno is not None:
             raise ImageError(f"cannot read {file}: {error.strerror}; check the path") from error
         raise ImageError(f"{file} is damaged or cut off ({error}); fetch it again") from error
-    except (SyntaxError, ValueError, RuntimeError) as error:  # Pillow's decoders on broken streams
+    except Exception as error:  # what Pillow's decoders meet in broken streams has no common base
         raise ImageError(f"{file} is damaged ({error}); fetch it again") from error
 
 

@@ -31,7 +31,10 @@ def check_file(path: str | os.PathLike[str], network: UNet) -> None:
         raise ModelError(f"the exported graph is not valid ONNX: {error}") from error
     output = model.graph.output[0].name
     precision = "fp16" if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in model.graph.initializer) else "fp32"
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the engine's exceptions have no public common base
+        raise ModelError(f"ONNX Runtime cannot load the exported graph: {error}") from error
     exact = copy.deepcopy(network).double()
     mean = torch.tensor(MEAN).reshape(3, 1, 1)
     for batch, height, width in SIZES:
@@ -41,7 +44,7 @@ def check_file(path: str | os.PathLike[str], network: UNet) -> None:
         with torch.inference_mode():
             expected = exact(image.double()).softmax(1)
             rounding = float((network(image).softmax(1) - expected).abs().max())
-        tolerance = max(TOLERANCES[precision], 10 * rounding)  # untrained weights can amplify rounding
+        tolerance = max(TOLERANCES[precision], min(10 * rounding, 1e-2))  # untrained weights can amplify rounding
         (values,) = session.run(None, {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
         _check_values(torch.from_numpy(values), expected, output, tolerance, f"{batch}x{height}x{width}")
 

@@ -25,6 +25,14 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
     Raises:
         UsageError: the working image does not fit into memory.
     """
+    try:
+        return _run(backend, images, plan)
+    except (cv2.error, MemoryError) as error:
+        size = f"{plan.working_height}x{plan.working_width}"
+        raise UsageError(f"{plan.cells} superpixels need a working image of {size}, too large for this machine; ask for fewer") from error
+
+
+def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
     size = (plan.height, plan.width, plan.min_size, plan.max_size)
     area = plan.working_height * plan.working_width
     if area > MAX_PIXELS:
@@ -40,11 +48,7 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
 
 
 def _resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
-    try:
-        return cv2.resize(image, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
-    except (cv2.error, MemoryError) as error:
-        size = f"{plan.working_height}x{plan.working_width}"
-        raise UsageError(f"{plan.cells} superpixels need a working image of {size}, too large for this machine; ask for fewer") from error
+    return cv2.resize(image, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
 def _infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:

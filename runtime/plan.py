@@ -123,6 +123,9 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
 
 
 def _with_sizes(height: int, width: int, working_height: int, working_width: int, segments: int, sum_ties: bool = False) -> Plan:
+    if working_height * working_width >= 2**31:
+        size = f"{working_height}x{working_width}"
+        raise UsageError(f"{segments} superpixels need a working image of {size}, over 2**31 pixels; ask for fewer, or cut the image")
     segment = height * width / segments  # mean size; the bounds around it are the public code's
     return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), sum_ties)
 

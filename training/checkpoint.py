@@ -90,7 +90,7 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ModelError(f"{file} is not an AINet checkpoint: its safetensors metadata has no valid 'ainet' entry") from error
     if version != FORMAT:
         raise ModelError(f"{file} has checkpoint format {version}, this version reads format {FORMAT}; update the toolkit")
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         raise ModelError(f"{file} holds the unknown network '{name}'; this version knows {', '.join(NETWORKS)}")
     return state, config
 
@@ -109,7 +109,7 @@ def _read_public(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             "if it is compressed, unpack it first"
         ) from error
     state = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
         raise ModelError(f"{file} has no 'state_dict' of tensors, so it is no public AINet or SCN checkpoint")
     state = {key: value for key, value in state.items() if not key.startswith(UNUSED_PUBLIC_KEYS)}
     # "arch" is the same string in AINet and SCN files: only the keys tell them apart.
@@ -133,9 +133,18 @@ def _load_state(network: UNet, state: dict[str, Tensor], file: Path) -> None:
         for key in expected
         if key in state and state[key].shape != expected[key].shape
     ]
-    problems += [f"{key} has NaN or infinite values" for key in expected if key in state and not torch.isfinite(state[key]).all()]
+    problems += [f"{key} is no plain array of real numbers" for key in expected if key in state and not _is_plain(state[key])]
+    problems += [
+        f"{key} has NaN or infinite values"
+        for key in expected
+        if key in state and _is_plain(state[key]) and not state[key].isfinite().all()
+    ]
     if problems:
         shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
         kind = type(network).__name__
         raise ModelError(f"{file} does not fit the network {kind}: {shown}. Is it a checkpoint of another network?")
     network.load_state_dict(state)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    return tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_complex() and not tensor.is_quantized

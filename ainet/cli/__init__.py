@@ -1,6 +1,7 @@
 """The `ainet` command. Each module beside this one holds one group of subcommands and imports heavy packages when it runs."""
 
 import io
+import signal
 import sys
 import warnings
 
@@ -46,6 +47,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # libraries on files that our own errors speak of
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave as after Ctrl-C, with nothing half-written
     try:
         app()
     except AINetError as error:

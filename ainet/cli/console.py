@@ -12,8 +12,9 @@ output = Console(highlight=False)
 
 
 def print_line(line: str) -> None:
-    """One whole line on stdout, as it is."""
-    output.print(line, soft_wrap=True, markup=False)
+    """One whole line on stdout, as it is; on a terminal beside the progress bar, which makes way for its own console alone."""
+    console = errors if output.is_terminal and errors.is_terminal else output
+    console.print(line, soft_wrap=True, markup=False)
 
 
 def print_rows(rows: Sequence[Sequence[str]]) -> None:

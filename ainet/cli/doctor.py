@@ -11,14 +11,15 @@ from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
 
 PACKAGES = (
-    ("numpy", "", "everything"),
-    ("opencv-contrib-python-headless", "", "everything"),
     ("onnxruntime", "cpu", "the CPU"),
     ("onnxruntime-gpu", "gpu", "NVIDIA GPUs"),
     ("openvino", "openvino", "the CPU, faster"),
     ("torch", "train", "training, export, device torch"),
     ("onnx", "export", "export"),
+    ("tensorrt", "tensorrt", "engines for this machine's GPU"),
+    ("tensorrt-rtx-cu13", "tensorrt-rtx", "engines, ahead of time too"),
 )
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 DEVICES = ("cpu", "openvino", "cuda", "torch", "torch:cuda")
 
 
@@ -28,7 +29,10 @@ def doctor() -> None:
     packages = [("package", "version", "needed for", "to install")]
     for name, extra, purpose in PACKAGES:
         version = _version(name)
-        packages.append((name, version or "-", purpose, "" if version else f"pip install 'ainet-toolkit[{extra}]'"))
+        # The two ONNX Runtime packages are one module in two builds: the second to be installed would damage the first.
+        other = next((twin for twin in RUNTIMES if name in RUNTIMES and twin != name and _version(twin)), None)
+        advice = f"pip uninstall -y {other} && " * (other is not None) + f"pip install 'ainet-toolkit[{extra}]'"
+        packages.append((name, version or "-", purpose, "" if version else advice))
     print_rows(packages)
     print_line("")
     devices = [(device, *_try(device)) for device in DEVICES]

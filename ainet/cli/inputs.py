@@ -33,21 +33,28 @@ def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            found = sorted(file for file in path.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file())
-            inputs += [Input(file, file.relative_to(path).with_suffix("")) for file in found]
+            found = sorted(file.relative_to(path) for file in path.rglob("*") if _is_wanted(file, path))
+            inputs += [Input(path / file, file.with_suffix("")) for file in found]
             if not found:
                 problems.append(ImageError(f"the folder {path} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}"))
-        elif path.exists():
+        elif path.is_file():
             inputs.append(Input(path, Path(path.stem)))
         else:
             matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
             files = [match for match in matches if match.is_file()]
             inputs += [Input(file, Path(file.stem)) for file in files]
             if not files:
-                problems.append(ImageError(f"cannot read {path}: no such file; check the path"))
+                reason = "not a regular file" if path.exists() else "no such file"
+                problems.append(ImageError(f"cannot read {path}: {reason}; check the path"))
     chosen: dict[Path, Input] = {}
     for item in inputs:
         other = chosen.setdefault(item.name, item).path
         if other != item.path:
             problems.append(UsageError(f"{item.path} would overwrite the results of {other}; rename one, or use another output folder"))
     return list(chosen.values()), problems
+
+
+def _is_wanted(file: Path, folder: Path) -> bool:
+    """Whether a file below a folder that the user named is an image or video; hidden files and folders are not looked at."""
+    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
+    return not hidden and file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()

@@ -1,5 +1,6 @@
 """`ainet export`, `ainet convert` and `ainet info`: what concerns model files."""
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,7 +63,11 @@ def info(model: Annotated[Path, typer.Argument(help="ONNX file or checkpoint.", 
 
 
 def _describe(model: Path) -> dict[str, Any]:
-    if model.suffix == ".onnx":
+    if model.suffix.lower() == ".engine":
+        from ainet.runtime.engine_file import EngineInfo
+
+        return {"file": model, "kind": "TensorRT engine", **json.loads(EngineInfo.load(model).to_json())}
+    if model.suffix.lower() == ".onnx":
         from dataclasses import asdict
 
         from ainet.runtime.backends import open_backend
@@ -76,7 +81,7 @@ def _describe(model: Path) -> dict[str, Any]:
 
 
 def _load(path: Path) -> "Checkpoint":
-    if path.suffix == ".onnx":
+    if path.suffix.lower() == ".onnx":
         raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
     try:
         from ainet.training.checkpoint import load_checkpoint

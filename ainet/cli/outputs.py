@@ -12,6 +12,9 @@ from ainet.files import atomic_path
 from ainet.regions import overlay
 
 
+PNG_SIDE = 1_000_000  # longest side that libpng takes
+
+
 class Format(StrEnum):
     NPY = "npy"  # int32 array
     PNG16 = "png16"  # 16-bit grey PNG
@@ -29,10 +32,12 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
     """Write one result: labels (H, W), image RGB (H, W, 3).
 
     Raises:
-        OutputError: the file cannot be written, or more than 65,535 labels are asked for as 16-bit PNG.
+        OutputError: the file cannot be written; over 65,535 labels as 16-bit PNG; a side over 1,000,000 pixels as PNG.
     """
     if kind is Format.PNG16 and labels.max() > np.iinfo(np.uint16).max:
         raise OutputError(f"{path}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
+    if kind in (Format.PNG16, Format.OVERLAY) and max(labels.shape) > PNG_SIDE:
+        raise OutputError(f"cannot write {path}: {labels.shape[0]}x{labels.shape[1]} is too large for a PNG; use --format npy")
     with atomic_path(path) as temporary:
         if kind is Format.NPY:
             with temporary.open("wb") as file:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.cli.console import errors, print_error, print_line
-from ainet.errors import AINetError, ImageError, UsageError
+from ainet.errors import AINetError, ImageError, OutputError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,7 +25,7 @@ def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
     formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
-    n_segments: Annotated[int, typer.Option("-n", "--n-segments", help="About how many superpixels.")] = 600,
+    n_segments: Annotated[int | None, typer.Option("-n", "--n-segments", help="About how many superpixels.", show_default="600")] = None,
     scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
     protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
     model: Annotated[Path | None, typer.Option(help="ONNX model, or checkpoint for torch. Default: the bundled AINet.")] = None,
@@ -41,6 +41,10 @@ def segment(
     unknown = [name for name in formats if name not in list(Format)]
     if unknown:
         raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
+    if n_segments is not None and (scale is not None or protocol is not None):
+        raise UsageError("--n-segments contradicts --scale and --protocol; give the one or the other")
+    if n_segments is None:
+        n_segments = 600
     if n_segments < MIN_SEGMENTS:
         raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
     if scale is not None:
@@ -52,7 +56,7 @@ def segment(
         print_error(failure)
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     with Segmenter.load(model, device, threads) as segmenter:
-        work = _Work(segmenter, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
+        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
         for item, result in _run(work, found, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
@@ -68,10 +72,18 @@ class _Work:
     """One input -> its files, and a line about them."""
 
     def __init__(
-        self, segmenter: "Segmenter", out: Path, formats: "list[Format]", n_segments: int, scale: float | None, protocol: str | None
+        self,
+        segmenter: "Segmenter",
+        items: "list[Input]",
+        out: Path,
+        formats: "list[Format]",
+        n_segments: int,
+        scale: float | None,
+        protocol: str | None,
     ) -> None:
         self.segmenter, self.out, self.formats = segmenter, out, formats
         self.options = {"n_segments": n_segments, "scale": scale, "protocol": protocol}
+        self.sources = {item.path.resolve() for item in items}
         self.stop = threading.Event()
 
     def __call__(self, item: "Input") -> str:
@@ -85,7 +97,10 @@ class _Work:
         image = read_image(item.path)
         labels = self.labels(image, item.path)
         for kind in self.formats:
-            write(result_path(self.out, item.name, kind), kind, image, labels)
+            path = result_path(self.out, item.name, kind)
+            if path.resolve() in self.sources:
+                raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
+            write(path, kind, image, labels)
         plan = self.segmenter.plan(*image.shape[:2], **self.options)  # type: ignore[arg-type]
         return f"{plan}; {int(labels.max()) + 1} superpixels"
 
@@ -113,6 +128,8 @@ def _run(work: _Work, items: "list[Input]", jobs: int) -> "Iterator[tuple[Input,
                     result: str | AINetError = future.result()
                 except AINetError as error:
                     result = error
+                except Exception as error:  # a fault of ours, or too little memory: the other inputs are still done
+                    result = ImageError(f"{futures[future].path}: {type(error).__name__}: {error}")
                 progress.advance(task)
                 yield futures[future], result
         except BaseException:  # Ctrl-C, or an error of the program: start nothing more

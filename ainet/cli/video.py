@@ -74,9 +74,13 @@ def _frames(capture: cv2.VideoCapture) -> Iterator[NDArray[np.uint8]]:
 def _movie(path: Path, fps: float, frame: NDArray[np.uint8]) -> Iterator[cv2.VideoWriter]:
     """Writer of a video of frames like `frame`, complete or not there."""
     with atomic_path(path) as temporary:
-        movie = cv2.VideoWriter(str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps or 25.0, (frame.shape[1], frame.shape[0]))
+        movie = cv2.VideoWriter(
+            str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps if 1 <= fps <= 240 else 25.0, (frame.shape[1], frame.shape[0])
+        )
         if not movie.isOpened():
-            raise OutputError(f"cannot write the video {path}: OpenCV has no MPEG-4 encoder here; use --format npy")
+            raise OutputError(
+                f"cannot write the video {path}: OpenCV cannot encode MPEG-4 here, or not frames of this size; use --format npy"
+            )
         try:
             yield movie
         finally:

@@ -204,7 +204,8 @@ def test_full_terminal() -> None:
     assert err == "error: cannot go on: [Errno 28] No space left on device\n"
 
 
-def test_interruption() -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interruption(sent: signal.Signals, code: int) -> None:
     Path("many").mkdir()
     for i in range(400):
         Path(f"many/{i}.png").symlink_to("../a.png")
@@ -213,9 +214,48 @@ def test_interruption() -> None:
     )
     assert process.stdout is not None
     assert "superpixels" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     _, err = process.communicate()
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (code, "")
     assert 1 <= len(tree()) < 800
     for name in tree():
         assert (np.load(f"out/{name}") if name.endswith("npy") else np.loadtxt(f"out/{name}", delimiter=",")).shape == (48, 64)
+
+
+def test_inputs_are_never_overwritten(run: Run) -> None:
+    shutil.copy("b.jpg", "a_overlay.png")
+    before = Path("a_overlay.png").read_bytes()
+    result = run("segment", "a.png", "a_overlay.png", "-o", ".", *FAST, "--format", "overlay")
+    assert (result.code, result.errors) == (1, ["error: cannot write a_overlay.png: it is one of the inputs; choose another output folder"])
+    assert Path("a_overlay.png").read_bytes() == before
+    assert Path("a_overlay_overlay.png").is_file()
+
+
+def test_pipes_and_hidden_files_are_not_opened(run: Run) -> None:
+    os.mkfifo("pipe.jpg")
+    Path("photos/.cache").mkdir(parents=True)
+    for name in ("a.png", "._a.png", ".cache/a.png"):
+        shutil.copy("a.png", f"photos/{name}")
+    result = run("segment", "pipe.jpg", "photos", "-o", "out", *FAST)
+    assert (result.code, result.errors) == (1, ["error: cannot read pipe.jpg: not a regular file; check the path"])
+    assert tree() == ["a.npy"]
+
+
+def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(path: Path) -> NDArray[np.uint8]:
+        if path.name == "a.png":
+            raise ZeroDivisionError("division by zero")
+        return np.zeros((48, 64, 3), np.uint8)
+
+    monkeypatch.setattr("ainet.images.read_image", faulty)
+    result = run("segment", "a.png", "b.jpg", "-o", "out", *FAST)
+    assert (result.code, result.errors) == (1, ["error: a.png: ZeroDivisionError: division by zero"])
+    assert tree() == ["b.npy"]
+
+
+@pytest.mark.parametrize("kind", [Format.PNG16, Format.OVERLAY])
+def test_picture_too_wide_for_png(tmp_path: Path, kind: Format) -> None:
+    labels = np.zeros((16, 1_100_000), np.int32)
+    with pytest.raises(OutputError, match="16x1100000 is too large for a PNG; use --format npy"):
+        write(tmp_path / "x.png", kind, np.zeros((16, 1, 3), np.uint8), labels)
+    assert list(tmp_path.iterdir()) == []

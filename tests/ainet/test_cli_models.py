@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from command_line import FAST, Run, expected, tree
 
@@ -114,7 +115,9 @@ def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     result = run("doctor")
     assert (result.code, result.errors) == (0, [])
     rows = {line.split()[0]: line.split()[1:] for line in result.lines if line}
-    assert rows["numpy"][0] == np.__version__
+    assert rows["onnxruntime"][0] == onnxruntime.__version__
+    advice = next(line for line in result.lines if line.startswith("onnxruntime-gpu"))
+    assert advice.endswith("pip uninstall -y onnxruntime && pip install 'ainet-toolkit[gpu]'")
     assert rows["cpu"] == ["yes", "ONNX", "Runtime", "(CPU)"]
     monkeypatch.setattr("ainet.runtime.backends._installed", lambda package: False)
     monkeypatch.setitem(sys.modules, "ainet.runtime.backends.pytorch", None)

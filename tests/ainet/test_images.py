@@ -101,6 +101,21 @@ def test_truncated_files(tmp_path: Path, suffix: str) -> None:
             ainet.read_image(path)
 
 
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow's, on the same damage
+def test_damaged_exif_gives_an_image_or_our_error(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: tag 01 12, type 00 03
+    data = encoded("jpeg", exif=exif)
+    kind, path, refused = data.index(b"\x01\x12\x00\x03") + 3, tmp_path / "x.jpeg", 0
+    for value in range(256):
+        path.write_bytes(data[:kind] + bytes([value]) + data[kind + 1 :])
+        try:
+            assert ainet.read_image(path).ndim == 3
+        except ImageError:
+            refused += 1
+    assert 0 < refused < 256
+
+
 @pytest.mark.parametrize("suffix", ["jpeg", "png", "webp", "gif", "ppm", "avif"])
 def test_damaged_files_give_an_image_or_our_error(tmp_path: Path, suffix: str) -> None:
     if suffix == "avif" and not features.check("avif"):

@@ -153,6 +153,14 @@ def test_fp16_is_finite_on_extreme_images(exported, value):
     assert np.isfinite(run(exported("ainet", "fp16"), image)).all()
 
 
+def test_fp16_of_the_bundled_weights_is_finite(tmp_path):
+    export_onnx(load_checkpoint(bundled("ainet.safetensors")), tmp_path / "x.onnx", "fp16")
+    noise = np.random.default_rng(0).integers(0, 256, (1, 3, 320, 480))
+    for photo in (np.zeros((1, 3, 320, 480)), np.full((1, 3, 320, 480), 255), noise):
+        image = photo.astype(np.float32) / 255 - np.float32([0.411, 0.432, 0.45]).reshape(3, 1, 1)
+        assert np.isfinite(run(tmp_path / "x.onnx", image)).all()
+
+
 @pytest.mark.parametrize("output", ["logits", "labels"])
 def test_mismatch_with_pytorch_is_an_error_and_leaves_no_file(own_checkpoints, tmp_path, monkeypatch, output):
     def broken(network):

@@ -158,3 +158,9 @@ def test_public_protocol_is_defined_for_its_data_sets_alone(size: tuple[int, int
 def test_public_protocol_refuses_scales_between_grids(scale: float) -> None:
     with pytest.raises(UsageError, match="needs a scale in tenths up to 2"):
         plan_public(321, 481, scale)
+
+
+def test_working_image_has_an_upper_limit() -> None:
+    assert plan_segments(8192, 8192, 2**22).cells == 2**22
+    with pytest.raises(UsageError, match=r"working image of 65536x65536, over 2\*\*31 pixels; ask for fewer"):
+        plan_segments(8192, 8192, 2**24)

@@ -64,9 +64,12 @@ def public_file(path, change):
         (lambda s: s.update(extra=torch.zeros(1)), "unexpected extra"),
         (lambda s: s.update({"pred_mask0.bias": torch.zeros(8)}), r"pred_mask0.bias is \(8,\) instead of \(9,\)"),
         (lambda s: s["pred_mask0.bias"].fill_(float("nan")), "pred_mask0.bias has NaN"),
+        (lambda s: s.update({"pred_mask0.bias": torch.zeros(9, dtype=torch.complex64)}), "pred_mask0.bias is no plain array of real"),
+        (lambda s: s.update({"pred_mask0.bias": torch.zeros(9).to_sparse()}), "pred_mask0.bias is no plain array of real"),
+        (lambda s: s.update({3: torch.zeros(1)}), "no 'state_dict' of tensors"),
         (lambda s: s.clear(), "missing conv0a.0.weight; .*; and 91 more"),
     ],
-    ids=["missing", "extra", "shape", "nan", "empty"],
+    ids=["missing", "extra", "shape", "nan", "complex", "sparse", "number", "empty"],
 )
 def test_keys_that_do_not_fit_are_named(tmp_path, change, message):
     public_file(tmp_path / "x.tar", change)
@@ -92,6 +95,7 @@ def own_file(path, metadata):
         ({"ainet": "{"}, "not an AINet checkpoint"),
         ({"ainet": json.dumps({"format": 2, "network": "scn"})}, "format 2, this version reads format 1; update"),
         ({"ainet": json.dumps({"format": 1, "network": "vgg"})}, "unknown network 'vgg'"),
+        ({"ainet": json.dumps({"format": 1, "network": ["scn"]})}, "unknown network"),
     ],
 )
 def test_foreign_safetensors_are_refused(tmp_path, metadata, message):
