@@ -11,7 +11,6 @@ from ainet.errors import OutputError
 from ainet.files import atomic_path
 from ainet.regions import overlay
 
-
 PNG_SIDE = 1_000_000  # longest side that libpng takes
 
 

@@ -104,11 +104,11 @@ def test_truncated_files(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.filterwarnings("ignore:.*:UserWarning")  # Pillow's, on the same damage
 def test_damaged_exif_gives_an_image_or_our_error(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: tag 01 12, type 00 03
+    exif[0x0112], exif[0x010E] = 6, "text"  # orientation, and a description that damage makes another field
     data = encoded("jpeg", exif=exif)
-    kind, path, refused = data.index(b"\x01\x12\x00\x03") + 3, tmp_path / "x.jpeg", 0
+    tag, path, refused = data.index(b"\x01\x0e\x00\x02") + 1, tmp_path / "x.jpeg", 0
     for value in range(256):
-        path.write_bytes(data[:kind] + bytes([value]) + data[kind + 1 :])
+        path.write_bytes(data[:tag] + bytes([value]) + data[tag + 1 :])
         try:
             assert ainet.read_image(path).ndim == 3
         except ImageError:
