@@ -44,7 +44,7 @@ class Exploit:
 def test_tampered_pickle_runs_no_code(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": {}, "arch": Exploit()}, "zip.tar")
-    (tmp_path / "stream.tar").write_bytes(pickle.dumps({"state_dict": {}, "arch": Exploit()}))
+    (tmp_path / "stream.tar").write_bytes(pickle.dumps({"state_dict": {}, "arch": Exploit()}, protocol=2))
     for name in ("zip.tar", "stream.tar"):
         with pytest.raises(ModelError, match=f"refused {name}.*asks to run code"):
             load_checkpoint(name)
