@@ -1,11 +1,13 @@
 """Files and folders that are either whole or not there: write under a temporary name, then rename."""
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ainet.errors import OutputError
 
@@ -52,6 +54,12 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise _refused(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
+    """Write `values` as an indented JSON file; errors as of `atomic_path`."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n")
 
 
 def _names(path: str | os.PathLike[str]) -> tuple[Path, Path]:

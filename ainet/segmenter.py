@@ -113,7 +113,8 @@ class Segmenter:
         images = self._as_batch(image)
         height, width = images.shape[1:3]
         plan = self.plan(height, width, n_segments, scale=scale, protocol=protocol)
-        labels = run_pipeline(backend, images, plan) + first
+        labels = run_pipeline(backend, images, plan)
+        labels += first
         return labels if np.ndim(image) == 4 else labels[0]
 
     @staticmethod

@@ -7,7 +7,6 @@ Time does not depend on the weights: these are random.
 """
 
 import argparse
-import json
 import os
 import platform
 import tempfile
@@ -22,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ainet.export.onnx import export_onnx
+from ainet.files import write_json
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
 
@@ -114,7 +114,7 @@ def main() -> None:
             "threads": arguments.threads,
             "size": arguments.size,
         }
-        arguments.json.write_text(json.dumps({"machine": machine, "repeats": arguments.repeats, "rows": rows}, indent=1) + "\n")
+        write_json(arguments.json, {"machine": machine, "repeats": arguments.repeats, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ map of 321 x 481 pixels, as SLIC or a network gives of a photo. scikit-image (ex
 """
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from ainet.files import atomic_path
+from ainet.files import write_json
 from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, postprocess
 from ainet.spec import CELL_SIZE, MEAN
 
@@ -90,8 +89,7 @@ def main() -> None:
             "repeats": arguments.repeats,
             "median_ms": {name: 1e3 * value for name, value in seconds.items()},
         }
-        with atomic_path(arguments.json) as path:
-            path.write_text(json.dumps(result, indent=1) + "\n")
+        write_json(arguments.json, result)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ python -m ainet.benchmarks.startup photo.jpg --device cpu --json startup.json
 """
 
 import argparse
-import json
 import platform
 import statistics
 import subprocess
@@ -15,6 +14,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+
+from ainet.files import write_json
 
 
 def median_seconds(command: list[str], repeats: int) -> float:
@@ -57,7 +58,7 @@ def main() -> None:
             "device": arguments.device,
             "repeats": arguments.repeats,
         }
-        arguments.json.write_text(json.dumps({**facts, "seconds": figures}, indent=1) + "\n")
+        write_json(arguments.json, {**facts, "seconds": figures})
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
 
     Raises:
         ImageError: an image side below 16.
-        UsageError: a count that is no integer from 4 to a quarter of the pixels.
+        UsageError: a count that is no integer from 4 to a quarter of the pixels, or beyond 2**31 working pixels (8 million cells).
     """
     _check_image(height, width)
     most = height * width // 4

@@ -1,6 +1,6 @@
 """`ainet export`, `ainet convert` and `ainet info`: what concerns model files."""
 
-import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +57,7 @@ def convert(
     print_line(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")
 
 
-def info(model: Annotated[Path, typer.Argument(help="ONNX file or checkpoint.", show_default=False)]) -> None:
+def info(model: Annotated[Path, typer.Argument(help="ONNX file, engine or checkpoint.", show_default=False)]) -> None:
     """Say what a model file holds."""
     print_rows([(key, str(value)) for key, value in _describe(model).items()])
 
@@ -66,10 +66,8 @@ def _describe(model: Path) -> dict[str, Any]:
     if model.suffix.lower() == ".engine":
         from ainet.runtime.engine_file import EngineInfo
 
-        return {"file": model, "kind": "TensorRT engine", **json.loads(EngineInfo.load(model).to_json())}
+        return {"file": model, "kind": "TensorRT engine", **asdict(EngineInfo.load(model))}
     if model.suffix.lower() == ".onnx":
-        from dataclasses import asdict
-
         from ainet.runtime.backends import open_backend
 
         entries = asdict(open_backend(model).info)

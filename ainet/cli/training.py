@@ -81,10 +81,8 @@ def evaluate(
     _, summary = evaluate_folder(labels, bsds, split)
     output.print(format_summary(summary), markup=False, soft_wrap=True)
     if json is not None:
-        import dataclasses
-        from json import dumps
+        from dataclasses import asdict
 
-        from ainet.files import atomic_path
+        from ainet.files import write_json
 
-        with atomic_path(json) as temporary:
-            temporary.write_text(dumps({"split": split, **dataclasses.asdict(summary)}, indent=1) + "\n")
+        write_json(json, {"split": split, **asdict(summary)})

@@ -119,6 +119,7 @@ def test_names_that_are_not_utf8(run: Run) -> None:
         (["-n", "3"], "n_segments=3 is out of range"),
         (["-n", "769"], "a.png: n_segments=769 is out of range: choose 4 to 768, a quarter of the pixels of a 48x64 image"),
         (["-n", "100000"], "a.png: n_segments=100000 is out of range"),
+        (["-n", "12", "--scale", "1"], "--n-segments contradicts --scale and --protocol; give the one or the other"),
         (["--scale", "0"], "scale must be a positive number, not 0.0"),
         (["--scale", "nan"], "scale must be a positive number, not nan"),
         (["--scale", "20"], "a.png: scale=20 gives 4800 superpixels for a 48x64 image; choose a scale that gives 4 to 768"),

@@ -10,7 +10,10 @@ from command_line import FAST, Run, expected, tree
 
 import ainet
 from ainet import Segmenter
+from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.model import ModelInfo
 from ainet.segmenter import bundled
+from ainet.spec import MEAN
 
 
 def test_info(run: Run) -> None:
@@ -109,6 +112,19 @@ def test_wrong_model_commands(run: Run, arguments: list[str], code: int, message
     assert (result.code, len(result.errors)) == (code, 1)
     assert result.errors[0].startswith(f"error: {message}")
     assert tree(".") == ["a.png", "b.jpg", "file"]
+
+
+def test_info_of_an_engine(run: Run) -> None:
+    model = ModelInfo("scn", "labels", "fp16", MEAN, "a" * 64, {}, "0.1.0")
+    profile = Profile((1, 320, 480), (1, 320, 480))
+    engine = EngineInfo("tensorrt-rtx", "1.7.1", ("sm86",), (profile,), model, "b" * 64, "c" * 64, {})
+    sidecar(Path("x.engine")).write_text(engine.to_json())
+    Path("x.engine").touch()
+    result = run("info", "x.engine")
+    assert result.code == 0
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.lines}
+    assert (rows["kind"], rows["flavour"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
+    assert "'network': 'scn'" in rows["model"]
 
 
 def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
