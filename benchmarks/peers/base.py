@@ -1,0 +1,54 @@
+"""What every method looks like to the benchmarks.
+
+    method = open_method("slic", Options())
+    stages = Stages()
+    labels = method(image, 600, stages)    # (H, W) int32, 0..K-1, each label 4-connected
+    stages.seconds                         # {"network": 0.04, "assignment": 0.001, "connectivity": 0.001}
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Options:
+    """Where and with what the methods run. A method ignores what does not concern it."""
+
+    weights: Path | None = None  # folder with ssn.safetensors and seal.safetensors
+    device: str = "cpu"  # of the methods in torch: "cpu" or "cuda"; ours name their backend in the method's name
+    threads: int = 1  # of the CPU for one image
+
+
+@dataclass
+class Stages:
+    """Seconds per named stage, summed over calls."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+
+class Method(Protocol):
+    """A superpixel method with its parameters and weights bound."""
+
+    name: str
+    parameters: Mapping[str, Any]  # JSON values: all that decides the labels, with the versions and hashes behind it
+    trained: bool  # False: random weights, for timing only
+
+    def __call__(self, image: NDArray[np.uint8], n_segments: int, stages: Stages | None = None) -> NDArray[np.int32]:
+        """RGB (H, W, 3) -> labels (H, W), 0..K-1, each label one 4-connected region, K near `n_segments`.
+
+        On a device, each stage is synchronised at its end.
+        """
+        ...
