@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import BSDS500
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
@@ -22,17 +23,17 @@ def train(
     out: str,
     device: str = "auto",
     budget: str | None = None,
+    weights: str | os.PathLike[str] | None = None,
     validate: Validate | None = None,
 ) -> bool:
     """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
 
-    `validate` is handed to the trainer.
+    `weights` names a checkpoint to start from. `validate` is handed to the trainer.
 
     Raises:
         AINetError: see `Trainer`.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_device(device)
     if "RANK" in os.environ:  # set by torchrun
         if device == "cuda":
             device = f"cuda:{os.environ['LOCAL_RANK']}"
@@ -45,14 +46,24 @@ def train(
         console = Console(quiet=not _is_first_process())
         with _bar(console) as bar:
             report = _reporter(bar, console)
+            initial = load_checkpoint(weights) if weights else None
             compiled = device.startswith("cuda")
-            trainer = Trainer(network, recipe, samples, out, device=device, compiled=compiled, validate=validate, report=report)
+            trainer = Trainer(
+                network, recipe, samples, out, initial=initial, device=device, compiled=compiled, validate=validate, report=report
+            )
             if trainer.iteration:
                 console.print(f"going on from iteration {trainer.iteration} in {out}")
             return trainer.run(seconds)
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def choose_device(device: str) -> str:
+    """`device`, or for "auto" the GPU where there is one."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _is_first_process() -> bool:

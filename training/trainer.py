@@ -28,7 +28,7 @@ from ainet.errors import AINetError, ModelError
 from ainet.files import atomic_path
 from ainet.training.augment import CropSampler
 from ainet.training.boundary import sample_patches
-from ainet.training.checkpoint import save_checkpoint
+from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
 from ainet.training.ema import EMA
@@ -64,6 +64,7 @@ class Trainer:
         recipe: what to compute.
         samples: the training images.
         out: output folder; training goes on from the state found there.
+        initial: a checkpoint whose weights the run starts from, instead of random ones.
         device: a torch device.
         compiled: pass network and loss through torch.compile.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
@@ -73,7 +74,7 @@ class Trainer:
         report: called with the progress at every report.
 
     Raises:
-        ModelError: the state in `out` is damaged, or belongs to another recipe or network.
+        ModelError: the state in `out` is damaged, or belongs to another recipe, network or start; `initial` is of another network.
         ImageError: a training image or label cannot be read.
         UsageError: the data do not fit the recipe.
     """
@@ -85,6 +86,7 @@ class Trainer:
         samples: Iterable[Sample],
         out: str | os.PathLike[str],
         *,
+        initial: Checkpoint | None = None,
         device: torch.device | str = "cpu",
         compiled: bool = False,
         validate: Validate | None = None,
@@ -98,13 +100,19 @@ class Trainer:
         self.save_every, self.log_every, self.report = save_every, log_every, report
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.iteration = 0
+        self.initial = None if initial is None else initial.sha256
         self._losses: list[Tensor] = []  # (4,) of every iteration since the last report
 
         data = ResidentData.load(samples, self.device)
         self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, self.rank, self.ranks)
 
         torch.manual_seed(recipe.seed)
-        self.network = build(network).to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+        untrained = build(network)
+        if initial is not None:
+            if initial.name != network:
+                raise ModelError(f"the weights to start from are of the network '{initial.name}', not of '{network}'; name others")
+            untrained.load_state_dict(initial.network.state_dict())
+        self.network = untrained.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = EMA(self.network, recipe.ema_decay)
         self.optimizer = make_optimizer(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
@@ -179,6 +187,7 @@ class Trainer:
             {
                 "network": self.name,
                 "recipe": self.recipe.to_dict(),
+                "initial": self.initial,
                 "iteration": self.iteration,
                 "weights": self.network.state_dict(),
                 "ema": self.ema.module.state_dict(),
@@ -197,12 +206,12 @@ class Trainer:
             return
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-            found = {"network": state["network"], **recipe_from_dict(state["recipe"]).to_dict()}
+            found = {"network": state["network"], "initial": state["initial"], **recipe_from_dict(state["recipe"]).to_dict()}
         except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
             raise ModelError(
                 f"cannot resume from {path}: it is damaged or no training state ({type(error).__name__}); move it away to start afresh"
             ) from error
-        wanted = {"network": self.name, **self.recipe.to_dict()}
+        wanted = {"network": self.name, "initial": self.initial, **self.recipe.to_dict()}
         if different := [key for key in wanted if found[key] != wanted[key]]:
             shown = ", ".join(f"{key} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
             raise ModelError(f"{path} was made by another recipe: {shown}; use that recipe or another output folder")

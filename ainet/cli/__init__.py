@@ -38,6 +38,7 @@ app.command("build")(engines.build)
 app.command("convert")(models.convert)
 app.command("info")(models.info)
 app.command("train")(training.train)
+app.command("ablate")(training.ablate)
 app.command("eval")(training.evaluate)
 app.command("doctor")(doctor.doctor)
 

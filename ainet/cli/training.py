@@ -1,4 +1,4 @@
-"""`ainet train` and `ainet eval`: from data to weights, and what label maps are worth."""
+"""`ainet train`, `ainet ablate` and `ainet eval`: from data to weights, and what label maps are worth."""
 
 import os
 from pathlib import Path
@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import output
+from ainet.cli.console import output, print_rows
 from ainet.errors import DeviceError
 
 if TYPE_CHECKING:
-    from ainet.training.networks import UNet
     from ainet.training.trainer import Validate
 
 BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
@@ -23,6 +22,7 @@ def train(
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
@@ -32,38 +32,38 @@ def train(
         from ainet.training.train import train as run
     except ImportError as error:
         raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
-    validate = _validator(bsds) if (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, str(bsds), str(out), device, budget, validate)
+    validate = _validate_on_val(bsds) if (bsds / "images/val").is_dir() else None
+    finished = run(network, recipe, str(bsds), str(out), device, budget, weights, validate)
     if os.environ.get("RANK", "0") == "0":  # set by torchrun
         output.print("finished" if finished else "stopped; run the same command to go on")
 
 
-def _validator(bsds: Path) -> "Validate":
-    """Figures of a network in training on BSDS500 val: what training cannot know, as it does not import the benchmarks."""
-    import numpy as np
+def ablate(
+    bsds: BsdsOption,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the states found there.", show_default=False)],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file; with boundary loss and jitter.")] = "ablation-cpu",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
+) -> None:
+    """Train AINet without each of its parts and with all of them (paper Fig. 6), and measure each on BSDS500 val."""
+    try:
+        from ainet.benchmarks.ablation import VARIANTS, run_ablation
+        from ainet.training.datasets import BSDS500
+        from ainet.training.recipe import load_recipe
+        from ainet.training.stop import parse_duration
+    except ImportError as error:
+        raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+    samples, seconds = list(BSDS500(bsds, "train")), parse_duration(budget) if budget else None
+    rows = run_ablation(load_recipe(recipe), samples, _validate_on_val(bsds), out, device=device, budget=seconds, report=output.print)
+    print_rows([(row["variant"], "  ".join(f"{key.upper()} {row[key]:.4f}" for key in ("asa", "br", "bp", "co"))) for row in rows])
+    output.print("finished" if len(rows) == len(VARIANTS) else "stopped; run the same command to go on")
 
-    from ainet import __version__
-    from ainet.benchmarks.metrics import achievable_segmentation_accuracy, boundary_precision, boundary_recall
-    from ainet.runtime.backends.pytorch import TorchBackend
-    from ainet.runtime.model import ModelInfo
-    from ainet.segmenter import Segmenter
-    from ainet.spec import MEAN
+
+def _validate_on_val(bsds: Path) -> "Validate":
+    from ainet.benchmarks.validator import validator
     from ainet.training.datasets import BSDS500
-    from ainet.training.validation import validation_loss
 
-    samples = BSDS500(bsds, "val")
-    metrics = {"asa": achievable_segmentation_accuracy, "br": boundary_recall, "bp": boundary_precision}
-
-    def validate(network: "UNet") -> dict[str, float]:
-        info = ModelInfo("in training", "logits", "fp32", MEAN, "", {}, __version__)
-        segmenter = Segmenter(TorchBackend(network, info, str(next(network.parameters()).device)))
-        rows = []
-        for sample in samples:
-            labels = segmenter(sample.image(), n_segments=600)
-            rows += [[metric(labels, truth) for metric in metrics.values()] for truth in sample.segmentations()]
-        return {**validation_loss(network, samples), **dict(zip(metrics, np.mean(rows, axis=0).tolist(), strict=True))}
-
-    return validate
+    return validator(BSDS500(bsds, "val"))
 
 
 def evaluate(

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ainet.benchmarks.literal_loss import literal_loss, pool, reconstruct
 from ainet.training.losses import association_loss
 
 
@@ -16,43 +17,6 @@ from ainet.training.losses import association_loss
 def vectors(shared: Path) -> dict[str, Any]:
     with np.load(shared / "reference/networks/protocol_vectors.npz") as file:
         return {key: file[key] for key in file.files if key.startswith(("pool.", "loss."))}
-
-
-def pool(feature: Tensor, prob: Tensor) -> Tensor:
-    """(B, C, H, W), (B, 9, H, W) -> (B, C, h, w): sum(Q f) / (sum(Q) + 1e-8) per cell, both sums as 16 x 16 averages."""
-    total, weight = 0, 0
-    for k in range(9):
-        sent = F.avg_pool2d(feature * prob[:, k : k + 1], 16)
-        part = F.avg_pool2d(prob[:, k : k + 1], 16)
-        total, weight = total + shift(sent, k), weight + shift(part, k)
-    return total / (weight + 1e-8)
-
-
-def shift(sent: Tensor, k: int) -> Tensor:
-    """Deliver what every cell sends to its neighbour k."""
-    height, width = sent.shape[2:]
-    padded = F.pad(sent, (1, 1, 1, 1))
-    top, left = 2 - k // 3, 2 - k % 3
-    return padded[:, :, top : top + height, left : left + width]
-
-
-def reconstruct(pooled: Tensor, prob: Tensor) -> Tensor:
-    """(B, C, h, w), (B, 9, H, W) -> (B, C, H, W): sum over the 9 cells around a pixel, 0 outside."""
-    height, width = pooled.shape[2:]
-    padded = F.pad(pooled, (1, 1, 1, 1))
-    cells = [padded[:, :, k // 3 : k // 3 + height, k % 3 : k % 3 + width] for k in range(9)]
-    return sum(F.interpolate(cell, scale_factor=16) * prob[:, k : k + 1] for k, cell in enumerate(cells))
-
-
-def literal_loss(prob: Tensor, label: Tensor, classes: int) -> tuple[Tensor, Tensor]:
-    """Semantic and position term with one-hot maps at full resolution."""
-    one_hot = F.one_hot(label, classes).permute(0, 3, 1, 2).to(prob.dtype)
-    y, x = torch.meshgrid(*(torch.arange(size, dtype=prob.dtype) for size in prob.shape[2:]), indexing="ij")
-    position = torch.stack((y, x)).expand(len(prob), -1, -1, -1)
-    rebuilt = reconstruct(pool(torch.cat((one_hot, position), 1), prob), prob)
-    semantic = -((rebuilt[:, :-2] + 1e-8).log() * one_hot).sum() / len(prob)
-    spatial = (rebuilt[:, -2:] - position).norm(dim=1).sum() / len(prob) * 0.003 / 16
-    return 0.005 * semantic, 0.005 * spatial
 
 
 def random_case(batch: int, height: int, width: int, classes: int, sharpness: float = 3) -> tuple[Tensor, Tensor]:

@@ -98,6 +98,22 @@ def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, unbroken: Train
     assert_same(resumed, unbroken)
 
 
+def test_a_run_starts_from_the_weights_of_a_checkpoint_and_goes_on_with_them_alone(tmp_path: Path, unbroken: Trainer) -> None:
+    initial = load_checkpoint(unbroken.out / WEIGHTS)
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, initial=initial)
+    expected = initial.network.state_dict()
+    for own in (trainer.network.state_dict(), trainer.ema.module.state_dict()):
+        assert [key for key in expected if not torch.equal(own[key], expected[key])] == []
+    trainer.step()
+    trainer.save()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path, initial=initial)
+    assert_same(resumed, trainer)
+    with pytest.raises(ModelError, match=r"initial is '[0-9a-f]{64}' there and None here"):
+        Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    with pytest.raises(ModelError, match="of the network 'scn', not of 'ainet'"):
+        Trainer("ainet", RECIPE, SAMPLES, tmp_path / "other", initial=initial)
+
+
 def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path, unbroken: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
     for _ in range(2):
