@@ -1,9 +1,9 @@
 """What every method looks like to the benchmarks.
 
-    method = open_method("slic", Options())
-    stages = Stages()
-    labels = method(image, 600, stages)    # (H, W) int32, 0..K-1, each label 4-connected
-    stages.seconds                         # {"network": 0.04, "assignment": 0.001, "connectivity": 0.001}
+method = open_method("slic", Options())
+stages = Stages()
+labels = method(image, 600, stages)    # (H, W) int32, 0..K-1, each label 4-connected
+stages.seconds                         # {"network": 0.04, "assignment": 0.001, "connectivity": 0.001}
 """
 
 import time
