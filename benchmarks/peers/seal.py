@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.ers import BALANCE, entropy_rate_superpixels
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, join_fragments
-from ainet.benchmarks.peers.weights import load_weights, placed
+from ainet.benchmarks.peers.weights import open_network
 
 FILE = "seal.safetensors"
 EDGES = (50, 100)  # thresholds of Canny
@@ -100,10 +100,7 @@ class _Seal(Peer):
 
 
 def open_method(name: str, options: Options) -> Method:
-    torch.manual_seed(0)
-    network = AffinityNetwork()
-    sha256 = load_weights(network, options.weights, FILE)
-    placed(network, options.device)
+    network, sha256 = open_network(AffinityNetwork, FILE, options)
     kept: dict[bytes, NDArray[np.float32]] = {}
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:

@@ -7,17 +7,14 @@ from skimage.color import rgb2lab
 
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
-from ainet.benchmarks.peers.weights import load_weights, placed, synchronise
+from ainet.benchmarks.peers.weights import open_network, synchronise
 from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
 
 FILE = "ssn.safetensors"
 
 
 def open_method(name: str, options: Options) -> Method:
-    torch.manual_seed(0)
-    network = SSN()
-    sha256 = load_weights(network, options.weights, FILE)
-    placed(network, options.device)
+    network, sha256 = open_network(SSN, FILE, options)
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         torch.set_num_threads(options.threads)

@@ -1,48 +1,49 @@
-"""Weights of peers: read at run time from a folder that the user names, under their authors' terms, never shipped."""
+"""Networks of peers. Weights are read at run time from a folder that the user names, under their authors' terms, never shipped."""
 
 import hashlib
-from pathlib import Path
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
+from ainet.benchmarks.peers.base import Options
 from ainet.errors import DeviceError, ModelError
 
-
-def load_weights(network: nn.Module, folder: Path | None, file_name: str) -> str | None:
-    """Load `folder`/`file_name` into `network` and return its SHA-256; None where the file is not there: random weights stay.
-
-    Raises:
-        ModelError: no such folder, or the file is damaged or of another network.
-    """
-    if folder is None:
-        return None
-    if not folder.is_dir():
-        raise ModelError(f"no folder {folder}; name the folder that holds {file_name}")
-    path = folder / file_name
-    if not path.is_file():
-        return None
-    data = path.read_bytes()
-    try:
-        network.load_state_dict(load(data))
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{path} does not hold the weights of {type(network).__name__}: {reason}; fetch it again") from error
-    return hashlib.sha256(data).hexdigest()
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def placed(network: nn.Module, device: str) -> nn.Module:
-    """`network` ready for inference on a torch device.
+def open_network(build: Callable[[], Network], file_name: str, options: Options) -> tuple[Network, str | None]:
+    """A network ready for inference with the weights in `options.weights`, and the SHA-256 of their file.
+
+    Without the folder or the file, the weights are random (the same every time) and the hash is None.
 
     Raises:
+        ModelError: the folder that was named is not there, or the file is damaged or of another network.
         DeviceError: the device is not there.
     """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build()
+    sha256 = None
+    if options.weights is not None:
+        if not options.weights.is_dir():
+            raise ModelError(f"no folder {options.weights}; name the folder that holds {file_name}")
+        path = options.weights / file_name
+        if path.is_file():
+            data = path.read_bytes()
+            try:
+                network.load_state_dict(load(data))
+            except (SafetensorError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:200]
+                raise ModelError(f"{path} does not hold the weights of {build.__name__}: {reason}; fetch it again") from error
+            sha256 = hashlib.sha256(data).hexdigest()
     try:
-        return network.eval().to(device)
+        return network.eval().to(options.device), sha256
     except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
-        raise DeviceError(f"PyTorch cannot use the device '{device}'; use device 'cpu'") from error
+        raise DeviceError(f"PyTorch cannot use the device '{options.device}'; use device 'cpu'") from error
 
 
 def synchronise(device: str) -> None:
