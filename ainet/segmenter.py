@@ -63,6 +63,17 @@ class Segmenter:
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
         return cls(open_backend(path, device, threads))
 
+    @property
+    def backend(self) -> Backend:
+        """The engine.
+
+        Raises:
+            UsageError: this Segmenter is closed.
+        """
+        if self._backend is None:
+            raise UsageError("this Segmenter is closed; load another")
+        return self._backend
+
     def plan(
         self, height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
     ) -> Plan:
@@ -106,9 +117,7 @@ class Segmenter:
             ImageError: an image of another shape, type or size.
             UsageError: an argument out of range.
         """
-        backend = self._backend
-        if backend is None:
-            raise UsageError("this Segmenter is closed; load another")
+        backend = self.backend
         first = _checked_start(start_label)
         images = self._as_batch(image)
         height, width = images.shape[1:3]

@@ -34,17 +34,17 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
 
 def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
     size = (plan.height, plan.width, plan.min_size, plan.max_size)
-    area = plan.working_height * plan.working_width
-    if area > MAX_PIXELS:
-        return np.concatenate([postprocess(_tiled_ids(backend, _resize(image, plan)), *size) for image in images])
-    batch = MAX_PIXELS // area
+    batch = max(1, MAX_PIXELS // (plan.working_height * plan.working_width))
     chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
-    return np.concatenate(
-        [
-            postprocess(_infer(backend, np.stack([_resize(image, plan) for image in chunk])), *size, sum_ties=plan.sum_ties)
-            for chunk in chunks
-        ]
-    )
+    return np.concatenate([postprocess(network_output(backend, chunk, plan), *size, sum_ties=plan.sum_ties) for chunk in chunks])
+
+
+def network_output(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[Any]:
+    """The way of images up to the network's output, as `postprocess` takes it: scores (N, 9, h, w), or cell ids (N, h, w)."""
+    working = [_resize(image, plan) for image in images]
+    if plan.working_height * plan.working_width > MAX_PIXELS:
+        return np.concatenate([_tiled_ids(backend, image) for image in working])
+    return _infer(backend, np.stack(working))
 
 
 def _resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:

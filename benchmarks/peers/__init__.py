@@ -1,5 +1,62 @@
-"""Our networks and their peers behind one signature; see `base`."""
+"""Our networks and their peers behind one signature; see `base`.
+
+    method = open_method("slic", Options())
+    labels = method(image, 600)
+
+| name | method |
+|---|---|
+| `ainet`, `scn` | the bundled weights; ONNX Runtime on the CPU, or `ainet@DEVICE` with a device of `Segmenter.load`, as `ainet@openvino` |
+| `ssn` | SSN in PyTorch (ECCV 2018) |
+| `seal` | SEAL in PyTorch, with ERS (CVPR 2018) |
+| `ers` | entropy rate superpixels, native (CVPR 2011) |
+| `slic` | SLIC of scikit-image (PAMI 2012) |
+| `slic-cv`, `slico`, `lsc`, `seeds` | SLIC, SLICO, LSC (CVPR 2015) and SEEDS (ECCV 2012) of opencv-contrib |
+| `snic` | SNIC, native (CVPR 2017) |
+
+Their stages are at most three: "network" (with the preparation of its input), "assignment" (from its output, or the image, to
+labels) and "connectivity". Methods in PyTorch set its number of threads, all set that of OpenCV: for the whole process.
+"""
+
+from importlib import import_module
 
 from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.errors import DeviceError, UsageError
 
-__all__ = ["Method", "Options", "Stages"]
+__all__ = ["METHODS", "Method", "Options", "Stages", "open_method"]
+
+_MODULES = {
+    "ainet": "ours",
+    "scn": "ours",
+    "ssn": "ssn",
+    "seal": "seal",
+    "ers": "ers",
+    "slic": "classic",
+    "slic-cv": "classic",
+    "slico": "classic",
+    "lsc": "classic",
+    "seeds": "classic",
+    "snic": "classic",
+}
+METHODS = tuple(_MODULES)
+_EXTRAS = {"torch": "train", "safetensors": "train"}  # which extra installs a package; others: "bench"
+
+
+def open_method(name: str, options: Options) -> Method:
+    """The method called `name`, ready to run.
+
+    A network whose weights are not in `options.weights` has random ones, and `trained` is False.
+
+    Raises:
+        UsageError: no method has that name.
+        DeviceError: a package or device is missing.
+        ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
+    """
+    base, _, device = name.partition("@")
+    if base not in _MODULES or (device and _MODULES[base] != "ours"):
+        raise UsageError(f"unknown method '{name}'; choose one of {', '.join(METHODS)}; ainet and scn take a device too, as ainet@openvino")
+    try:
+        return import_module(f"{__name__}.{_MODULES[base]}").open_method(name, options)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        extra = _EXTRAS.get(package, "bench")
+        raise DeviceError(f"method '{name}' needs the package {package}: pip install 'ainet-toolkit[{extra}]'") from error

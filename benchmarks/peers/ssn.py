@@ -1,0 +1,40 @@
+"""SSN with the weights of the common PyTorch ports (`ssn.safetensors` in the folder of weights)."""
+
+import numpy as np
+import skimage
+import torch
+from skimage.color import rgb2lab
+
+from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
+from ainet.benchmarks.peers.weights import open_network, synchronise
+from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
+
+FILE = "ssn.safetensors"
+
+
+def open_method(name: str, options: Options) -> Method:
+    network, sha256 = open_network(SSN, FILE, options)
+
+    def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
+        torch.set_num_threads(options.threads)
+        height, width = image.shape[:2]
+        rows, columns = grid_size(height, width, n_segments)
+        with torch.inference_mode():
+            with stages("network"):
+                lab = torch.from_numpy(rgb2lab(image).astype(np.float32)).to(options.device).permute(2, 0, 1)[None]
+                features = network.features(ssn_input(lab, n_segments))
+                synchronise(options.device)
+            with stages("assignment"):
+                ids = cell_ids(differentiable_slic(features, rows, columns), rows, columns)[0].cpu().numpy()
+        with stages("connectivity"):
+            return connect(ids, n_segments)
+
+    parameters = {
+        "iterations": ITERATIONS,
+        "weights_sha256": sha256,
+        "torch": torch.__version__,
+        "scikit-image": skimage.__version__,
+        "device": options.device,
+    }
+    return Peer(name, parameters, segment, sha256 is not None, options.threads)

@@ -1,0 +1,52 @@
+"""Networks of peers. Weights are read at run time from a folder that the user names, under their authors' terms, never shipped."""
+
+import hashlib
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import nn
+
+from ainet.benchmarks.peers.base import Options
+from ainet.errors import DeviceError, ModelError
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def open_network(build: Callable[[], Network], file_name: str, options: Options) -> tuple[Network, str | None]:
+    """A network ready for inference with the weights in `options.weights`, and the SHA-256 of their file.
+
+    Without the folder or the file, the weights are random (the same every time) and the hash is None.
+
+    Raises:
+        ModelError: the folder that was named is not there, or the file is damaged or of another network.
+        DeviceError: the device is not there.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = build()
+    sha256 = None
+    if options.weights is not None:
+        if not options.weights.is_dir():
+            raise ModelError(f"no folder {options.weights}; name the folder that holds {file_name}")
+        path = options.weights / file_name
+        if path.is_file():
+            data = path.read_bytes()
+            try:
+                network.load_state_dict(load(data))
+            except (SafetensorError, RuntimeError) as error:
+                reason = " ".join(str(error).split())[:200]
+                raise ModelError(f"{path} does not hold the weights of {build.__name__}: {reason}; fetch it again") from error
+            sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        return network.eval().to(options.device), sha256
+    except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
+        raise DeviceError(f"PyTorch cannot use the device '{options.device}'; use device 'cpu'") from error
+
+
+def synchronise(device: str) -> None:
+    """Wait until the device has done all it was given."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
