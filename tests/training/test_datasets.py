@@ -181,17 +181,18 @@ class TestNYUv2:
             file["images"] = np.stack([image * 0, image]).transpose(0, 3, 2, 1)
             file["labels"] = np.stack([labels * 0, labels]).transpose(0, 2, 1)
             file["instances"] = np.stack([instances * 0, instances]).astype(np.uint8).transpose(0, 2, 1)
-        (tmp_path / "nyuv2_test_subset.txt").write_text("2\n")
-        (sample,) = nyuv2(tmp_path, "test")
+        sample, absent, *others = nyuv2(tmp_path, "test")
+        assert len(others) == 398 and len(nyuv2(tmp_path, "train")) == 200
         assert sample.image_id == "00000002"
         np.testing.assert_array_equal(sample.image(), image[16:-16, 16:-16])
         (found,) = sample.segmentations()
         assert found.shape == (448, 608)
         assert len(set(found[[50, 50, 50, 440, 440, 440], [10, 400, 590, 10, 400, 590]])) == 6  # 3 columns x 2 rows of instances
         assert (found[84:87, :300] == found[50, 10]).all()
-        (tmp_path / "nyuv2_test_subset.txt").write_text("3\n")
-        with pytest.raises(ImageError, match="cannot read images of image 3"):
-            nyuv2(tmp_path, "test")[0].image()
+        with pytest.raises(ImageError, match="cannot read images of image 4"):
+            absent.image()
+        with pytest.raises(UsageError, match="NYUv2 has no split 'val'; choose train or test"):
+            nyuv2(tmp_path, "val")
 
     @pytest.mark.parametrize("size", [(480, 640), (448, 608)])
     def test_folders(self, tmp_path: Path, size: tuple[int, int]) -> None:
@@ -205,7 +206,7 @@ class TestNYUv2:
         np.testing.assert_array_equal(sample.segmentations()[0], labels[cut, cut])
 
     def test_wrong_folder_shows_the_layout(self, tmp_path: Path) -> None:
-        with pytest.raises(UsageError, match=r"no NYUv2 'test'(.|\n)*nyuv2_test_subset.txt"):
+        with pytest.raises(UsageError, match=r"no NYUv2 'test'(.|\n)*nyu_depth_v2_labeled.mat"):
             nyuv2(tmp_path, "test")
 
     def test_gaps_take_the_nearest_region(self) -> None:

@@ -2,10 +2,11 @@
 
     nyuv2("NYUV2", "test")
 
-The protocol (Stutz et al., CVIU 2018; used by SCN and AINet) takes 399 of the 1,449 labelled images, named in
-`nyuv2_test_subset.txt`, and cuts 16 pixels from each side of 480 x 640.
+The protocol (Stutz et al., CVIU 2018; used by SCN and AINet) takes 400 of the 1,449 labelled images to test and 200 to
+train, numbered in `nyuv2_subset.json`, and cuts 16 pixels from each side of 480 x 640.
 """
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +25,9 @@ from ainet.training.datasets.sample import Sample, read_rgb, without_border
 BORDER = 16
 FULL_SIZE = (480, 640)
 MAT_NAME = "nyu_depth_v2_labeled.mat"
+SUBSET = Path(__file__).parent / "nyuv2_subset.json"
 LAYOUT = f"""expected either
   ROOT/{MAT_NAME}
-  ROOT/nyuv2_{{split}}_subset.txt (numbers from 1, one per line)
 or, as the superpixel benchmark prepares it,
   ROOT/images/{{split}}/00000012.png ...
   ROOT/csv_groundTruth/{{split}}/00000012-0.csv ... (or labels/{{split}}/00000012.png)"""
@@ -65,7 +66,7 @@ class NYUSample:
 
 
 def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[Sample]:
-    """The images of one split, "train" (199 images) or "test" (399).
+    """The images of one split, "train" (200 images) or "test" (400).
 
     From the .mat file (needs h5py), unlabelled gaps are closed by `fill_gaps`; the benchmark's own files used a
     repeated median filter instead, so figures to compare with the literature need the second layout.
@@ -75,16 +76,16 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[Sample]:
         ImageError: a file cannot be read.
     """
     root = Path(root)
-    mat, subset = root / MAT_NAME, root / f"nyuv2_{split}_subset.txt"
-    if mat.is_file() and subset.is_file():
+    mat = root / MAT_NAME
+    if mat.is_file():
         try:
             import h5py  # noqa: F401
         except ImportError as error:
             raise UsageError(f"reading {mat} needs h5py; pip install h5py") from error
-        try:
-            return [NYUSample(mat, int(line)) for line in subset.read_text().split()]
-        except ValueError as error:
-            raise UsageError(f"{subset} must hold one image number per line ({error})") from error
+        subset = json.loads(SUBSET.read_text())
+        if split not in subset:
+            raise UsageError(f"NYUv2 has no split '{split}'; choose train or test")
+        return [NYUSample(mat, number) for number in subset[split]]
     images = root / "images" / split
     folders = [root / name / split for name in ("csv_groundTruth", "labels")]
     labels = next((folder for folder in folders if folder.is_dir()), None)
