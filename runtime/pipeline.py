@@ -36,7 +36,7 @@ def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.
     size = (plan.height, plan.width, plan.min_size, plan.max_size)
     batch = max(1, MAX_PIXELS // (plan.working_height * plan.working_width))
     chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
-    return np.concatenate([postprocess(network_output(backend, chunk, plan), *size, sum_ties=plan.sum_ties) for chunk in chunks])
+    return np.concatenate([postprocess(network_output(backend, chunk, plan), *size, public=plan.public) for chunk in chunks])
 
 
 def network_output(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[Any]:

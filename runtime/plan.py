@@ -26,7 +26,8 @@ class Plan:
 
     The image is resized from `height` x `width` to `working_height` x `working_width` (multiples of 16, one grid cell
     per 16 x 16), and the cell ids back again. Connectivity then merges components below `min_size` pixels and cuts
-    those above `max_size`. `sum_ties`: cells with equal scores have their ids added, as the public code does.
+    those above `max_size`. `public`: ties and the resize back follow the
+    public code; see `postprocess.assign`.
     """
 
     height: int
@@ -35,7 +36,7 @@ class Plan:
     working_width: int
     min_size: int
     max_size: int
-    sum_ties: bool = False
+    public: bool = False
 
     @property
     def cells(self) -> int:
@@ -119,15 +120,15 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
     rows, columns = (round(side / CELL_SIZE) for side in working)
     if scale > 2 or rows < 1 or any(abs(side - cells * CELL_SIZE) > 1e-6 for side, cells in zip(working, (rows, columns), strict=True)):
         raise UsageError(f"protocol='public' needs a scale in tenths up to 2, such as 0.3, 1.0 or 1.8, not {scale:g}")
-    return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, int(base_segments * scale * scale), sum_ties=True)
+    return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, int(base_segments * scale * scale), public=True)
 
 
-def _with_sizes(height: int, width: int, working_height: int, working_width: int, segments: int, sum_ties: bool = False) -> Plan:
+def _with_sizes(height: int, width: int, working_height: int, working_width: int, segments: int, public: bool = False) -> Plan:
     if working_height * working_width >= 2**31:
         size = f"{working_height}x{working_width}"
         raise UsageError(f"{segments} superpixels need a working image of {size}, over 2**31 pixels; ask for fewer, or cut the image")
     segment = height * width / segments  # mean size; the bounds around it are the public code's
-    return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), sum_ties)
+    return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), public)
 
 
 def _check_image(height: int, width: int) -> None:

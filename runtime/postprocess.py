@@ -55,18 +55,19 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
     return _native.enforce_connectivity(batch, min_size, max_size).reshape(array.shape)
 
 
-def assign(scores: ArrayLike, height: int, width: int, sum_ties: bool = False) -> NDArray[np.int32]:
+def assign(scores: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:
     """Ids of the best cell of every pixel, resized to `height` x `width` with the nearest pixel's id.
 
     Cells of 16 x 16 pixels are numbered row by row. A neighbour outside the grid stands for the nearest cell inside.
-    The resize takes source `floor(float32(j) * float32(from / to))` for output j, as OpenCV's nearest does.
+    The resize takes for output j the source under its centre, `floor(float32(j + 1/2) * float32(from / to))`.
 
     Args:
         scores: (N, 9, h, w) float32 or float16 (others are converted to float32), h and w multiples of 16: association
             or logits of the nine cells around the pixel's own, in raster order. A pixel with NaN gets some valid id.
         height, width: size of the result, in pixels.
-        sum_ties: of equal scores the first wins; True adds the ids of all that reach the maximum instead, as the
-            public AINet and SCN code does.
+        public: as the public AINet and SCN code has it. Of equal scores the first wins; the public code adds the ids of all
+            that reach the maximum. And it resizes as OpenCV does, without the 1/2, which shifts the superpixels by up to
+            half a pixel against the image.
 
     Returns:
         (N, height, width) cell ids, 0 .. h/16 * w/16 - 1 (larger where ids were added).
@@ -74,26 +75,26 @@ def assign(scores: ArrayLike, height: int, width: int, sum_ties: bool = False) -
     Raises:
         UsageError: if `scores` is not such an array, or the size is not one of 1 or more pixels.
     """
-    return _native.assign(_checked_scores(scores), *_checked_size(height, width), bool(sum_ties))
+    return _native.assign(_checked_scores(scores), *_checked_size(height, width), bool(public))
 
 
-def resize_nearest(ids: ArrayLike, height: int, width: int) -> NDArray[np.int32]:
+def resize_nearest(ids: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:
     """The resize of `assign` alone: (N, h, w) int32 cell ids -> (N, height, width).
 
     Raises:
         UsageError: if `ids` is not such an array, or the size is not one of 1 or more pixels.
     """
-    return _native.resize_nearest(_checked_ids(np.asarray(ids)), *_checked_size(height, width))
+    return _native.resize_nearest(_checked_ids(np.asarray(ids)), *_checked_size(height, width), bool(public))
 
 
-def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_size: int, sum_ties: bool = False) -> NDArray[np.int32]:
+def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_size: int, public: bool = False) -> NDArray[np.int32]:
     """Superpixels from the output of a network: `assign` (or `resize_nearest`), then `enforce_connectivity`.
 
     Args:
         output: scores (N, 9, h, w) as `assign` takes them, or cell ids (N, h, w) int32.
         height, width: size of the result, in pixels.
         min_size, max_size: bounds of a superpixel, in pixels of the result; see `enforce_connectivity`.
-        sum_ties: see `assign`; says nothing about cell ids.
+        public: see `assign`.
 
     Returns:
         (N, height, width) labels, 0..K-1 in every image.
@@ -105,8 +106,8 @@ def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_s
     height, width = _checked_size(height, width)
     min_size, max_size = _checked_sizes(min_size, max_size)
     if array.ndim == 3:
-        return _native.ids_to_labels(_checked_ids(array), height, width, min_size, max_size)
-    return _native.scores_to_labels(_checked_scores(array), height, width, min_size, max_size, bool(sum_ties))
+        return _native.ids_to_labels(_checked_ids(array), height, width, min_size, max_size, bool(public))
+    return _native.scores_to_labels(_checked_scores(array), height, width, min_size, max_size, bool(public))
 
 
 def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:

@@ -29,7 +29,7 @@ def open_method(name: str, options: Options) -> Method:
         with stages("network"):
             output = network_output(backend, image[None], plan)
         with stages("assignment"):
-            ids = assign(output, height, width, plan.sum_ties) if output.ndim == 4 else resize_nearest(output, height, width)
+            ids = assign(output, height, width, plan.public) if output.ndim == 4 else resize_nearest(output, height, width, plan.public)
         with stages("connectivity"):
             return enforce_connectivity(ids[0], plan.min_size, plan.max_size)
 

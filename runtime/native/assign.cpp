@@ -30,22 +30,22 @@ inline Ints load(const uint16_t* halves) {
 }
 
 // scores: of the first pixel; those of the nine neighbours, whose ids are given, lie a plane apart.
-template <bool kSumTies, typename Score>
+template <bool kPublic, typename Score>
 inline Ints best_ids(const Score* scores, int64_t plane, const Ints (&ids)[kNeighbours]) {
     auto best = load(scores);
     for (int n = 1; n < kNeighbours; ++n) {
         const auto score = load(scores + n * plane);
         best = score > best ? score : best;
     }
-    Ints id = kSumTies ? Ints{} : ids[0];
+    Ints id = kPublic ? Ints{} : ids[0];
     for (int n = kNeighbours - 1; n >= 0; --n) {
         const Ints equal = load(scores + n * plane) == best;  // -1, all bits set, where true
-        id = kSumTies ? id + (equal & ids[n]) : (equal ? ids[n] : id);
+        id = kPublic ? id + (equal & ids[n]) : (equal ? ids[n] : id);
     }
     return id;
 }
 
-template <bool kSumTies, typename Score>
+template <bool kPublic, typename Score>
 void assign_resized(const Score* scores, int h, int w, int height, int width, int32_t* out) {
     const int rows = h / kCellSize, columns = w / kCellSize;
     const auto assign_row = [&](int y, int32_t* row) {
@@ -58,17 +58,17 @@ void assign_resized(const Score* scores, int h, int w, int height, int width, in
                 ids[n] = Ints{} + (ni * columns + nj);
             }
             for (int x = 0; x < kCellSize; x += kLanes, score += kLanes, row += kLanes) {
-                const Ints id = best_ids<kSumTies>(score, int64_t{h} * w, ids);
+                const Ints id = best_ids<kPublic>(score, int64_t{h} * w, ids);
                 std::memcpy(row, &id, sizeof id);
             }
         }
     };
-    resize_rows_nearest(assign_row, h, w, height, width, out);
+    resize_rows_nearest(assign_row, h, w, height, width, kPublic, out);
 }
 
 template <typename Score>
-void assign_any(const Score* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
-    if (sum_ties) {
+void assign_any(const Score* scores, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+    if (public_rules) {
         assign_resized<true>(scores, h, w, height, width, out);
     } else {
         assign_resized<false>(scores, h, w, height, width, out);
@@ -77,12 +77,12 @@ void assign_any(const Score* scores, int h, int w, int height, int width, bool s
 
 }  // namespace
 
-AINET_CLONES void assign(const float* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
-    assign_any(scores, h, w, height, width, sum_ties, out);
+AINET_CLONES void assign(const float* scores, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+    assign_any(scores, h, w, height, width, public_rules, out);
 }
 
-AINET_CLONES void assign(const uint16_t* scores, int h, int w, int height, int width, bool sum_ties, int32_t* out) {
-    assign_any(scores, h, w, height, width, sum_ties, out);
+AINET_CLONES void assign(const uint16_t* scores, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+    assign_any(scores, h, w, height, width, public_rules, out);
 }
 
 }  // namespace ainet

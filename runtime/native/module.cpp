@@ -49,17 +49,17 @@ Labels enforce_connectivity(const Input<Label, -1, -1, -1>& labels, int64_t min_
 
 // A function that writes the cell ids of image i, height x width, from either kind of network output.
 template <typename Score>
-auto id_writer(const Scores<Score>& scores, int height, int width, bool sum_ties) {
-    return [&scores, height, width, sum_ties](int64_t i, int32_t* out) {
+auto id_writer(const Scores<Score>& scores, int height, int width, bool public_rules) {
+    return [&scores, height, width, public_rules](int64_t i, int32_t* out) {
         const size_t h = scores.shape(2), w = scores.shape(3);
-        ainet::assign(scores.data() + i * ainet::kNeighbours * h * w, h, w, height, width, sum_ties, out);
+        ainet::assign(scores.data() + i * ainet::kNeighbours * h * w, h, w, height, width, public_rules, out);
     };
 }
 
-auto id_writer(const Ids& ids, int height, int width) {
-    return [&ids, height, width](int64_t i, int32_t* out) {
+auto id_writer(const Ids& ids, int height, int width, bool public_rules) {
+    return [&ids, height, width, public_rules](int64_t i, int32_t* out) {
         const size_t h = ids.shape(1), w = ids.shape(2);
-        ainet::resize_nearest(ids.data() + i * h * w, h, w, height, width, out);
+        ainet::resize_nearest(ids.data() + i * h * w, h, w, height, width, public_rules, out);
     };
 }
 
@@ -79,13 +79,13 @@ void define_for_labels(nb::module_& m) {
 
 template <typename Score>
 void define_for_scores(nb::module_& m) {
-    m.def("assign", [](const Scores<Score>& scores, int height, int width, bool sum_ties) {
-        return make_batch<int32_t>({scores.shape(0), size_t(height), size_t(width)}, id_writer(scores, height, width, sum_ties));
-    }, "scores"_a, "height"_a, "width"_a, "sum_ties"_a);
+    m.def("assign", [](const Scores<Score>& scores, int height, int width, bool public_rules) {
+        return make_batch<int32_t>({scores.shape(0), size_t(height), size_t(width)}, id_writer(scores, height, width, public_rules));
+    }, "scores"_a, "height"_a, "width"_a, "public_rules"_a);
 
-    m.def("scores_to_labels", [](const Scores<Score>& scores, int height, int width, int64_t min_size, int64_t max_size, bool sum_ties) {
-        return make_labels(scores.shape(0), height, width, min_size, max_size, id_writer(scores, height, width, sum_ties));
-    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "sum_ties"_a);
+    m.def("scores_to_labels", [](const Scores<Score>& scores, int height, int width, int64_t min_size, int64_t max_size, bool public_rules) {
+        return make_labels(scores.shape(0), height, width, min_size, max_size, id_writer(scores, height, width, public_rules));
+    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public_rules"_a);
 }
 
 }  // namespace
@@ -101,13 +101,13 @@ NB_MODULE(_native, m) {
     define_for_scores<float>(m);
     define_for_scores<uint16_t>(m);
 
-    m.def("resize_nearest", [](const Ids& ids, int height, int width) {
-        return make_batch<int32_t>({ids.shape(0), size_t(height), size_t(width)}, id_writer(ids, height, width));
-    }, "ids"_a, "height"_a, "width"_a);
+    m.def("resize_nearest", [](const Ids& ids, int height, int width, bool public_rules) {
+        return make_batch<int32_t>({ids.shape(0), size_t(height), size_t(width)}, id_writer(ids, height, width, public_rules));
+    }, "ids"_a, "height"_a, "width"_a, "public_rules"_a);
 
-    m.def("ids_to_labels", [](const Ids& ids, int height, int width, int64_t min_size, int64_t max_size) {
-        return make_labels(ids.shape(0), height, width, min_size, max_size, id_writer(ids, height, width));
-    }, "ids"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a);
+    m.def("ids_to_labels", [](const Ids& ids, int height, int width, int64_t min_size, int64_t max_size, bool public_rules) {
+        return make_labels(ids.shape(0), height, width, min_size, max_size, id_writer(ids, height, width, public_rules));
+    }, "ids"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public_rules"_a);
 
     m.def("normalise", [](const Input<uint8_t, -1, -1, -1, 3>& images, const Input<float, 3>& mean) {
         const size_t pixels = images.shape(1) * images.shape(2);

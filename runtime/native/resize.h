@@ -6,17 +6,18 @@
 
 namespace ainet {
 
-// Source index of each of `to` outputs: floor(float32(j) * float32(from / to)), at most from - 1. Single precision is
-// part of the definition: exact arithmetic gives other indices at a few sizes.
-std::vector<int32_t> nearest_sources(int from, int to);
+// Source index of each of `to` outputs: floor(float32(j + 1/2) * float32(from / to)), at most from - 1: the pixel under the
+// output's centre. The public rules leave out the 1/2, as OpenCV does, which shifts the map by up to half a pixel.
+// Single precision is part of the definition: exact arithmetic gives other indices at a few sizes.
+std::vector<int32_t> nearest_sources(int from, int to, bool public_rules);
 
 // ids: h x w, out: height x width.
-void resize_nearest(const int32_t* ids, int h, int w, int height, int width, int32_t* out);
+void resize_nearest(const int32_t* ids, int h, int w, int height, int width, bool public_rules, int32_t* out);
 
 // The same for a map whose rows are computed when they are needed: make_row(i, row) writes row i (w values) of the map.
 template <typename MakeRow>
-void resize_rows_nearest(const MakeRow& make_row, int h, int w, int height, int width, int32_t* out) {
-    const std::vector<int32_t> rows = nearest_sources(h, height), columns = nearest_sources(w, width);
+void resize_rows_nearest(const MakeRow& make_row, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+    const std::vector<int32_t> rows = nearest_sources(h, height, public_rules), columns = nearest_sources(w, width, public_rules);
     std::vector<int32_t> source(w);
     for (int y = 0; y < height; ++y, out += width) {
         if (y > 0 && rows[y] == rows[y - 1]) {

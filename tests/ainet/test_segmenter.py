@@ -81,7 +81,7 @@ def test_scale_and_protocol(segmenter: Segmenter, photo: NDArray[np.uint8]) -> N
     plan = segmenter.plan(160, 240, scale=0.5)
     assert (plan.working_height, plan.working_width) == (80, 128)
     assert 0.7 * plan.cells <= segmenter(photo, scale=0.5).max() + 1 <= 1.5 * plan.cells
-    assert segmenter.plan(321, 481, protocol="public").sum_ties
+    assert segmenter.plan(321, 481, protocol="public").public
     with pytest.raises(UsageError, match="unknown protocol 'private'; the one there is: 'public'"):
         segmenter(photo, protocol="private")
     with pytest.raises(UsageError, match="not 160x240"):

@@ -23,7 +23,7 @@ def check(plan: Plan, height: int, width: int, count: int) -> None:
     assert abs(plan.cells - count) <= (math.sqrt(count) + 1) / 2
     segment = height * width / plan.cells
     assert (plan.min_size, plan.max_size) == (int(0.06 * segment), int(3 * segment))
-    assert not plan.sum_ties
+    assert not plan.public
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -124,8 +124,8 @@ def test_public_protocol_on_bsds(scale: float) -> None:
     assert count == int(600 * scale * scale)
     segment = 321 * 481 / count
     sizes = (int(0.06 * segment), int(3 * segment))
-    assert plan_public(321, 481, scale) == Plan(321, 481, height, width, *sizes, sum_ties=True)
-    assert plan_public(481, 321, scale) == Plan(481, 321, width, height, *sizes, sum_ties=True)
+    assert plan_public(321, 481, scale) == Plan(321, 481, height, width, *sizes, public=True)
+    assert plan_public(481, 321, scale) == Plan(481, 321, width, height, *sizes, public=True)
 
 
 @pytest.mark.parametrize("scale", NYU_SCALES)

@@ -24,7 +24,7 @@ def random_scores(*shape: int, seed: int = 0) -> NDArray[np.float32]:
 
 def nearest(sources: int, targets: int) -> NDArray[np.int64]:
     scale = np.float32(sources / targets)
-    return np.minimum(np.floor(np.arange(targets, dtype=np.float32) * scale).astype(np.int64), sources - 1)
+    return np.minimum(np.floor((np.arange(targets, dtype=np.float32) + np.float32(0.5)) * scale).astype(np.int64), sources - 1)
 
 
 def assign_numpy(scores: NDArray[np.float32], height: int, width: int) -> NDArray[np.int64]:
@@ -53,24 +53,31 @@ def test_best_neighbour(vectors: dict[str, NDArray]) -> None:
 
 
 def test_sum_of_ties_as_in_the_public_code(vectors: dict[str, NDArray]) -> None:
-    result = assign(vectors["assign.tied_prob"], 48, 64, sum_ties=True)
+    result = assign(vectors["assign.tied_prob"], 48, 64, public=True)
     np.testing.assert_array_equal(result, vectors["assign.tied_index"][:, 0])
 
 
 def test_first_of_ties_wins(vectors: dict[str, NDArray]) -> None:
     tied = vectors["assign.tied_prob"]
     np.testing.assert_array_equal(assign(tied, 48, 64), assign_numpy(tied, 48, 64))
-    assert (assign(tied, 48, 64) != assign(tied, 48, 64, sum_ties=True)).any()
+    assert (assign(tied, 48, 64) != assign(tied, 48, 64, public=True)).any()
 
 
-def test_nearest_tables(vectors: dict[str, NDArray]) -> None:
+def test_nearest_tables_of_the_public_code(vectors: dict[str, NDArray]) -> None:
     tables = {key: table for key, table in vectors.items() if key.startswith("nearest.")}
     assert len(tables) == 50
     for key, table in tables.items():
         sources, targets = map(int, key.removeprefix("nearest.").split("_to_"))
         ids = np.arange(sources, dtype=np.int32)
-        np.testing.assert_array_equal(resize_nearest(ids[None, None], 1, targets)[0, 0], table, err_msg=f"{key}, columns")
-        np.testing.assert_array_equal(resize_nearest(ids[None, :, None], targets, 1)[0, :, 0], table, err_msg=f"{key}, rows")
+        np.testing.assert_array_equal(resize_nearest(ids[None, None], 1, targets, public=True)[0, 0], table, err_msg=f"{key}, columns")
+        np.testing.assert_array_equal(resize_nearest(ids[None, :, None], targets, 1, public=True)[0, :, 0], table, err_msg=f"{key}, rows")
+
+
+@pytest.mark.parametrize(("sources", "targets"), [(320, 321), (480, 481), (480, 321), (16, 100), (96, 40), (7, 7), (1088, 1080)])
+def test_resize_takes_the_pixel_under_the_centre(sources: int, targets: int) -> None:
+    ids = np.arange(sources, dtype=np.int32)
+    exact = (2 * np.arange(targets) + 1) * sources // (2 * targets)
+    np.testing.assert_array_equal(resize_nearest(ids[None, None], 1, targets)[0, 0], exact)
 
 
 @pytest.mark.parametrize("size", [(48, 80), (96, 160), (51, 77), (20, 31), (48, 31), (130, 80), (1, 1), (7, 400)])
@@ -96,14 +103,14 @@ def test_floating_point_types_and_views(dtype: str) -> None:
     np.testing.assert_array_equal(assign(channels_last, 32, 96), expected)
 
 
-@pytest.mark.parametrize("sum_ties", [False, True])
-def test_every_finite_half_and_infinity_in_order(sum_ties: bool) -> None:
+@pytest.mark.parametrize("public", [False, True])
+def test_every_finite_half_and_infinity_in_order(public: bool) -> None:
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     halves = halves[~np.isnan(halves)]  # +-0 and +-inf among them
     scores = np.random.default_rng(3).choice(halves, (1, 9, 256, 256))
     scores[:, 1::2, :, :128] = -scores[:, :8:2, :, :128]  # zeros of both signs meet, and so do close magnitudes
     scores[:, 4:6, 128:] = scores[:, :2, 128:]
-    np.testing.assert_array_equal(assign(scores, 256, 256, sum_ties), assign(scores.astype(np.float32), 256, 256, sum_ties))
+    np.testing.assert_array_equal(assign(scores, 256, 256, public), assign(scores.astype(np.float32), 256, 256, public))
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
@@ -119,25 +126,25 @@ def test_nan_gives_valid_ids(dtype: str) -> None:
     assert ids.max() < 6
     clean = ~np.isnan(scores).any(axis=1)
     np.testing.assert_array_equal(ids[clean], assign_numpy(scores, 32, 48)[clean])
-    sums = assign(scores, 32, 48, sum_ties=True)
+    sums = assign(scores, 32, 48, public=True)
     assert sums.min() >= 0
     assert sums.max() < 6 * 9
 
 
-@pytest.mark.parametrize("sum_ties", [False, True])
+@pytest.mark.parametrize("public", [False, True])
 @pytest.mark.parametrize("size", [(64, 96), (81, 121), (40, 50)])
-def test_postprocess_is_assign_and_connectivity(size: tuple[int, int], sum_ties: bool) -> None:
+def test_postprocess_is_assign_and_connectivity(size: tuple[int, int], public: bool) -> None:
     scores = np.round(random_scores(5, 9, 64, 96).repeat(4, 2).repeat(4, 3)[:, :, :64, :96], 1)  # blocks of 4 x 4, some tied
-    ids = assign(scores, *size, sum_ties=sum_ties)
+    ids = assign(scores, *size, public=public)
     expected = enforce_connectivity(ids, 12, 300)
     assert len(np.unique(expected[0])) > 5
-    np.testing.assert_array_equal(postprocess(scores, *size, 12, 300, sum_ties), expected)
+    np.testing.assert_array_equal(postprocess(scores, *size, 12, 300, public), expected)
     np.testing.assert_array_equal(
-        postprocess(assign(scores, 64, 96, sum_ties), *size, 12, 300),
+        postprocess(assign(scores, 64, 96, public), *size, 12, 300, public),
         enforce_connectivity(ids, 12, 300),
     )
     for i in range(5):
-        np.testing.assert_array_equal(postprocess(scores[i : i + 1], *size, 12, 300, sum_ties)[0], expected[i])
+        np.testing.assert_array_equal(postprocess(scores[i : i + 1], *size, 12, 300, public)[0], expected[i])
 
 
 def test_normalise_equals_numpy_bit_for_bit() -> None:
