@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import doctor, engines, models, segment, training
+from ainet.cli import doctor, engines, models, segment, training, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -39,6 +39,7 @@ app.command("convert")(models.convert)
 app.command("info")(models.info)
 app.command("train")(training.train)
 app.command("eval")(training.evaluate)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 
 
