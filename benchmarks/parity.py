@@ -167,7 +167,8 @@ def compare(
     agreements = [Agreement() for _ in backends]
     for name, image in images:
         try:
-            working = resize(image, plan_segments(*image.shape[:2], n_segments))[None]
+            height, width = image.shape[:2]
+            working = resize(image, plan_segments(height, width, n_segments))[None]
             expected = infer(reference, working)
             for agreement, backend in zip(agreements, backends, strict=True):
                 agreement.add(expected, infer(backend, working), backend.info.output)
@@ -181,7 +182,8 @@ def mean_metrics(backends: Sequence[Backend], samples: Sequence[Sample], n_segme
     rows = []  # (pairs, backends, METRICS)
     for sample in samples:
         image = sample.image()
-        plan = plan_segments(*image.shape[:2], n_segments)
+        height, width = image.shape[:2]
+        plan = plan_segments(height, width, n_segments)
         maps = [LabelMap(run_pipeline(backend, image[None], plan)[0]) for backend in backends]
         for truth in map(LabelMap, sample.segmentations()):
             rows.append(
