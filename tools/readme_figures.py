@@ -47,13 +47,14 @@ def val(result: dict[str, Any]) -> str:
 def parity(result: dict[str, Any]) -> str:
     metrics = {"asa": "ΔASA", "br": "ΔBR", "bp": "ΔBP", "co": "ΔCO"}
     rows = [
-        [row["precision"], row["device"], f"{row['argmax']:.3%}", f"{row['q']:.0e}", str(row["nan"])]
+        [row["precision"], row["device"], f"{row['argmax']:.3%}", "-" if row["q"] is None else f"{row['q']:.1g}", str(row["nan"])]
         + [f"{row['differences'][name]:+.5f}" for name in metrics]
         + ["failed" if row["failures"] else "passed"]
         for row in result["rows"]
     ]
     for precision, bounds in result["bounds"].items():
-        limits = [f"≥ {bounds['argmax']:.2%}", f"≤ {bounds['q']:g}", "0", *(f"± {bounds[name]:g}" for name in metrics)]
+        q = "-" if bounds["q"] is None else f"≤ {bounds['q']:g}"
+        limits = [f"≥ {bounds['argmax']:.2%}", q, "0", *(f"± {bounds[name]:g}" for name in metrics)]
         rows.append([f"*{precision}*", "*bounds*", *limits, ""])
     note = f"{result['bsds_images']} images of BSDS500 val, {result['superpixels']} superpixels; `{result['network']}`, bundled weights."
     return table(["precision", "device", "same cell", "largest error of Q", "NaN", *metrics.values(), ""], rows) + "\n\n" + note
