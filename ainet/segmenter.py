@@ -57,7 +57,7 @@ class Segmenter:
             checkpoint = bundled("ainet.safetensors") if model is None else Path(model)
             if checkpoint.suffix == ".onnx":
                 raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(_open_torch(checkpoint, device.partition(":")[2] or "cpu"))
+            return cls(open_torch(checkpoint, device.partition(":")[2] or "cpu"))
         path = bundled(DEFAULT_MODEL) if model is None else Path(model)
         if path.suffix != ".onnx" and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
@@ -181,7 +181,8 @@ def _checked_start(start_label: SupportsIndex) -> np.int32:
     return np.int32(first)
 
 
-def _open_torch(checkpoint: Path, device: str) -> Backend:
+def open_torch(checkpoint: Path, device: str) -> Backend:
+    """Open a checkpoint with PyTorch in float32; errors as of `Segmenter.load`."""
     try:
         from ainet.runtime.backends.pytorch import TorchBackend
         from ainet.training.checkpoint import load_checkpoint

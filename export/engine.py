@@ -57,7 +57,7 @@ def build_engine(
     profiles = parse_profiles(sizes)
     chosen = load_flavour(flavour)
     capabilities = _capabilities(chosen, targets)
-    model, info = _read(Path(onnx_path))
+    model, info = read_model(Path(onnx_path))
     plan = _build(chosen, model, info, onnx_path, profiles, capabilities)
     precisions = _inspect(chosen, plan, _input_shape(info, profiles[0].largest))
     _check_precisions(precisions, info.precision)
@@ -91,7 +91,12 @@ def _capabilities(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]:
     return tuple(target for target in flavour.targets if target in targets)
 
 
-def _read(path: Path) -> tuple[bytes, ModelInfo]:
+def read_model(path: Path) -> tuple[bytes, ModelInfo]:
+    """The bytes of an exported ONNX file, and what it says of itself.
+
+    Raises:
+        ModelError: the file cannot be read, or was not exported by this toolkit.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:

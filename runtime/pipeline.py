@@ -41,18 +41,19 @@ def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.
 
 def network_output(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[Any]:
     """The way of images up to the network's output, as `postprocess` takes it: scores (N, 9, h, w), or cell ids (N, h, w)."""
-    working = [_resize(image, plan) for image in images]
+    working = [resize(image, plan) for image in images]
     if plan.working_height * plan.working_width > MAX_PIXELS:
         return np.concatenate([_tiled_ids(backend, image) for image in working])
-    return _infer(backend, np.stack(working))
+    return infer(backend, np.stack(working))
 
 
-def _resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
+def resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) of the plan's size -> working image (h, w, 3), bicubic."""
     return cv2.resize(image, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)  # type: ignore[return-value]
 
 
-def _infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
-    """RGB (N, h, w, 3) -> the model's scores (N, 9, h, w) or ids (N, h, w)."""
+def infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Working images, RGB (N, h, w, 3) -> the model's scores (N, 9, h, w) or cell ids (N, h, w)."""
     if backend.info.output == "labels":
         return backend.run(images)
     return backend.run(normalise(images, backend.info.mean))
@@ -65,7 +66,7 @@ def _tiled_ids(backend: Backend, image: NDArray[np.uint8]) -> NDArray[np.int32]:
     ids = np.empty((1, height, width), np.int32)
     for top, bottom, outer_top, outer_bottom in _spans(height):
         for left, right, outer_left, outer_right in _spans(width):
-            result = _infer(backend, np.ascontiguousarray(image[None, outer_top:outer_bottom, outer_left:outer_right]))
+            result = infer(backend, np.ascontiguousarray(image[None, outer_top:outer_bottom, outer_left:outer_right]))
             local = result if result.ndim == 3 else assign(result, *result.shape[2:])
             local = local[0, top - outer_top : bottom - outer_top, left - outer_left : right - outer_left]
             row, column = np.divmod(local, (outer_right - outer_left) // CELL_SIZE)  # in the tile's grid

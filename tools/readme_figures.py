@@ -44,10 +44,26 @@ def val(result: dict[str, Any]) -> str:
     return table(["network", *names.values()], [["`ainet`, interim", *values]]) + "\n\n" + note
 
 
+def parity(result: dict[str, Any]) -> str:
+    metrics = {"asa": "ΔASA", "br": "ΔBR", "bp": "ΔBP", "co": "ΔCO"}
+    rows = [
+        [row["precision"], row["device"], f"{row['argmax']:.3%}", "-" if row["q"] is None else f"{row['q']:.1g}", str(row["nan"])]
+        + [f"{row['differences'][name]:+.5f}" for name in metrics]
+        + ["failed" if row["failures"] else "passed"]
+        for row in result["rows"]
+    ]
+    for precision, bounds in result["bounds"].items():
+        q = "-" if bounds["q"] is None else f"≤ {bounds['q']:g}"
+        limits = [f"≥ {bounds['argmax']:.2%}", q, "0", *(f"± {bounds[name]:g}" for name in metrics)]
+        rows.append([f"*{precision}*", "*bounds*", *limits, ""])
+    note = f"{result['bsds_images']} images of BSDS500 val, {result['superpixels']} superpixels; `{result['network']}`, bundled weights."
+    return table(["precision", "device", "same cell", "largest error of Q", "NaN", *metrics.values(), ""], rows) + "\n\n" + note
+
+
 def main() -> int:
     readme = ROOT / "README.md"
     text = readme.read_text()
-    for name, render in {"network_cost": network_cost, "postprocessing": postprocessing, "val": val}.items():
+    for name, render in {"network_cost": network_cost, "postprocessing": postprocessing, "val": val, "parity": parity}.items():
         result = json.loads((ROOT / "benchmarks/results" / f"{name}.json").read_text())
         block = f"<!-- {name} -->\n{render(result)}\n<!-- end -->"
         text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)

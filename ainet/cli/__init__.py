@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, doctor, engines, models, segment, training
+from ainet.cli import bench, doctor, engines, models, segment, training, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -40,6 +40,7 @@ app.command("info")(models.info)
 app.command("train")(training.train)
 app.command("ablate")(training.ablate)
 app.command("eval")(training.evaluate)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 

@@ -20,17 +20,23 @@ def build(
     target: Annotated[
         list[str] | None, typer.Option(help="GPU to build for ahead of time, such as sm86 (TensorRT-RTX); repeat for more.")
     ] = None,
+    triton: Annotated[Path | None, typer.Option(help="Also add the engine to this Triton model repository.")] = None,
 ) -> None:
     """Build an ONNX file into a TensorRT engine, with a JSON sidecar that says what it is and where it runs."""
     path = model.with_suffix(".engine") if out is None else out
     if path.suffix != ".engine":
         raise UsageError(f"cannot build '{path}': the name must end in .engine")
+    from ainet.runtime.flavours import load_flavour
+
     try:
         from ainet.export.engine import build_engine
         from ainet.export.profiles import DEFAULT_SIZES
+        from ainet.export.triton import add_engine, check_flavour
     except ImportError as error:
         raise DeviceError(f"building needs the package {error.name}: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]") from error
 
+    if triton is not None:
+        check_flavour(load_flavour(flavour).name)
     with errors.status(f"building {path}"):
         info = build_engine(model, path, size or DEFAULT_SIZES, flavour, target or ())
     gpus = ", ".join(info.compute_capabilities) or "sm80 and later"
@@ -42,3 +48,5 @@ def build(
         soft_wrap=True,
         markup=False,
     )
+    if triton is not None:
+        output.print(f"{add_engine(triton, model, path)}: model of a Triton server", soft_wrap=True, markup=False)

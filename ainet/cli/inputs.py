@@ -1,7 +1,7 @@
 """The inputs of `ainet segment`: files, folders, globs and videos, each with the name that its results take."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +33,10 @@ def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            found = sorted(file.relative_to(path) for file in path.rglob("*") if _is_wanted(file, path))
+            found = files_below(path, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
             inputs += [Input(path / file, file.with_suffix("")) for file in found]
             if not found:
-                problems.append(ImageError(f"the folder {path} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}"))
+                problems.append(no_images(path))
         elif path.is_file():
             inputs.append(Input(path, Path(path.stem)))
         else:
@@ -54,7 +54,11 @@ def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
     return list(chosen.values()), problems
 
 
-def _is_wanted(file: Path, folder: Path) -> bool:
-    """Whether a file below a folder that the user named is an image or video; hidden files and folders are not looked at."""
-    hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-    return not hidden and file.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES and file.is_file()
+def files_below(folder: Path, suffixes: Set[str]) -> list[Path]:
+    """The files of these kinds below a folder, relative to it and sorted; hidden files and folders are not looked at."""
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+
+
+def no_images(folder: Path) -> ImageError:
+    return ImageError(f"the folder {folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}")

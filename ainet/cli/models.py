@@ -1,5 +1,6 @@
 """`ainet export`, `ainet convert` and `ainet info`: what concerns model files."""
 
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +18,13 @@ CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or 
 
 
 def export(
-    out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write, or .engine to build one as well.", show_default=False)],
     checkpoint: Annotated[Path | None, typer.Argument(help="Public checkpoint or own .safetensors. Default: the bundled AINet.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="ONNX file to write, or .engine to build one as well.")] = None,
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
-    graph_output: Annotated[str, typer.Option("--output", help="logits, association or labels.")] = "logits",
+    graph_output: Annotated[
+        str | None, typer.Option("--output", help="logits, association or labels.", show_default="logits; labels for Triton")
+    ] = None,
+    triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
 ) -> None:
     """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
 
@@ -28,20 +32,30 @@ def export(
     """
     from ainet.segmenter import bundled
 
-    if out.suffix not in (".onnx", ".engine"):
+    if out is None and triton is None:
+        raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")
+    if out is not None and out.suffix not in (".onnx", ".engine"):
         raise UsageError(f"cannot export to '{out}': the name must end in .onnx or .engine")
-    model = out.with_suffix(".onnx")
+    if graph_output is None:
+        graph_output = "logits" if triton is None else "labels"
     loaded = _load(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
     try:
         from ainet.export.onnx import export_onnx
+        from ainet.export.triton import add_onnx
     except ImportError as error:
         raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
-    with errors.status(f"exporting {loaded.name}, {precision}"):
-        export_onnx(loaded, model, precision, graph_output)  # type: ignore[arg-type]  # checked there
-    print_line(f"{model}: {loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch")
-    if out.suffix == ".engine":
-        build(model, out)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = Path(scratch, "model.onnx") if out is None else out.with_suffix(".onnx")
+        with errors.status(f"exporting {loaded.name}, {precision}"):
+            export_onnx(loaded, model, precision, graph_output)  # type: ignore[arg-type]  # checked there
+        what = f"{loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch"
+        if out is not None:
+            print_line(f"{model}: {what}")
+        if triton is not None:
+            print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
+    if out is not None and out.suffix == ".engine":
+        build(model, out, triton=triton)
 
 
 def convert(
