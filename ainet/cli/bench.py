@@ -47,6 +47,24 @@ def accuracy(
         print_line(str(path))
 
 
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Results: JSON files, or folders of runs.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.", show_default=False)],
+    bsds: Annotated[
+        Path | None, typer.Option(help="BSDS500, for pictures; needs the folders of accuracy runs.", show_default=False)
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Also write the plots as SVG and PNG into this folder.", show_default=False)] = None,
+) -> None:
+    """All results on one page that needs nothing else: plots, tables, pictures, and the figures behind them."""
+    try:
+        from ainet.benchmarks.report import write_report
+    except ImportError as error:
+        raise _missing(error) from error
+    for path in write_report(runs, out, bsds, plots):
+        print_line(str(path))
+
+
 def _skipped(line: str) -> None:
     errors.print(f"skipped: {line}", markup=False)
 
