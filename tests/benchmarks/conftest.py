@@ -68,7 +68,7 @@ def methods(monkeypatch: pytest.MonkeyPatch) -> dict[str, Blocks]:
             raise DeviceError("method 'absent' needs the package absent: pip install absent")
         return found[name]
 
-    for module in ("accuracy",):
+    for module in ("peers", "accuracy"):
         monkeypatch.setattr(f"ainet.benchmarks.{module}.open_method", open_method)
     accuracy._opened.cache_clear()
     return found
