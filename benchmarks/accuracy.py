@@ -34,10 +34,10 @@ from numpy.typing import NDArray
 
 from ainet.benchmarks.curves import COUNTS, RECALLS, curve_mean
 from ainet.benchmarks.machine import machine, versions
-from ainet.benchmarks.peers import Method, Options, open_method
+from ainet.benchmarks.peers import Options, open_method, open_methods
 from ainet.benchmarks.pool import Stop, run_tasks
 from ainet.benchmarks.summary import Row, evaluate_image, summarise
-from ainet.errors import AINetError, DeviceError, ImageError, ModelError, UsageError
+from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
 from ainet.training.datasets import BSDS500
 from ainet.training.datasets.bsds import BSDSSample
@@ -54,25 +54,6 @@ Progress = Callable[[str, int, int], None]  # method, images done, images of the
 def segments_at(scale: float) -> int:
     """The number of superpixels that the protocol asks for."""
     return int(SEGMENTS * scale * scale)
-
-
-def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Method], dict[str, str]]:
-    """The methods by name, and for those whose package or device is not there the line that says what to install.
-
-    Raises:
-        UsageError: a name is unknown.
-        DeviceError: none of the methods is there.
-        ModelError: weights are damaged, or their folder is missing.
-    """
-    methods, skipped = {}, {}
-    for name in dict.fromkeys(names):
-        try:
-            methods[name] = open_method(name, options)
-        except DeviceError as error:
-            skipped[name] = str(error)
-    if not methods:
-        raise DeviceError(f"no method is left to measure: {'; '.join(skipped.values()) or 'name at least one'}")
-    return methods, skipped
 
 
 def run_accuracy(

@@ -47,6 +47,57 @@ def accuracy(
         print_line(str(path))
 
 
+@app.command()
+def latency(
+    method: MethodOption,
+    out: Annotated[Path, typer.Option("-o", "--out", help="JSON file to write.", show_default=False)],
+    counts: Annotated[str, typer.Option(help="Numbers of superpixels at 481x321, or 'none'.")] = "96,216,384,600,864,1176,1536,1944",
+    sizes: Annotated[str, typer.Option(help="vga, 720p, 1080p, 4k, 8k or WIDTHxHEIGHT, or 'none'.")] = "vga,720p,1080p,4k,8k",
+    device: Annotated[str, typer.Option(help="Of the methods in PyTorch: cpu or cuda; ours name theirs: ainet@cuda.")] = "cpu",
+    threads: Annotated[int, typer.Option(min=1, help="Threads of the CPU.")] = 1,
+    weights: WeightsOption = None,
+    repeats: Annotated[int, typer.Option(help="Calls that count, of each method in each case.")] = 30,
+    budget: Annotated[float, typer.Option(help="Seconds for a method in a case; what takes longer for one call is left out.")] = 30,
+    image: Annotated[Path | None, typer.Option(help="Photo, resized to each size.", show_default="a synthetic picture")] = None,
+) -> None:
+    """Time against number of superpixels and image size, all methods taking turns in one run; memory; ratios to SCN and SSN."""
+    try:
+        from ainet.benchmarks.latency import parse_counts, parse_sizes, run_latency
+        from ainet.benchmarks.peers import Options
+    except ImportError as error:
+        raise _missing(error) from error
+    from ainet.files import atomic_path, write_json
+    from ainet.images import read_image
+
+    options = Options(weights, device, threads)
+    picture = None if image is None else read_image(image)
+    with atomic_path(out) as temporary, errors.status("") as status:  # says now whether it can be written
+        progress = status.update if errors.is_terminal else lambda line: None
+        result = run_latency(method, parse_counts(counts), parse_sizes(sizes), options, repeats, budget, picture, progress, _skipped)
+        write_json(temporary, result)
+    for row in result["left_out"]:
+        print_line(f"left out: {row['method']}, {row['width']}x{row['height']}: {row['reason']}")
+    print_line(str(out))
+
+
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Results: JSON files, or folders of runs.", show_default=False)],
+    out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.", show_default=False)],
+    bsds: Annotated[
+        Path | None, typer.Option(help="BSDS500, for pictures; needs the folders of accuracy runs.", show_default=False)
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="Also write the plots as SVG and PNG into this folder.", show_default=False)] = None,
+) -> None:
+    """All results on one page that needs nothing else: plots, tables, pictures, and the figures behind them."""
+    try:
+        from ainet.benchmarks.report import write_report
+    except ImportError as error:
+        raise _missing(error) from error
+    for path in write_report(runs, out, bsds, plots):
+        print_line(str(path))
+
+
 def _skipped(line: str) -> None:
     errors.print(f"skipped: {line}", markup=False)
 

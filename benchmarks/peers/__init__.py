@@ -17,12 +17,13 @@ Their stages are at most three: "network" (with the preparation of its input), "
 labels) and "connectivity". Methods in PyTorch set its number of threads, all set that of OpenCV: for the whole process.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
 
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.errors import DeviceError, UsageError
 
-__all__ = ["METHODS", "Method", "Options", "Stages", "open_method"]
+__all__ = ["METHODS", "Method", "Options", "Stages", "open_method", "open_methods"]
 
 _MODULES = {
     "ainet": "ours",
@@ -60,3 +61,22 @@ def open_method(name: str, options: Options) -> Method:
         package = (error.name or "").partition(".")[0]
         extra = _EXTRAS.get(package, "bench")
         raise DeviceError(f"method '{name}' needs the package {package}: pip install 'ainet-toolkit[{extra}]'") from error
+
+
+def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Method], dict[str, str]]:
+    """The methods by name, and for those whose package or device is not there the line that says what to install.
+
+    Raises:
+        UsageError: a name is unknown.
+        DeviceError: none of the methods is there.
+        ModelError: weights are damaged, or their folder is missing.
+    """
+    methods, skipped = {}, {}
+    for name in dict.fromkeys(names):
+        try:
+            methods[name] = open_method(name, options)
+        except DeviceError as error:
+            skipped[name] = str(error)
+    if not methods:
+        raise DeviceError(f"no method is left to measure: {'; '.join(skipped.values()) or 'name at least one'}")
+    return methods, skipped

@@ -1,0 +1,300 @@
+"""How long methods take, over the number of superpixels and over the size of the image, all in one run.
+
+    result = run_latency(["ainet", "scn", "ssn"], threads=2, progress=print)
+
+**How it is measured.** Before anything is timed, each method is called once in a fresh process (`probe`), which gives its memory, and says
+whether the case is too slow or too large; then it is left out, with the reason. All others are open in one process and take turns: round
+after round, each segments the same image, with a pause before it so that the threads of the one before it have gone to rest. So what
+disturbs one disturbs all, and ratios, which are medians of the ratios within the rounds, hold on a busy machine too. The first rounds are
+not counted. A method takes part in as many rounds as `budget` allows it, at least 3. With few repeats p99 is not far from the maximum.
+
+**Stages** are those of `peers`: network (with the preparation of its input), assignment, connectivity; each ends synchronised with its
+device. The time of a call is their sum.
+
+**Growth** is the slope of log median time over log pixels, by least squares over the sizes.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.benchmarks.machine import machine, versions
+from ainet.benchmarks.peers import Method, Options, Stages, open_methods
+from ainet.benchmarks.probe import available_mib, probe
+from ainet.errors import AINetError, UsageError
+
+COUNTS = (96, 216, 384, 600, 864, 1176, 1536, 1944)  # of the public protocol
+COUNTS_SIZE = (321, 481)
+SIZES = {"vga": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840), "8k": (4320, 7680)}  # height, width
+PIXELS_PER_SEGMENT = 256  # a grid of 16 x 16
+REFERENCES = ("scn", "ssn")
+PAUSE = 0.03  # seconds
+WARM_UP = 2  # rounds
+LEAST = 3  # repeats
+DEFAULTS = Options()
+MEMORY_SHARE = 0.8  # of what is free
+
+
+@dataclass(frozen=True)
+class Case:
+    height: int
+    width: int
+    n_segments: int
+
+    @property
+    def pixels(self) -> int:
+        return self.height * self.width
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}, {self.n_segments} superpixels"
+
+
+@dataclass
+class _Run:
+    options: Options
+    budget: float
+    repeats: int
+    picture: NDArray[np.uint8] | None
+    methods: dict[str, Method]
+    progress: Callable[[str], None]
+    memory: list[dict[str, Any]]
+    left_out: list[dict[str, Any]]
+
+
+def run_latency(
+    names: Sequence[str],
+    counts: Sequence[int] = COUNTS,
+    sizes: Sequence[tuple[int, int]] = tuple(SIZES.values()),
+    options: Options = DEFAULTS,
+    repeats: int = 30,
+    budget: float = 30.0,
+    picture: NDArray[np.uint8] | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+    on_skip: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Time methods, ours and their peers; those with random weights too, and the result says so.
+
+    Args:
+        names: methods, see `peers`.
+        counts: numbers of superpixels at 321 x 481 pixels.
+        sizes: (height, width) of images, with a superpixel for every 16 x 16 pixels.
+        options: threads, device of the methods in PyTorch, folder of weights.
+        repeats: counted calls of each method in each case, where the budget allows.
+        budget: seconds for a method in a case; one whose single call would take longer is left out.
+        picture: RGB (H, W, 3), resized to each size; None: a synthetic one.
+        progress: told before each case.
+        on_skip: given a line for each method that is not installed.
+
+    Returns:
+        What goes into the JSON file: settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`,
+        versions and machine; times in seconds.
+
+    Raises:
+        UsageError: an unknown method, or a number that is out of range.
+        DeviceError: no method is installed.
+        ModelError: weights cannot be used.
+    """
+    if repeats < LEAST or not budget > 0:
+        raise UsageError(f"repeats={repeats} and budget={budget:g} s: ask for at least {LEAST} repeats, and more than 0 s")
+    for case in (*(Case(*COUNTS_SIZE, count) for count in counts), *(_case_of(size) for size in sizes)):
+        if case.n_segments < 4 or case.n_segments > case.pixels // 4 or min(case.height, case.width) < 16:
+            raise UsageError(f"cannot time {case}: choose images of 16 pixels a side or more, and 4 superpixels to a quarter of the pixels")
+    methods, skipped = open_methods(names, options)
+    for line in skipped.values():
+        on_skip(line)
+    run = _Run(options, budget, repeats, picture, methods, progress, [], [])
+    by_count = _by_count(run, counts)
+    by_size = _by_size(run, sizes)
+    return {
+        "benchmark": "latency",
+        "settings": {
+            "device": options.device,
+            "threads": options.threads,
+            "repeats": repeats,
+            "budget_s": budget,
+            "warm_up_rounds": WARM_UP,
+            "pause_s": PAUSE,
+            "image": "synthetic" if picture is None else "photo",
+        },
+        "methods": {name: {"parameters": dict(method.parameters), "trained": method.trained} for name, method in methods.items()},
+        "counts": by_count,
+        "sizes": by_size,
+        "growth": growth(by_size),
+        "memory": run.memory,
+        "left_out": run.left_out,
+        "skipped": skipped,
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def parse_counts(text: str) -> list[int]:
+    """ "96,600" -> [96, 600]; "none" -> []. Raises UsageError."""
+    try:
+        return [] if text == "none" else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"counts '{text}' are no numbers; write them as 96,600, or 'none'") from None
+
+
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """ "vga,100x50" -> [(480, 640), (50, 100)], height first; "none" -> []. Raises UsageError."""
+    found = []
+    for part in [] if text == "none" else text.split(","):
+        size = SIZES.get(part.lower())
+        if size is None:
+            width, times, height = part.partition("x")
+            if not (times and width.isdecimal() and height.isdecimal()):
+                raise UsageError(f"size '{part}' is not one of {', '.join(SIZES)}, nor like 640x480 (width x height), nor 'none'")
+            size = int(height), int(width)
+        found.append(size)
+    return found
+
+
+def growth(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """By method with two sizes or more: `exponent` p of time ~ pixels^p, and `points`, the sizes in the fit."""
+    fits = {}
+    for method in dict.fromkeys(row["method"] for row in rows):
+        own = [row for row in rows if row["method"] == method]
+        pixels = np.log([row["height"] * row["width"] for row in own])
+        if len(set(pixels)) > 1:
+            slope = np.polyfit(pixels, np.log([row["seconds"]["median"] for row in own]), 1)[0]
+            fits[method] = {"exponent": float(slope), "points": len(own)}
+    return fits
+
+
+def synthetic_picture(height: int = 540, width: int = 960) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) of coloured noise of several scales, the same every time."""
+    rng = np.random.default_rng(0)
+    total = np.zeros((height, width, 3))
+    for cells in (4, 16, 64, 256):
+        noise = rng.standard_normal((cells * height // width, cells, 3))
+        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / cells**0.5
+    low, high = np.percentile(total, (1, 99))
+    return np.round(255 * np.clip((total - low) / (high - low), 0, 1)).astype(np.uint8)
+
+
+# --- cases -----------------------------------------------------------------------------------------------------------------------
+
+
+def _case_of(size: tuple[int, int]) -> Case:
+    return Case(*size, round(size[0] * size[1] / PIXELS_PER_SEGMENT))
+
+
+def _by_count(run: _Run, counts: Sequence[int]) -> list[dict[str, Any]]:
+    """One probe for all counts, at the middle one: the image is the same."""
+    if not counts:
+        return []
+    middle = Case(*COUNTS_SIZE, sorted(counts)[len(counts) // 2])
+    seconds = {name: found for name in run.methods if (found := _probe_seconds(run, name, middle)) is not None}
+    return [row for count in counts for row in _measure(run, Case(*COUNTS_SIZE, count), seconds)]
+
+
+def _by_size(run: _Run, sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
+    rows = []
+    for case in sorted(map(_case_of, sizes), key=lambda case: case.pixels):
+        seconds = {}
+        for name in run.methods:
+            if reason := _too_much(run, name, case):
+                _leave_out(run, name, case, reason)
+            elif (found := _probe_seconds(run, name, case)) is not None:
+                seconds[name] = found
+        rows += _measure(run, case, seconds)
+    return rows
+
+
+def _too_much(run: _Run, name: str, case: Case) -> str | None:
+    """Why a larger case is not even tried: judged by the last one that was, time and memory taken to grow with the pixels."""
+    tried = [row for row in run.memory if row["method"] == name]
+    if any(row["method"] == name and row["height"] * row["width"] <= case.pixels for row in run.left_out):
+        return "left out at a smaller size already"
+    if not tried:
+        return None
+    last = tried[-1]
+    growth = case.pixels / (last["height"] * last["width"])
+    if last["seconds"] * growth > run.budget:
+        return f"a call would take about {last['seconds'] * growth:.0f} s, over the budget of {run.budget:g} s"
+    free = available_mib()
+    if free is None or last["peak_mib"] is None or last["loaded_mib"] is None:
+        return None
+    needed = (last["peak_mib"] - last["loaded_mib"]) * growth
+    return f"it would take about {needed / 1024:.0f} GiB of memory; {free / 1024:.0f} are free" if needed > MEMORY_SHARE * free else None
+
+
+def _probe_seconds(run: _Run, name: str, case: Case) -> float | None:
+    """Seconds of a first call; None where the method is left out."""
+    run.progress(f"{name}: memory at {case}")
+    try:
+        found = probe(name, run.options, _image(run, case), case.n_segments)
+    except AINetError as error:
+        _leave_out(run, name, case, str(error))
+        return None
+    run.memory.append({"method": name, **asdict(case), **asdict(found)})
+    if found.seconds > run.budget:
+        _leave_out(run, name, case, f"a call takes {found.seconds:.0f} s, over the budget of {run.budget:g} s")
+        return None
+    return found.seconds
+
+
+def _leave_out(run: _Run, name: str, case: Case, reason: str) -> None:
+    run.left_out.append({"method": name, **asdict(case), "reason": reason})
+
+
+def _image(run: _Run, case: Case) -> NDArray[np.uint8]:
+    picture = synthetic_picture() if run.picture is None else run.picture
+    method = cv2.INTER_AREA if picture.shape[0] * picture.shape[1] > case.pixels else cv2.INTER_CUBIC
+    return cv2.resize(picture, (case.width, case.height), interpolation=method)  # type: ignore[return-value]
+
+
+# --- rounds ----------------------------------------------------------------------------------------------------------------------
+
+
+def _measure(run: _Run, case: Case, first_call: dict[str, float]) -> list[dict[str, Any]]:
+    """A row per method of a case."""
+    image = _image(run, case)
+    repeats = {name: min(run.repeats, max(LEAST, int(run.budget / seconds))) for name, seconds in first_call.items()}
+    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in repeats}
+    superpixels: dict[str, int] = {}
+    last = max(repeats.values(), default=0)
+    for number in range(-WARM_UP if last else 0, last):
+        run.progress(f"{case}: round {max(0, number + 1)} of {last}")
+        for name in [name for name in rounds if number < repeats[name]]:
+            stages = Stages()
+            time.sleep(PAUSE)
+            try:
+                superpixels[name] = int(run.methods[name](image, case.n_segments, stages).max()) + 1
+            except AINetError as error:
+                _leave_out(run, name, case, str(error))
+                del rounds[name]
+                continue
+            if number >= 0:
+                rounds[name].append(stages.seconds)
+    totals = {name: np.array([sum(stages.values()) for stages in own]) for name, own in rounds.items()}
+    return [
+        {
+            "method": name,
+            **asdict(case),
+            "superpixels": superpixels[name],
+            "repeats": repeats[name],
+            "seconds": dict(zip(("median", "p95", "p99"), np.percentile(totals[name], (50, 95, 99)).tolist(), strict=True)),
+            "stages": {stage: float(np.median([one[stage] for one in rounds[name]])) for stage in rounds[name][0]},
+            "ratio": _ratios(name, totals),
+        }
+        for name in rounds
+    ]
+
+
+def _ratios(name: str, totals: dict[str, NDArray[np.float64]]) -> dict[str, float]:
+    """Median ratio of times within the rounds, to each reference: on the same device where it is there, else the plain one."""
+    ratios = {}
+    for reference in REFERENCES:
+        device = name.partition("@")[2]
+        other = totals.get(f"{reference}@{device}", totals.get(reference))
+        if other is not None:
+            shared = min(len(other), len(totals[name]))
+            ratios[reference] = float(np.median(totals[name][:shared] / other[:shared]))
+    return ratios

@@ -1,0 +1,186 @@
+"""The page: what the results hold, in words, plots, tables and pictures."""
+
+import json
+from collections.abc import Iterable, Sequence
+from html import escape
+from importlib import resources
+
+from ainet.benchmarks.report.plots import Plot
+from ainet.benchmarks.report.results import Result, Results
+from ainet.benchmarks.report.strips import ZOOM, Strip
+from ainet.benchmarks.report.style import style_sheet
+from ainet.benchmarks.report.tables import (
+    accuracy_table,
+    conventions_table,
+    facts,
+    growth_table,
+    latency_table,
+    memory_table,
+    scales_table,
+)
+
+TITLE = "Superpixels: accuracy and time"
+
+
+def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip]) -> str:
+    """HTML of one file: nothing in it is fetched from elsewhere."""
+    drawn = {plot.name: _figure(plot) for plot in plots}
+    sections = [*_accuracy(results, drawn), *_ablation(results, drawn), *_strips(strips), *_latency(results, drawn), _conditions(results)]
+    links = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title, _ in sections)
+    body = "\n".join(f'<section id="{identity}"><h2>{escape(title)}</h2>\n{content}</section>' for identity, title, content in sections)
+    data = "\n".join(f'<script type="application/json" data-file="{escape(result.name)}">{_json(result)}</script>' for result in results)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<link rel="icon" href="data:,">
+<title>{TITLE}</title>
+<style>
+{style_sheet()}{_asset("page.css")}{_strip_css(strips)}</style>
+</head>
+<body>
+<header><h1>{TITLE}</h1>
+{_lead(results)}
+<nav>{links}</nav></header>
+<main>
+{body}
+</main>
+<output id="source" hidden></output>
+{data}
+<script>
+{_asset("page.js")}</script>
+</body>
+</html>
+"""
+
+
+Section = tuple[str, str, str]  # id, title, HTML
+
+
+def _lead(results: Results) -> str:
+    lines = []
+    if results.accuracy:
+        data, scales = results.accuracy[0].data["data"], results.accuracy[0].data["scales"]
+        pairs = f"{scales[0]['pairs']['all_gts']} pairs of an image and a ground truth"
+        lines.append(
+            f"{data['name']} <b>{escape(data['split'])}</b>, {data['images']} images, {pairs}; public protocol, {len(scales)} scales. "
+            "Main figures are means over all pairs."
+        )
+    lines.append("Click a number to see where it stands in the results, and the head of a column to sort by it.")
+    return "".join(f"<p>{line}</p>" for line in lines)
+
+
+def _accuracy(results: Results, drawn: dict[str, str]) -> list[Section]:
+    if not results.accuracy:
+        return []
+    all_scales = scales_table(results.accuracy, lambda result: [(result.data["method"], ("scales",))])
+    content = (
+        f"<h3>About 600 superpixels, and over a range</h3>{accuracy_table(results)}"
+        "<p>Methods differ in how many superpixels they make of what they are asked for; more superpixels make ASA and BR easier. "
+        "So compare the curves and the mean over <em>actual</em> counts, not the columns at one scale alone.</p>"
+        f"{drawn['fig4-asa']}{drawn['fig4-br-bp']}{drawn['ue']}{drawn['co']}"
+        f"<details><summary>All scales</summary>{all_scales}</details>"
+        f"<details><summary>Other conventions of averaging, at scale 1</summary>{conventions_table(results)}</details>"
+    )
+    return [("accuracy", "Accuracy", content)]
+
+
+def _ablation(results: Results, drawn: dict[str, str]) -> list[Section]:
+    content = ""
+    for number, result in enumerate(results.ablation):
+        variants = scales_table(
+            [result], lambda found: [(name, ("variants", name)) for name in found.data["variants"]], f"ablation{number}"
+        )
+        content += f"{drawn[f'fig6-{number}']}<details><summary>All scales</summary>{variants}</details>"
+    return [("ablation", "Ablation", content)] if content else []
+
+
+def _latency(results: Results, drawn: dict[str, str]) -> list[Section]:
+    sections = []
+    for number, result in enumerate(results.latency):
+        settings = result.data["settings"]
+        content = ""
+        if result.data["counts"]:
+            content += f"{drawn[f'fig8-{number}']}<h3>Number of superpixels</h3>{latency_table(result, 'counts', number)}"
+        if result.data["sizes"]:
+            content += f"{drawn[f'sizes-{number}']}<h3>Image size</h3>{latency_table(result, 'sizes', number)}{growth_table(result)}"
+        content += f"<h3>Memory</h3>{memory_table(result)}"
+        untrained = [name for name, about in result.data["methods"].items() if not about["trained"]]
+        if untrained:
+            content += f"<p>With random weights, which take the same time: {escape(', '.join(untrained))}.</p>"
+        if result.data["left_out"]:
+            cases = [
+                (f"{r['method']}, {r['width']}x{r['height']}, {r['n_segments']:,} superpixels", r["reason"])
+                for r in result.data["left_out"]
+            ]
+            lines = "".join(f"<li>{escape(case)}: {escape(reason)}</li>" for case, reason in cases)
+            content += f"<details><summary>Left out</summary><ul>{lines}</ul></details>"
+        sections.append((f"latency{number}", f"Time on {settings['device']}, {settings['threads']} CPU threads", content))
+    return sections
+
+
+def _strips(strips: Sequence[Strip]) -> list[Section]:
+    content = ""
+    for k, strip in enumerate(strips):
+        cells = "".join(_pictures(escape(name), _class(k, j)) for j, name in enumerate(["image", *strip.outlines]))
+        content += f'<h3>Image {escape(strip.image_id)}</h3><div class="strip s{k}">{cells}</div>'
+    return [("pictures", "Pictures, about 600 superpixels", content)] if strips else []
+
+
+def _pictures(name: str, css_class: str) -> str:
+    whole = f'<div class="picture {css_class}" role="img" aria-label="{name}"></div>'
+    zoom = f'<div class="zoom {css_class}" role="img" aria-label="{name}, enlarged"></div>'
+    return f"<figure>{whole}{zoom}<figcaption>{name}</figcaption></figure>"
+
+
+def _strip_css(strips: Sequence[Strip]) -> str:
+    """Each image and outline is there once and shown twice: whole, and enlarged."""
+    rules = []
+    for k, strip in enumerate(strips):
+        height, width = strip.shape
+        top, left = strip.zoom
+        place = f"{100 * left / (width - ZOOM):.2f}% {100 * top / (height - ZOOM):.2f}%"
+        rules.append(f'.s{k}{{--image:url("{strip.image}")}}')
+        rules.append(f".s{k} .picture{{aspect-ratio:{width}/{height}}}")
+        rules.append(f".s{k} .zoom{{background-size:{100 * width / ZOOM:.2f}% {100 * height / ZOOM:.2f}%;background-position:{place}}}")
+        rules.append(f".{_class(k, 0)}{{background-image:var(--image)}}")
+        rules += [f'.{_class(k, j)}{{background-image:url("{uri}"),var(--image)}}' for j, uri in enumerate(strip.outlines.values(), 1)]
+    return "\n".join(rules) + "\n"
+
+
+def _class(strip: int, picture: int) -> str:
+    return f"p{strip}-{picture}"
+
+
+def _conditions(results: Results) -> Section:
+    content = ""
+    for result in results:
+        data = result.data
+        about = {"method": data["method"], **data["parameters"]} if "method" in data else {}
+        for name, method in data.get("methods", {}).items():
+            about[name] = method["parameters"]
+        shown = {**about, **{key: data[key] for key in ("protocol", "data", "settings", "versions", "machine") if key in data}}
+        shown |= {f"skipped: {name}": reason for name, reason in data.get("skipped", {}).items()}
+        content += f"<details><summary>{escape(result.name)}</summary>{facts(shown)}</details>"
+    skipped = {name: reason for result in results for name, reason in result.data.get("skipped", {}).items()}
+    lines = "".join(f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in skipped.items())
+    return ("conditions", "How it was measured", f"{_machines(results)}{f'<p>Skipped:</p><ul>{lines}</ul>' if lines else ''}{content}")
+
+
+def _machines(results: Iterable[Result]) -> str:
+    unique = {json.dumps(result.data.get(key, {})): result.data.get(key, {}) for result in results for key in ("machine", "versions")}
+    return "".join(facts(values) for values in unique.values() if values)
+
+
+def _figure(plot: Plot) -> str:
+    return f'<figure class="plot" id="{plot.name}">{plot.for_page()}<figcaption>{escape(plot.caption)}</figcaption></figure>\n'
+
+
+def _json(result: Result) -> str:
+    return json.dumps(result.data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return (resources.files(__package__) / name).read_text()

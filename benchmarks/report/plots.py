@@ -1,0 +1,152 @@
+"""The plots: drawn once, and written for the page and for a paper."""
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from ainet.benchmarks.report.results import Results, method_order, row_id
+from ainet.benchmarks.report.style import FAINT, GRID, INK, colour_variables, styles_of
+from ainet.benchmarks.report.svg import svg_for_page
+from ainet.files import atomic_path
+
+COUNT = "superpixels (actual mean)"
+RC: dict[str, Any] = {"font.size": 10, "svg.hashsalt": "ainet"}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure; `titles`: what its points say when pointed at, by the id of their rows in the page's tables."""
+
+    name: str
+    caption: str
+    figure: Figure
+    titles: Mapping[str, str]
+
+    def for_page(self) -> str:
+        return svg_for_page(self._save("svg", "none").decode(), self.name, self.caption, colour_variables(), self.titles)
+
+    def for_paper(self, folder: Path) -> list[Path]:
+        """Write NAME.svg, with its letters as outlines, and NAME.png at 200 dots per inch."""
+        paths = [folder / f"{self.name}.{kind}" for kind in ("svg", "png")]
+        for path in paths:
+            with atomic_path(path) as temporary:
+                temporary.write_bytes(self._save(path.suffix[1:], "path"))
+        return paths
+
+    def _save(self, kind: str, letters: str) -> bytes:
+        buffer = io.BytesIO()
+        with matplotlib.rc_context({**RC, "svg.fonttype": letters}):
+            metadata = {"Date": None} if kind == "svg" else None  # the same bytes every time
+            self.figure.savefig(buffer, format=kind, dpi=200, transparent=letters == "none", metadata=metadata)
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The points of one method, each with the id of its row."""
+
+    method: str
+    x: Sequence[float]
+    y: Sequence[float]
+    rows: Sequence[str]
+
+
+def draw_all(results: Results) -> list[Plot]:
+    """Every plot that the results have data for."""
+    plots = []
+    if results.accuracy:
+        curves = {result.data["method"]: result.data["scales"] for result in results.accuracy}
+        plots = [
+            _accuracy("fig4-asa", "ASA over the number of superpixels (Fig. 4 of the paper)", curves, "sp", "asa"),
+            _accuracy("fig4-br-bp", "Boundary precision over boundary recall (Fig. 4 of the paper)", curves, "rec", "pre"),
+            _accuracy("ue", "Undersegmentation error over the number of superpixels", curves, "sp", "ue_np"),
+            _accuracy("co", "Compactness over the number of superpixels", curves, "sp", "co"),
+        ]
+    for number, result in enumerate(results.ablation):
+        caption = "Ablation: ASA over the number of superpixels (Fig. 6 of the paper)"
+        plots.append(_accuracy(f"fig6-{number}", caption, result.data["variants"], "sp", "asa", f"ablation{number}"))
+    for number, result in enumerate(results.latency):
+        plots += _latency_plots(result.data, number)
+    return plots
+
+
+LABELS = {"sp": COUNT, "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO"}
+
+
+def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: str, group: str = "accuracy") -> Plot:
+    curves = []
+    for method, scales in methods.items():
+        means = [entry["means"]["row_mean"]["all_gts"] for entry in scales]
+        rows = [row_id(group, method, f"{entry['scale']:g}") for entry in scales]
+        curves.append(Curve(method, [m[x] for m in means], [m[y] for m in means], rows))
+    return _draw(name, caption, curves, LABELS[x], LABELS[y], log_x=x == "sp")
+
+
+def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
+    conditions = f"{data['settings']['device']}, {data['settings']['threads']} threads"
+    plots = []
+    if data["counts"]:
+        caption = f"Time over the number of superpixels (Fig. 8 of the paper); {conditions}"
+        curves = _times(data["counts"], f"counts{number}", lambda row: row["superpixels"])
+        plots.append(_draw(f"fig8-{number}", caption, curves, "superpixels (actual)", "ms", log_y=True))
+    if data["sizes"]:
+        curves = _times(data["sizes"], f"sizes{number}", lambda row: row["height"] * row["width"] / 1e6)
+        plots.append(_draw(f"sizes-{number}", f"Time over image size; {conditions}", curves, "megapixels", "ms", log_x=True, log_y=True))
+    return plots
+
+
+def _times(rows: Sequence[Mapping[str, Any]], group: str, x: Any) -> list[Curve]:
+    methods = sorted({row["method"] for row in rows}, key=method_order)
+    found = {method: [row for row in rows if row["method"] == method] for method in methods}
+    return [
+        Curve(method, [x(row) for row in own], [1e3 * row["seconds"]["median"] for row in own], [latency_row_id(group, row) for row in own])
+        for method, own in found.items()
+    ]
+
+
+def latency_row_id(group: str, row: Mapping[str, Any]) -> str:
+    return row_id(group, row["method"], f"{row['height']}x{row['width']}-{row['n_segments']}")
+
+
+def _draw(name: str, caption: str, curves: Sequence[Curve], x: str, y: str, log_x: bool = False, log_y: bool = False) -> Plot:
+    styles = styles_of(curve.method for curve in curves)
+    titles = {}
+    with matplotlib.rc_context(RC):
+        figure = Figure(figsize=(7.6, 4.3), layout="constrained")
+        axes = figure.subplots()
+        for depth, curve in enumerate(curves):  # ours, the first, lie on top
+            style = styles[curve.method]
+            xs, ys = zip(*sorted(zip(curve.x, curve.y, strict=True)), strict=True)
+            looks = {"color": style.light, "linewidth": style.width, "linestyle": style.dashes, "marker": style.marker}
+            axes.plot(xs, ys, label=curve.method, markersize=4 + style.width, markeredgewidth=0, zorder=3 - depth / 100, **looks)
+            # Over the markers lie unseen ones that lead to the rows.
+            points = axes.scatter(curve.x, curve.y, 60, "none", zorder=4)
+            points.set_urls([f"#{row}" for row in curve.rows])
+            for row, a, b in zip(curve.rows, curve.x, curve.y, strict=True):
+                titles[row] = f"{curve.method}: {x} {a:,.4g}, {y} {b:,.4g}"
+        _finish(figure, axes, x, y, log_x, log_y)
+    return Plot(name, caption, figure, titles)
+
+
+def _finish(figure: Figure, axes: Axes, x: str, y: str, log_x: bool, log_y: bool) -> None:
+    axes.set_xlabel(x, color=INK)
+    axes.set_ylabel(y, color=INK)
+    for is_log, axis, set_scale in ((log_x, axes.xaxis, axes.set_xscale), (log_y, axes.yaxis, axes.set_yscale)):
+        if is_log:
+            set_scale("log")
+            axis.set_major_locator(LogLocator(10, (1, 2, 5), numticks=20))
+            axis.set_minor_formatter(NullFormatter())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.4g}"))
+    axes.tick_params(which="both", color=GRID, labelcolor=FAINT, length=0)
+    axes.grid(color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    figure.legend(loc="outside right center", frameon=False, labelcolor=INK, handlelength=2.6)

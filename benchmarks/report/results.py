@@ -1,0 +1,107 @@
+"""Results of the benchmarks, read and checked to belong together."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ainet.benchmarks.peers import METHODS
+from ainet.errors import UsageError
+
+KINDS = ("accuracy", "latency", "ablation")
+
+
+@dataclass(frozen=True)
+class Result:
+    """One result file: `name` is what the page calls it."""
+
+    name: str
+    path: Path
+    data: dict[str, Any]
+
+    def value(self, *keys: str | int) -> Any:
+        """What stands at `keys`."""
+        value: Any = self.data
+        for key in keys:
+            value = value[key]
+        return value
+
+    def pointer(self, *keys: str | int) -> str:
+        """Where it stands: the file and a JSON pointer (RFC 6901)."""
+        return f"{self.name}#" + "".join("/" + str(key).replace("~", "~0").replace("/", "~1") for key in keys)
+
+
+@dataclass(frozen=True)
+class Results:
+    """The results of a report by kind; methods in the order of `peers.METHODS`."""
+
+    accuracy: list[Result]
+    latency: list[Result]
+    ablation: list[Result]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter((*self.accuracy, *self.latency, *self.ablation))
+
+
+def load_results(sources: Sequence[Path]) -> Results:
+    """Read result files and folders of runs.
+
+    Raises:
+        UsageError: a source is missing or no result, or two do not belong into one report.
+    """
+    results = [_read(path, sources) for source in sources for path in _files(source)]
+    accuracy, latency, ablation = ([result for result in results if result.data["benchmark"] == kind] for kind in KINDS)
+    for other in (*accuracy, *ablation)[1:]:
+        _check_together((*accuracy, *ablation)[0], other)
+    methods: dict[str, Result] = {}
+    for result in accuracy:
+        first = methods.setdefault(result.data["method"], result)
+        if first is not result:
+            raise UsageError(f"{first.path} and {result.path} are both of method '{result.data['method']}'; give one of them")
+    accuracy.sort(key=lambda result: method_order(result.data["method"]))
+    return Results(accuracy, latency, ablation)
+
+
+def method_order(name: str) -> tuple[int, str]:
+    base = name.partition("@")[0]
+    return METHODS.index(base) if base in METHODS else len(METHODS), name
+
+
+def row_id(group: str, method: str, case: str) -> str:
+    """The id of a table's row, to which the points of the plots lead."""
+    return re.sub(r"[^\w.-]", "_", f"{group}-{method}-{case}")
+
+
+def _files(source: Path) -> list[Path]:
+    if source.is_dir():
+        files = sorted(path for kind in KINDS for path in source.glob(f"{kind}*.json"))
+        if not files:
+            raise UsageError(f"{source} holds no result; name a folder that `ainet bench` has written, once a run is finished")
+        return files
+    if not source.is_file():
+        raise UsageError(f"no result at {source}; name a JSON file or folder that `ainet bench` has written")
+    return [source]
+
+
+def _read(path: Path, sources: Sequence[Path]) -> Result:
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
+    if not isinstance(data, dict) or data.get("benchmark") not in KINDS:
+        raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
+    unique = sum(len([other for other in _files(source) if other.name == path.name]) for source in sources) == 1
+    return Result(path.name if unique else str(path), path, data)
+
+
+def _check_together(first: Result, other: Result) -> None:
+    for key in ("protocol", "data"):
+        here, there = first.data[key], other.data[key]
+        if here != there:
+            field = next(name for name in {**here, **there} if here.get(name) != there.get(name))
+            raise UsageError(
+                f"{first.path} and {other.path} cannot be compared in one report: {key} '{field}' is {here.get(field)} in the one and "
+                f"{there.get(field)} in the other; make two reports"
+            )
