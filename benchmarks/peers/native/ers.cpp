@@ -60,7 +60,7 @@ class Heap {
     std::vector<Candidate> items;
 
     void build() {
-        for (int64_t i = (static_cast<int64_t>(items.size()) - 2) / 4; i >= 0; --i) sink(i);
+        for (size_t i = (items.size() + 2) / 4; i-- > 0;) sink(i);  // from the last that has a child
     }
 
     // Returns whether the top stays where it is.
