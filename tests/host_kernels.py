@@ -31,9 +31,7 @@ def resize(images, size, dtype="uint8", mean=(0, 0, 0), threads=1):
     tables = kernels.resize_tables(*images.shape[1:3], *size)
     values = kernels.value_table(mean, np.dtype(dtype).type) if dtype != "uint8" else np.empty(0)
     addresses = kernels.ResizeTables(*(table.ctypes.data for table in tables))
-    kernels.resize(
-        launcher(threads), images.ctypes.data, images.shape[:3], out.ctypes.data, size, dtype, addresses, values.ctypes.data
-    )
+    kernels.resize(launcher(threads), images.ctypes.data, images.shape[:3], out.ctypes.data, size, dtype, addresses, values.ctypes.data)
     return out
 
 

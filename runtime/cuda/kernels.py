@@ -16,13 +16,15 @@ from ainet.spec import CELL_SIZE
 Launch = Callable[[str, ctypes.Structure, int, int], None]  # kernel, arguments, indices for each image, images
 Shape = tuple[int, int, int]  # images, height, width
 
-TAPS = 4
-GROUP = 4  # pixels that one index of connect_flatten sees to
+INDEX_PIXELS = {"connect_flatten": 4, "connect_cut": 1024}  # how many pixels one index sees to, if not one
+TEAMS = frozenset(["connect_cut"])  # kernels that a warp runs for each index
 
 
 class _Resize(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_void_p) for name in "images out values row_first row_weights column_first column_weights".split()] + [
-        (name, ctypes.c_int32) for name in "height width out_height out_width".split()
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("images", "out", "values")),
+        *((name, ctypes.c_void_p) for name in ("row_first", "row_weights", "column_first", "column_weights")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "out_height", "out_width")),
     ]
 
 
@@ -75,11 +77,13 @@ def value_table(mean: Sequence[float], dtype: type[np.float32] | type[np.float16
     return (np.arange(256, dtype=np.float32) / np.float32(255) - np.asarray(mean, np.float32)[:, None]).astype(dtype)
 
 
-def resize(launch: Launch, images: int, shape: Shape, out: int, size: tuple[int, int], dtype: str, tables: ResizeTables, values: int) -> None:
+def resize(
+    launch: Launch, images: int, shape: Shape, out: int, size: tuple[int, int], dtype: str, tables: ResizeTables, values: int = 0
+) -> None:
     """RGB uint8 (N, H, W, 3) -> the input of a network.
 
     shape: of `images`, without channels. size: height and width of `out`. dtype: "uint8" gives (N, h, w, 3), "float32"
-    and "float16" give normalised planes (N, 3, h, w). values: of `value_table`, in that type; 0 for "uint8".
+    and "float16" give normalised planes (N, 3, h, w). values: of `value_table`, in that type.
     """
     kernel = {"uint8": "resize_to_bytes", "float32": "resize_to_floats", "float16": "resize_to_halves"}[dtype]
     addresses = (tables.row_first, tables.row_weights, tables.column_first, tables.column_weights)
@@ -102,7 +106,7 @@ def assign(launch: Launch, output: int, dtype: str, shape: Shape, out: int, size
 def scratch_size(height: int, width: int) -> int:
     """How many int32 `enforce_connectivity` needs for each image."""
     pixels = height * width
-    return 3 * pixels + sum(((pixels - 1) >> shift) + 1 for shift in range(5, 31, 5))
+    return 4 * pixels + 1 + sum(((pixels - 1) >> shift) + 1 for shift in range(5, 31, 5))
 
 
 def enforce_connectivity(launch: Launch, labels: int, out: int, shape: Shape, scratch: int, min_size: int, max_size: int) -> None:
@@ -114,4 +118,5 @@ def enforce_connectivity(launch: Launch, labels: int, out: int, shape: Shape, sc
     pixels = height * width
     arguments = _Connectivity(labels, out, scratch, scratch_size(height, width), min_size, max_size, height, width)
     for step in ("start", "unite", "flatten", "cut", "adopt", "number", "fill"):
-        launch(f"connect_{step}", arguments, -(-pixels // GROUP) if step == "flatten" else pixels, images)
+        kernel = f"connect_{step}"
+        launch(kernel, arguments, -(-pixels // INDEX_PIXELS.get(kernel, 1)), images)

@@ -3,12 +3,12 @@
 // Every pixel belongs to a unit: a 4-connected component of old labels, or a piece of one above max_size. A unit is named
 // by its first pixel in raster order, and by the rules one that starts earlier is labelled earlier. So `adjacent` of a
 // unit below min_size follows from the units alone: the last examined neighbour that belongs to an earlier one. Kernels,
-// in their order; each runs once for every pixel of every image, but connect_flatten:
+// in their order; each runs once for every pixel of every image, but connect_flatten and connect_cut:
 //
 //   connect_start    links every pixel upwards or to the left, inside its component
 //   connect_unite    unites what these links leave apart (union-find without locks)
 //   connect_flatten  finds the component of kGroup pixels and adds up sizes
-//   connect_cut      one thread cuts a component above max_size into pieces, by the rules
+//   connect_cut      a team looks through kTeamPixels pixels and cuts a component above max_size into pieces, see cut.cuh
 //   connect_adopt    one thread walks a unit below min_size by the rules and links it to its adjacent one; others are counted
 //   connect_number   follows these links to their ends; numbers the units that are kept
 //   connect_fill     gives every pixel the label of its unit
@@ -20,22 +20,21 @@ namespace ainet::device {
 
 constexpr int32_t kGroup = 4;    // pixels that one index of connect_flatten sees to
 constexpr int32_t kClimb = 8;    // how far connect_start links at most
-constexpr int32_t kFresh = -1;   // in `out`: growth has not reached the pixel
-constexpr int32_t kCut = -2;     // in `out`: it belongs to a piece that is to be walked once more
+constexpr int32_t kFresh = -1;   // in `out`, as every other negative number: growth has not reached the pixel
 
 struct Connectivity {
     const int32_t* labels;  // images x height x width
     int32_t* out;           // the same; while units are grown: the next pixel in the order of growth
     int32_t* scratch;       // images x scratch_size
-    int64_t scratch_size;   // at least 3 pixels() + counters()
+    int64_t scratch_size;   // at least 4 pixels() + counters()
     int64_t min_size, max_size;
     int32_t height, width;
 
     AINET_DEVICE int32_t pixels() const { return height * width; }
 
-    // Words of `kept` and of all levels of `counts`.
+    // Words of `kept`, of all levels of `counts`, and of `queue_end`.
     AINET_DEVICE int32_t counters() const {
-        int32_t total = 0;
+        int32_t total = 1;
         for (int shift = 5; shift <= 30; shift += 5) total += ((pixels() - 1) >> shift) + 1;
         return total;
     }
@@ -48,16 +47,18 @@ struct Units {
     int32_t* parent;    // a forest: first of the pixels of a component, later of the units that adopt each other
     int32_t* unit;      // of every pixel
     int32_t* size;      // of every unit; in the end its new label
+    int32_t* queue;     // of components that are cut: each has its own stretch, as long as itself
     uint32_t* kept;     // a bit for every pixel: whether it is the first of a unit that is kept
     int32_t* counts;    // of such bits in every 2^10, 2^15, 2^20, ... pixels
+    int32_t* queue_end; // of the stretches that are taken
     int64_t min_size, max_size;
     int32_t pixels, width;
 
     AINET_DEVICE Units(const Connectivity& a, int32_t image)
         : labels(a.labels + int64_t{image} * a.pixels()), out(a.out + int64_t{image} * a.pixels()), parent(a.scratch + image * a.scratch_size),
-          unit(parent + a.pixels()), size(unit + a.pixels()), kept(reinterpret_cast<uint32_t*>(size + a.pixels())),
-          counts(size + a.pixels() + ((a.pixels() - 1) >> 5) + 1), min_size(a.min_size), max_size(a.max_size), pixels(a.pixels()),
-          width(a.width) {}
+          unit(parent + a.pixels()), size(unit + a.pixels()), queue(size + a.pixels()),
+          kept(reinterpret_cast<uint32_t*>(queue + a.pixels())), counts(queue + a.pixels() + ((a.pixels() - 1) >> 5) + 1),
+          queue_end(queue + a.pixels() + a.counters() - 1), min_size(a.min_size), max_size(a.max_size), pixels(a.pixels()), width(a.width) {}
 
     AINET_DEVICE bool equal_above(int32_t p) const { return p >= width && labels[p] == labels[p - width]; }
     AINET_DEVICE bool equal_left(int32_t p) const { return p % width != 0 && labels[p] == labels[p - 1]; }
@@ -96,15 +97,6 @@ struct Units {
             if (head == last) break;
         }
         return count;
-    }
-
-    AINET_DEVICE void mark_for_another_walk(int32_t start) const {
-        int32_t p, next = start;
-        do {
-            p = next;
-            next = out[p];
-            out[p] = kCut;
-        } while (next != p);
     }
 
     // How many units are kept that start before p.
@@ -171,33 +163,6 @@ AINET_DEVICE void connect_flatten(const Connectivity& a, int32_t image, int32_t 
         ++count;
     }
     add(u.size + component, count);
-}
-
-AINET_DEVICE void connect_cut(const Connectivity& a, int32_t image, int32_t component) {
-    const Units u(a, image);
-    if (u.parent[component] != component || u.size[component] <= u.max_size) return;
-    int32_t left = u.size[component];
-    for (int32_t start = component; left > 0;) {
-        constexpr int kAhead = 8;  // loads that do not wait for each other
-        bool found[kAhead];
-        for (int i = 0; i < kAhead; ++i) {
-            const int32_t p = smaller(start + i, u.pixels - 1);
-            found[i] = u.parent[p] == component;
-        }
-        int skip = 0;
-        while (skip < kAhead && !(found[skip] && u.out[start + skip] == kFresh)) ++skip;
-        start += skip;
-        if (skip == kAhead) continue;
-        u.unit[start] = start;
-        const int32_t count = u.grow(start, [&](int32_t q) {
-            if (u.parent[q] != component || u.out[q] != kFresh) return false;
-            u.unit[q] = start;
-            return true;
-        });
-        u.size[start] = count;
-        left -= count;
-        if (count < u.min_size) u.mark_for_another_walk(start);
-    }
 }
 
 AINET_DEVICE void connect_adopt(const Connectivity& a, int32_t image, int32_t unit) {

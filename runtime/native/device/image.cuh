@@ -100,13 +100,13 @@ AINET_DEVICE void assign(const Assign& a, int32_t image, int32_t p) {
     for (int n = 1; n < kCells; ++n) best = scores[n] > best ? scores[n] : best;
 
     const int32_t rows = a.h / kCell, columns = a.w / kCell;
-    int32_t first = 0, sum = 0;
+    int32_t first = -1, sum = 0;
     for (int n = kCells - 1; n >= 0; --n) {
         const int32_t row = smaller(larger(y / kCell + n / 3 - 1, 0), rows - 1);
         const int32_t column = smaller(larger(x / kCell + n % 3 - 1, 0), columns - 1);
         const int32_t id = row * columns + column;
         if (scores[n] == best) sum += id;
-        if (scores[n] == best || n == kCells - 1) first = id;
+        if (scores[n] == best || (n == 0 && first < 0)) first = id;  // after NaN nothing is equal
     }
     a.out[int64_t{image} * a.height * a.width + p] = a.sum_ties ? sum : first;
 }
