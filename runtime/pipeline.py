@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.runtime.backends import Backend
+from ainet.runtime.backends.base import Backend, LabelBackend
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign, normalise, postprocess
 from ainet.spec import CELL_SIZE
@@ -37,6 +37,8 @@ def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.
     area = plan.working_height * plan.working_width
     if area > MAX_PIXELS:
         return np.concatenate([postprocess(_tiled_ids(backend, _resize(image, plan)), *size) for image in images])
+    if isinstance(backend, LabelBackend):
+        return backend.labels(images, plan)
     batch = MAX_PIXELS // area
     chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
     return np.concatenate(

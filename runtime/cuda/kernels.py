@@ -7,6 +7,7 @@ Addresses are those of C-contiguous arrays, N images each, in the memory of that
 import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +73,8 @@ def _taps(sources: int, targets: int) -> tuple[NDArray[np.int32], NDArray[np.flo
     return (before - 1).astype(np.int32), np.where(distance <= 1, near, far).astype(np.float32)
 
 
-def value_table(mean: Sequence[float], dtype: type[np.float32] | type[np.float16]) -> NDArray[np.float32] | NDArray[np.float16]:
-    """(3, 256): what each byte of R, G and B becomes, value / 255 - mean in single precision, as `normalise` computes it."""
+def value_table(mean: Sequence[float], dtype: str) -> NDArray[np.floating[Any]]:
+    """(3, 256): what each byte of R, G and B becomes, in "float32" or "float16"; computed as `normalise` does."""
     return (np.arange(256, dtype=np.float32) / np.float32(255) - np.asarray(mean, np.float32)[:, None]).astype(dtype)
 
 

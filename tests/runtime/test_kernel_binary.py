@@ -32,7 +32,7 @@ def test_nvrtc_compiles_every_kernel(nvrtc, capability):
 
 
 def test_a_gpu_that_nvrtc_does_not_know(nvrtc):
-    with pytest.raises(DeviceError, match="cannot compile the GPU kernels for sm20 .*; update nvidia-cuda-nvrtc"):
+    with pytest.raises(DeviceError, match=r"cannot compile the GPU kernels for sm20 .*; update nvidia-cuda-nvrtc"):
         binary.compile_kernels("sm20")
 
 
