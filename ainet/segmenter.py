@@ -46,7 +46,8 @@ class Segmenter:
         Args:
             model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
                 the torch devices, of a checkpoint. None: the bundled weights.
-            device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch", or "torch:DEVICE".
+            device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
+                or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores.
 
         Raises:

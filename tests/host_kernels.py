@@ -91,9 +91,6 @@ class HostGpu:
     def free_stream(self, stream):
         self.streams.remove(stream)
 
-    def upload(self, target, array):
-        ctypes.memmove(target, array.ctypes.data, array.nbytes)
-
     def copy(self, target, source, size, stream):
         self.enqueue(stream, "copy", lambda: ctypes.memmove(target, source, size))
 

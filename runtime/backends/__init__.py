@@ -8,7 +8,8 @@
 | `cpu`                    | ONNX Runtime on the CPU                         |
 | `tensorrt`, `tensorrt:1` | TensorRT on that NVIDIA GPU                     |
 
-TensorRT runs engine files, where `auto` means it; the others run ONNX files. PyTorch (`torch`, `torch:cuda:0`) needs a module instead of a file: `ainet.Segmenter.load` opens it.
+TensorRT runs engine files, for which `auto` takes it; the others run ONNX files. PyTorch (`torch`, `torch:cuda:0`) needs
+a module instead of a file: `ainet.Segmenter.load` opens it.
 """
 
 import importlib.util
@@ -66,9 +67,9 @@ def _open_fastest(model: Path, threads: int) -> Backend:
 def _open_tensorrt(model: Path, gpu: int) -> Backend:
     if model.suffix != ENGINE:
         raise ModelError(f"device 'tensorrt' runs engine files, not {model}; make one with: ainet build {model}")
-    from ainet.runtime.backends.tensorrt import TensorRTBackend
+    from ainet.runtime.backends.tensorrt import open_engine
 
-    return TensorRTBackend(model, gpu)
+    return open_engine(model, gpu)
 
 
 def _open_onnx_runtime(model: Path, gpu: int | None, threads: int) -> Backend:

@@ -4,58 +4,37 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Enqueue
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.engine_file import EngineInfo
-from ainet.runtime.flavours import load_flavour
-from ainet.runtime.plan import Plan
+from ainet.runtime.flavours import Flavour, load_flavour
 
 
-class TensorRTBackend:
-    """Runs an engine file, and all steps around it, on the GPU number `index`."""
+def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
+    """Load the engine file `plan` on the GPU number `index`.
 
-    def __init__(self, plan: Path, index: int = 0) -> None:
-        info = EngineInfo.load(plan)
-        flavour = load_flavour(info.flavour)
-        gpu = Gpu(index)
-        self._network = EngineNetwork(plan, info, gpu)
-        self._pipeline = GpuPipeline(gpu, self._network)
-        self.info = info.model
-        self.name = f"{flavour} (CUDA {index})"
-
-    def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        return self._pipeline.run_network(image)
-
-    def labels(self, images: Any, plan: Plan) -> NDArray[np.int32]:
-        """See `GpuPipeline.labels`."""
-        return self._pipeline.labels(images, plan)
-
-    def device_labels(self, images: Any, plan: Plan) -> DeviceLabels:
-        """See `GpuPipeline.device_labels`."""
-        return self._pipeline.device_labels(images, plan)
-
-    def close(self) -> None:
-        self._pipeline.close()
-        self._network.close()
+    Raises:
+        ModelError: the engine or its sidecar is missing, damaged, or made for another GPU or TensorRT.
+        DeviceError: the GPU, its driver or TensorRT is not there.
+    """
+    info = EngineInfo.load(plan)
+    content = info.verify(plan)
+    flavour = load_flavour(info.flavour)
+    gpu = Gpu(index)
+    info.check_host(plan, flavour.name, flavour.version, gpu.capability)
+    return GpuPipeline(gpu, EngineNetwork(plan, content, info, flavour), f"{flavour} (CUDA {index})")
 
 
 class EngineNetwork:
-    """An engine, loaded on a GPU; the network of a `GpuPipeline`."""
+    """An engine, loaded on the current GPU; the network of a `GpuPipeline`. plan: the file that `content` is from."""
 
     capturable = True
 
-    def __init__(self, plan: Path, info: EngineInfo, gpu: Gpu) -> None:
-        self._flavour = flavour = load_flavour(info.flavour)
-        info.check_host(plan, flavour.name, flavour.version, gpu.capability)
-        content = info.verify(plan)
+    def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour) -> None:
         flavour.logger.errors.clear()
         self._runtime = flavour.api.Runtime(flavour.logger)  # has to live as long as the engine
         self._engine = self._runtime.deserialize_cuda_engine(content)
@@ -64,7 +43,7 @@ class EngineNetwork:
         self._image, self._result = (self._engine.get_tensor_name(index) for index in range(2))
         if self._engine.get_tensor_mode(self._image) != flavour.api.TensorIOMode.INPUT:
             self._image, self._result = self._result, self._image
-        self._info = info
+        self._info, self._flavour = info, flavour
         self._lock = threading.Lock()
         self.info = info.model
         gives_ids = info.model.output == "labels"

@@ -66,7 +66,7 @@ class Gpu:
         count = int(np.prod(shape))
         size = count * np.dtype(dtype).itemsize
         address = int(self._call("cudaHostAlloc", size, self._runtime.cudaHostAllocDefault))
-        return np.frombuffer((ctypes.c_uint8 * size).from_address(address), dtype, count).reshape(shape)
+        return np.frombuffer(memoryview((ctypes.c_uint8 * size).from_address(address)), dtype, count).reshape(shape)
 
     def free_pinned(self, array: NDArray[Any]) -> None:
         self._call("cudaFreeHost", array.ctypes.data)
@@ -78,12 +78,8 @@ class Gpu:
         self._call("cudaStreamDestroy", stream)
 
     def copy(self, target: int, source: int, size: int, stream: int) -> None:
-        """Copy `size` bytes between any two of device memory and pinned memory."""
+        """Copy `size` bytes between device and host memory, in the stream; ordinary host memory must stay until it is done."""
         self._call("cudaMemcpyAsync", target, source, size, self._runtime.cudaMemcpyKind.cudaMemcpyDefault, stream)
-
-    def upload(self, target: int, array: NDArray[Any]) -> None:
-        """Copy an array of ordinary host memory to the GPU, and wait for it."""
-        self._call("cudaMemcpy", target, array.ctypes.data, array.nbytes, self._runtime.cudaMemcpyKind.cudaMemcpyDefault)
 
     def synchronize(self, stream: int) -> None:
         """Wait until all work in the stream is done."""

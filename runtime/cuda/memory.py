@@ -10,10 +10,10 @@ from ainet.runtime.cuda.driver import Gpu
 
 
 class Memory:
-    """Device memory and pinned host memory of one GPU. A context manager that releases all if its block raises."""
+    """Device memory and pinned host memory for work in one stream. A context manager that releases all if its block raises."""
 
-    def __init__(self, gpu: Gpu) -> None:
-        self._gpu = gpu
+    def __init__(self, gpu: Gpu, stream: int) -> None:
+        self._gpu, self._stream = gpu, stream
         self._releases = ExitStack()
 
     def device(self, size: int) -> int:
@@ -25,7 +25,8 @@ class Memory:
     def uploaded(self, array: NDArray[Any]) -> int:
         """Address of a copy of the array on the GPU."""
         address = self.device(array.nbytes)
-        self._gpu.upload(address, array)
+        self._gpu.copy(address, array.ctypes.data, array.nbytes, self._stream)
+        self._gpu.synchronize(self._stream)
         return address
 
     def pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:

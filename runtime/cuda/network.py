@@ -40,3 +40,7 @@ class GpuNetwork(Protocol):
             DeviceError: the engine fails, such as for lack of memory.
         """
         ...
+
+    def close(self) -> None:
+        """Release the model; nothing that was prepared may run any more."""
+        ...

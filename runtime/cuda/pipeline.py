@@ -1,6 +1,6 @@
 """From images to labels on one GPU: all steps between the two copies are one CUDA graph for each shape.
 
-pipeline = GpuPipeline(Gpu(0), network)
+pipeline = GpuPipeline(Gpu(0), network, "PyTorch (CUDA 0)")
 labels = pipeline.labels(images, plan)         # a numpy array
 labels = pipeline.device_labels(images, plan)  # stays on the GPU: torch.as_tensor(labels), cupy.asarray(labels)
 """
@@ -27,9 +27,14 @@ Slot = TypeVar("Slot", NetworkSlot, LabelSlot)
 
 
 class GpuPipeline:
-    """Runs a network with all steps around it. Calls from several threads at once have a stream and buffers each."""
+    """Runs a network with all steps around it: a backend (`LabelBackend`) of that name.
 
-    def __init__(self, gpu: Gpu, network: GpuNetwork) -> None:
+    Calls from several threads at once have a stream and buffers each.
+    """
+
+    def __init__(self, gpu: Gpu, network: GpuNetwork, name: str) -> None:
+        self.info = network.info
+        self.name = name
         self._gpu = gpu
         self._network = network
         self._idle: list[_Lane] = []
@@ -59,8 +64,8 @@ class GpuPipeline:
             self._run(lane, source, plan, result)
             return result
 
-    def run_network(self, image: NDArray[Any]) -> NDArray[Any]:
-        """The network alone; see `Backend.run`."""
+    def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        """The network alone, as of any backend."""
         network = self._network
         batch, height, width = (image.shape[0], *image.shape[1:3]) if network.input_dtype == "uint8" else (image.shape[0], *image.shape[2:])
         shape = batch, height, width
@@ -74,6 +79,7 @@ class GpuPipeline:
         self._gpu.activate()
         while self._idle:
             self._idle.pop().close()
+        self._network.close()
 
     @contextmanager
     def _lane(self) -> "Iterator[_Lane]":

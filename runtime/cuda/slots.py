@@ -20,23 +20,24 @@ class NetworkSlot:
     def __init__(self, gpu: Gpu, network: GpuNetwork, stream: int, shape: kernels.Shape) -> None:
         self._gpu, self._stream = gpu, stream
         input_shape, output_shape = tensor_shapes(network, shape)
-        with Memory(gpu) as self._memory:
+        with Memory(gpu, stream) as self._memory:
             self._pinned_input = self._memory.pinned(input_shape, network.input_dtype)
             self._pinned_output = self._memory.pinned(output_shape, network.output_dtype)
             self._input = self._memory.device(self._pinned_input.nbytes)
             self._output = self._memory.device(self._pinned_output.nbytes)
-            self._enqueue = network.prepare(shape, self._input, self._output, stream)
+            self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
         self._pinned_input[...] = image
         self._gpu.copy(self._input, self._pinned_input.ctypes.data, self._pinned_input.nbytes, self._stream)
-        self._enqueue()
+        self._enqueue_network()
         self._gpu.copy(self._pinned_output.ctypes.data, self._output, self._pinned_output.nbytes, self._stream)
         self._gpu.synchronize(self._stream)
         return self._pinned_output.copy()
 
     def close(self) -> None:
         self._memory.close()
+        del self._enqueue_network
 
 
 class LabelSlot:
@@ -47,7 +48,7 @@ class LabelSlot:
         self._gpu, self._network, self._stream, self._plan = gpu, network, stream, plan
         self._from_device = from_device
         self._launch = gpu.launcher(stream)
-        with Memory(gpu) as self._memory:
+        with Memory(gpu, stream) as self._memory:
             self._allocate()
             shape = count, plan.working_height, plan.working_width
             self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
@@ -75,6 +76,7 @@ class LabelSlot:
 
     def close(self) -> None:
         self._memory.close()
+        del self._enqueue_network, self._replay  # what the engine made for this slot goes now, and not with the garbage
 
     def _allocate(self) -> None:
         plan, count, network, memory = self._plan, self.count, self._network, self._memory

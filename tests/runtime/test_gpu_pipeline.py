@@ -53,6 +53,9 @@ class Network:
 
         return lambda: self.gpu.enqueue(stream, "network", run)
 
+    def close(self):
+        self.closed = True
+
 
 class Interface:
     """What of an array of another library the pipeline sees."""
@@ -95,7 +98,7 @@ def expected(images, plan=PLAN):
 @pytest.mark.parametrize("capturable", [True, False])
 def test_labels_are_those_of_the_cpu(output, capturable):
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu, output, capturable=capturable))
+    pipeline = GpuPipeline(gpu, Network(gpu, output, capturable=capturable), "stand-in")
     for seed in range(3):
         images = photos(2, seed=seed)
         labels = pipeline.labels(images, PLAN)
@@ -106,7 +109,7 @@ def test_labels_are_those_of_the_cpu(output, capturable):
 
 def test_half_precision_at_both_ends():
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu, input_dtype="float16", output_dtype="float16"))
+    pipeline = GpuPipeline(gpu, Network(gpu, input_dtype="float16", output_dtype="float16"), "stand-in")
     images = photos(2)
     resized = host_kernels.resize(images, (PLAN.working_height, PLAN.working_width), "float16", MEAN)
     wanted = postprocess(scores(resized).astype(np.float16), PLAN.height, PLAN.width, PLAN.min_size, PLAN.max_size)
@@ -116,7 +119,7 @@ def test_half_precision_at_both_ends():
 def test_all_steps_are_one_graph_for_each_shape():
     gpu = HostGpu()
     network = Network(gpu)
-    pipeline = GpuPipeline(gpu, network)
+    pipeline = GpuPipeline(gpu, network, "stand-in")
     other = plan_segments(70, 93, 12)
     for plan in (PLAN, other, PLAN, PLAN, other):
         images = photos(3, plan)
@@ -130,13 +133,14 @@ def test_ties_are_added_where_the_plan_says_so():
     plan = Plan(64, 96, 64, 96, 3, 10**6, sum_ties=True)
     images = np.full((1, 64, 96, 3), 128, np.uint8)
     images[:, :, 48:] = 90
-    np.testing.assert_array_equal(GpuPipeline(gpu, Network(gpu)).labels(images, plan), expected(images, plan))
+    np.testing.assert_array_equal(GpuPipeline(gpu, Network(gpu), "stand-in").labels(images, plan), expected(images, plan))
 
 
 def test_only_the_last_shapes_are_kept(monkeypatch):
     monkeypatch.setattr(module, "MAX_SLOTS", 2)
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu))
+    network = Network(gpu)
+    pipeline = GpuPipeline(gpu, network, "stand-in")
     plans = [plan_segments(70, 93, count) for count in (6, 12, 24)]
     sizes = []
     for plan in plans * 2:
@@ -145,36 +149,36 @@ def test_only_the_last_shapes_are_kept(monkeypatch):
     assert len(gpu.graphs) == 6
     assert sizes[1] == sizes[2] == sizes[5]
     pipeline.close()
-    assert (gpu.memory, gpu.streams) == ({}, set())
+    assert (gpu.memory, gpu.streams, network.closed) == ({}, set(), True)
 
 
 def test_batches_beyond_the_networks():
     gpu = HostGpu()
     network = Network(gpu, batch=3)
     images = photos(7)
-    np.testing.assert_array_equal(GpuPipeline(gpu, network).labels(images, PLAN), expected(images))
+    np.testing.assert_array_equal(GpuPipeline(gpu, network, "stand-in").labels(images, PLAN), expected(images))
     assert [shape[0] for shape in network.shapes] == [3, 1]
 
 
 def test_too_little_memory_for_a_batch():
     gpu = HostGpu()
-    GpuPipeline(gpu, Network(gpu)).labels(photos(2), PLAN)
+    GpuPipeline(gpu, Network(gpu), "stand-in").labels(photos(2), PLAN)
     needed = sum(array.nbytes for array in gpu.memory.values())
     small = HostGpu(needed)
     network = Network(small)
-    pipeline = GpuPipeline(small, network)
+    pipeline = GpuPipeline(small, network, "stand-in")
     images = photos(7)
     np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))
     assert {shape[0] for shape in network.shapes} == {1}  # 7 and 3 do not fit
     tiny = HostGpu(needed // 4)
     with pytest.raises(OutOfMemoryError, match="out of memory"):
-        GpuPipeline(tiny, Network(tiny)).labels(images, PLAN)
+        GpuPipeline(tiny, Network(tiny), "stand-in").labels(images, PLAN)
     assert tiny.memory == {}
 
 
 def test_other_shapes_make_room():
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu))
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
     pipeline.labels(photos(1), PLAN)
     gpu.capacity = int(1.9 * sum(array.nbytes for array in gpu.memory.values()))
     other = plan_segments(70, 93, 30)
@@ -186,7 +190,7 @@ def test_other_shapes_make_room():
 @pytest.mark.parametrize("wrap", [Interface, DLPack])
 def test_images_on_the_gpu(wrap):
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu, batch=2))
+    pipeline = GpuPipeline(gpu, Network(gpu, batch=2), "stand-in")
     for seed in range(2):
         images = photos(5, seed=seed)
         np.testing.assert_array_equal(pipeline.labels(wrap(images), PLAN), expected(images))
@@ -196,7 +200,7 @@ def test_images_on_the_gpu(wrap):
 
 def test_work_of_the_producer_is_waited_for():
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu))
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
     pipeline.labels(Interface(photos(1), stream=77), PLAN)
     (stream,) = gpu.streams
     assert gpu.waits == [(stream, 77)]
@@ -208,7 +212,7 @@ def test_work_of_the_producer_is_waited_for():
 @pytest.mark.parametrize("wrap", [Interface, np.asarray])
 def test_labels_that_stay_on_the_gpu(wrap):
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu, batch=2))
+    pipeline = GpuPipeline(gpu, Network(gpu, batch=2), "stand-in")
     images = photos(3)
     first = pipeline.device_labels(wrap(images), PLAN)
     second = pipeline.device_labels(wrap(images[::-1].copy()), PLAN)
@@ -225,7 +229,7 @@ def test_labels_that_stay_on_the_gpu(wrap):
 
 def test_threads_have_buffers_each():
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu))
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
     batches = [photos(1 + i % 2, seed=i) for i in range(24)]
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda images: pipeline.labels(images, PLAN), batches))
@@ -237,28 +241,24 @@ def test_threads_have_buffers_each():
 def test_the_network_alone():
     gpu = HostGpu()
     planes = np.random.default_rng(0).random((2, 3, 32, 48), dtype=np.float32)
-    pipeline = GpuPipeline(gpu, Network(gpu))
-    first = pipeline.run_network(planes)
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
+    first = pipeline.run(planes)
     np.testing.assert_array_equal(first, scores(planes))
-    pipeline.run_network(planes + 1)
+    pipeline.run(planes + 1)
     np.testing.assert_array_equal(first, scores(planes))
     with pytest.raises(DeviceError, match=r"takes \(2, 3, 32, 48\), not \(2, 1, 32, 48\)"):
-        pipeline.run_network(planes[:, :1])
+        pipeline.run(planes[:, :1])
     images = np.random.default_rng(1).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
-    ids = GpuPipeline(gpu, Network(gpu, "labels")).run_network(images)
+    ids = GpuPipeline(gpu, Network(gpu, "labels"), "stand-in").run(images)
     np.testing.assert_array_equal(ids, assign(scores(normalise(images, MEAN)), 32, 48))
 
 
 def test_the_pipeline_of_the_cpu_hands_over():
     gpu = HostGpu()
-    pipeline = GpuPipeline(gpu, Network(gpu))
-
-    class Backend:
-        info, name = Network(gpu).info, "stand-in"
-        run, labels, close = staticmethod(pipeline.run_network), staticmethod(pipeline.labels), staticmethod(pipeline.close)
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
 
     images = photos(2)
-    np.testing.assert_array_equal(run_pipeline(Backend(), images, PLAN), expected(images))
+    np.testing.assert_array_equal(run_pipeline(pipeline, images, PLAN), expected(images))
     assert len(gpu.graphs) == 1
 
 
@@ -280,7 +280,7 @@ def test_the_pipeline_of_the_cpu_hands_over():
 def test_wrong_images(images, error, message):
     gpu = HostGpu()
     with pytest.raises(error, match=message):
-        GpuPipeline(gpu, Network(gpu)).labels(images, PLAN)
+        GpuPipeline(gpu, Network(gpu), "stand-in").labels(images, PLAN)
     assert gpu.graphs == []
 
 
@@ -288,4 +288,4 @@ def test_a_size_that_the_network_does_not_take():
     gpu = HostGpu()
     plan = Plan(70, 93, 512, 64, 3, 100)
     with pytest.raises(ModelError, match="too high"):
-        GpuPipeline(gpu, Network(gpu)).labels(photos(1), plan)
+        GpuPipeline(gpu, Network(gpu), "stand-in").labels(photos(1), plan)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_maps import adversarial, blobs, ranks
 from numpy.typing import NDArray
 
 from ainet import read_image
@@ -27,10 +28,6 @@ def check_connectivity(labels: NDArray, min_size: int, max_size: int, threads: i
     batch = labels.reshape(-1, *labels.shape[-2:]).astype(np.int32)
     result = host_kernels.enforce_connectivity(batch, min_size, max_size, threads)
     np.testing.assert_array_equal(result, enforce_connectivity(batch, min_size, max_size), err_msg=f"{case}, {threads} threads")
-
-
-def ranks(labels: NDArray) -> NDArray[np.int32]:
-    return np.unique(labels, return_inverse=True)[1].reshape(labels.shape).astype(np.int32)
 
 
 @pytest.mark.parametrize("threads", THREADS)
@@ -65,56 +62,7 @@ def test_connectivity_reference_vectors(shared: Path, threads: int) -> None:
 def test_connectivity_of_random_maps(
     shape: tuple[int, int], labels: int, scale: int, noise: float, seed: int, min_size: int, max_size: int, threads: int
 ) -> None:
-    rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, labels, (shape[0] // scale + 1, shape[1] // scale + 1))
-    blobs = coarse.repeat(scale, 0).repeat(scale, 1)[: shape[0], : shape[1]]
-    check_connectivity(np.where(rng.random(shape) < noise, rng.integers(0, labels, shape), blobs), min_size, max_size, threads)
-
-
-def spiral(height: int, width: int) -> NDArray[np.int32]:
-    """A path of one pixel's width that winds inwards, and another beside it."""
-    labels, turns = np.zeros((height, width), np.int32), 0
-    y, x, dy, dx = 0, 0, 0, 1
-    while turns < 2:
-        labels[y, x], turns = 1, 0
-        while turns < 2:
-            ahead = (y + dy, x + dx)
-            beyond = (y + 2 * dy, x + 2 * dx)
-            inside = 0 <= ahead[0] < height and 0 <= ahead[1] < width
-            if inside and not labels[ahead] and not (0 <= beyond[0] < height and 0 <= beyond[1] < width and labels[beyond]):
-                y, x = ahead
-                break
-            dy, dx, turns = dx, -dy, turns + 1
-    return labels
-
-
-def adversarial() -> dict[str, NDArray]:
-    y, x = np.indices((67, 93))
-    large_y, large_x = np.indices((113, 131))  # components whose rectangle is too large for a team's tile
-    ring = np.minimum.reduce([y, x, 66 - y, 92 - x])
-    comb = np.where((large_x % 2 == 0) | (large_y == 112), 0, large_x)
-    return {
-        "rows": y % 2,
-        "columns": x % 2,
-        "diagonals": (y + x) // 3 % 2,
-        "checkerboard": (y + x) % 2,
-        "single pixels": y * 93 + x,
-        "one label": np.zeros((67, 93)),
-        "nested rings": ring,
-        "nested rings of two labels": ring // 2 % 2,
-        "spiral": spiral(67, 93),
-        "large spiral": spiral(113, 131),
-        "comb": comb,
-        "comb upside down": comb[::-1],
-        "comb on its side": comb.T,
-        "large blocks": large_y // 70 + large_x // 60 * 2,
-        "cross of blocks": (np.abs(large_y - 56) < 9) | (np.abs(large_x - 65) < 9),
-        "one row": np.arange(4000)[None] // 3 % 2,
-        "one row of single pixels": np.arange(4000)[None] % 2,
-        "one column": np.arange(4000)[:, None] // 3 % 2,
-        "one pixel": np.zeros((1, 1)),
-        "noise": np.random.default_rng(0).integers(0, 2, (113, 131)),
-    }
+    check_connectivity(blobs(np.random.default_rng(seed), shape, labels, scale, noise), min_size, max_size, threads)
 
 
 @pytest.mark.parametrize("name", adversarial())
