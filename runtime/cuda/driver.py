@@ -54,9 +54,12 @@ class Gpu:
         """Address of new device memory of `size` bytes.
 
         Raises:
-            OutOfMemoryError: there is not enough.
+            OutOfMemoryError: there is not enough; says how much was wanted.
         """
-        return int(self._call("cudaMalloc", size))
+        try:
+            return int(self._call("cudaMalloc", size))
+        except OutOfMemoryError as error:
+            raise OutOfMemoryError(f"{error} (another {size / 2**20:.0f} MB were needed)") from error
 
     def free(self, address: int) -> None:
         self._call("cudaFree", address)
