@@ -49,11 +49,13 @@ class EngineNetwork:
         gives_ids = info.model.output == "labels"
         self.input_dtype, self.output_dtype = ("uint8", "int32") if gives_ids else ("float32", "float32")
 
-    def largest_batch(self, height: int, width: int) -> int:
-        ends = [profile.largest[0] for profile in self._info.profiles if profile.holds((profile.largest[0], height, width))]
-        if not ends:
-            self._info.profile_for((1, height, width))  # says what there is
-        return max(ends)
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        batches = [min(images, profile.largest[0]) for profile in self._info.profiles]
+        pairs = zip(batches, self._info.profiles, strict=True)
+        fitting = [batch for batch, profile in pairs if profile.holds((batch, height, width))]
+        if not fitting:
+            self._info.profile_for((images, height, width))  # says what there is
+        return max(fitting)
 
     def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
         profile = self._info.profile_for(shape)

@@ -12,8 +12,6 @@ from ainet.runtime.cuda.network import Enqueue
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.model import ModelInfo
 
-ANY_BATCH = 2**16
-
 
 class TorchNetwork:
     """A module that maps normalised float32 planes (N, 3, h, w) on the GPU to logits (N, 9, h, w)."""
@@ -25,8 +23,8 @@ class TorchNetwork:
         self._module = module
         self.info = info
 
-    def largest_batch(self, height: int, width: int) -> int:
-        return ANY_BATCH
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
 
     def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
         import torch
@@ -60,8 +58,8 @@ class OnnxRuntimeNetwork:
         self.info = info
         self.input_dtype, self.output_dtype = ("uint8", "int32") if info.output == "labels" else ("float32", "float32")
 
-    def largest_batch(self, height: int, width: int) -> int:
-        return ANY_BATCH
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
 
     def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
         input_shape, output_shape = tensor_shapes(self, shape)

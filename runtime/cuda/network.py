@@ -22,11 +22,11 @@ class GpuNetwork(Protocol):
     output_dtype: str
     capturable: bool
 
-    def largest_batch(self, height: int, width: int) -> int:
-        """How many images of h x w it takes at once, at most.
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        """How many of so many images of height x width it takes at once, at most.
 
         Raises:
-            ModelError: it takes none of that size.
+            ModelError: it takes none of that size, or only more.
         """
         ...
 

@@ -106,17 +106,17 @@ class GpuPipeline:
 
     def _run(self, lane: "_Lane", source: NDArray[np.uint8] | DeviceImages, plan: Plan, result: NDArray[np.int32] | DeviceLabels) -> None:
         working = plan.working_height, plan.working_width
-        largest = max(1, min(self._network.largest_batch(*working), MAX_PIXELS // (working[0] * working[1])))
+        limit = max(1, MAX_PIXELS // (working[0] * working[1]))
         from_device = isinstance(source, DeviceImages)
         start = 0
         while start < source.shape[0]:
-            count = min(largest, source.shape[0] - start)
+            count = self._network.fitting_batch(min(limit, source.shape[0] - start), *working)
             try:
                 slot = lane.slot((plan, count, from_device), self._maker(lane, plan, count, from_device))
             except OutOfMemoryError:
                 if count == 1:
                     raise
-                largest = count // 2
+                limit = count // 2
                 continue
             slot.run(source, start, result)
             start += count

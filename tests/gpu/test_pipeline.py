@@ -29,8 +29,8 @@ class Planes:
     def __init__(self, gpu):
         self.gpu = gpu
 
-    def largest_batch(self, height, width):
-        return 4
+    def fitting_batch(self, images, height, width):
+        return min(images, 4)
 
     def prepare(self, shape, image, output, stream):
         size = 3 * shape[1] * shape[2] * 4

@@ -38,10 +38,10 @@ class Network:
         self.capturable = capturable
         self.gpu, self.batch, self.shapes = gpu, batch, []
 
-    def largest_batch(self, height, width):
+    def fitting_batch(self, images, height, width):
         if height > 500:
             raise ModelError("too high")
-        return self.batch
+        return min(images, self.batch)
 
     def prepare(self, shape, image, output, stream):
         self.shapes.append(shape)

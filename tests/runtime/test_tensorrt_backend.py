@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+from dataclasses import replace
 from unittest.mock import NonCallableMagicMock
 
 import numpy as np
@@ -125,6 +126,17 @@ def test_a_context_for_each_shape_takes_the_smallest_profile(host):
     (stream,) = host.gpu.streams
     first.set_optimization_profile_async.assert_called_once_with(1, stream)
     second.set_optimization_profile_async.assert_called_once_with(0, stream)
+
+
+@pytest.mark.parametrize(("count", "batches"), [(1, [1]), (3, [1]), (5, [4, 1]), (8, [4])])
+def test_profiles_of_several_batches(host, count, batches):
+    info = replace(host.info, profiles=(Profile((1, 32, 48), (1, 32, 48)), Profile((4, 16, 16), (4, 64, 96))))
+    sidecar(host.path).write_text(info.to_json())
+    backend = open_backend(host.path, "tensorrt")
+    assert backend.labels(photos(count, 30, 40), Plan(30, 40, 32, 48, 4, 400)).shape == (count, 30, 40)
+    assert [context.set_input_shape.call_args.args[1][0] for context in host.contexts] == batches
+    with pytest.raises(ModelError, match="not 3x64x96"):
+        backend.labels(photos(3, 60, 90), Plan(60, 90, 64, 96, 4, 400))
 
 
 def test_a_segmenter_of_an_engine(host):
