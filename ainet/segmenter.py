@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_rgb
-from ainet.runtime.backends import Backend, open_backend
+from ainet.runtime.backends import ENGINE, Backend, open_backend
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
@@ -44,8 +44,10 @@ class Segmenter:
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
-            model: path of an ONNX file made by `ainet export`; for the torch devices, of a checkpoint. None: the bundled weights.
-            device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "torch", or "torch:DEVICE".
+            model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
+                the torch devices, of a checkpoint. None: the bundled weights.
+            device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
+                or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores.
 
         Raises:
@@ -59,7 +61,7 @@ class Segmenter:
                 raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
             return cls(open_torch(checkpoint, device.partition(":")[2] or "cpu"))
         path = bundled(DEFAULT_MODEL) if model is None else Path(model)
-        if path.suffix != ".onnx" and path.is_file():
+        if path.suffix not in (".onnx", ENGINE) and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
         return cls(open_backend(path, device, threads))
 

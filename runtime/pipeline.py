@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.runtime.backends import Backend
+from ainet.runtime.backends.base import Backend, LabelBackend
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign, normalise, postprocess
 from ainet.spec import CELL_SIZE
@@ -34,7 +34,10 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
 
 def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
     size = (plan.height, plan.width, plan.min_size, plan.max_size)
-    batch = max(1, MAX_PIXELS // (plan.working_height * plan.working_width))
+    area = plan.working_height * plan.working_width
+    if isinstance(backend, LabelBackend) and area <= MAX_PIXELS:
+        return backend.labels(images, plan)
+    batch = max(1, MAX_PIXELS // area)
     chunks = [images[start : start + batch] for start in range(0, len(images), batch)]
     return np.concatenate([postprocess(network_output(backend, chunk, plan), *size, public=plan.public) for chunk in chunks])
 

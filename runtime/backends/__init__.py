@@ -1,13 +1,15 @@
 """Inference engines behind one interface: `open_backend(model, device)`.
 
-| device            | engine                                          |
-|-------------------|-------------------------------------------------|
-| `auto`            | the fastest of the following that works here    |
-| `cuda`, `cuda:1`  | ONNX Runtime on that NVIDIA GPU                 |
-| `openvino`        | OpenVINO on the CPU                             |
-| `cpu`             | ONNX Runtime on the CPU                         |
+| device                   | engine                                          |
+|--------------------------|-------------------------------------------------|
+| `auto`                   | the fastest of the following that works here    |
+| `cuda`, `cuda:1`         | ONNX Runtime on that NVIDIA GPU                 |
+| `openvino`               | OpenVINO on the CPU                             |
+| `cpu`                    | ONNX Runtime on the CPU                         |
+| `tensorrt`, `tensorrt:1` | TensorRT on that NVIDIA GPU                     |
 
-PyTorch (`torch`, `torch:cuda:0`) needs a module instead of a file: `ainet.Segmenter.load` opens it.
+TensorRT runs engine files, for which `auto` takes it; the others run ONNX files. PyTorch (`torch`, `torch:cuda:0`) needs
+a module instead of a file: `ainet.Segmenter.load` opens it.
 """
 
 import importlib.util
@@ -17,11 +19,13 @@ from pathlib import Path
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.runtime.backends.base import Backend
 
-__all__ = ["Backend", "open_backend"]
+__all__ = ["ENGINE", "Backend", "open_backend"]
+
+ENGINE = ".engine"  # suffix of engine files
 
 
 def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend:
-    """Load the ONNX file `model` on `device`; an explicit device never gives way to another.
+    """Load the ONNX file or engine `model` on `device`; an explicit device never gives way to another.
 
     `threads`: of the CPU for one inference, 0 for all cores.
 
@@ -34,6 +38,10 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
+    if match := re.fullmatch(r"tensorrt(?::(\d+))?", "tensorrt" if device == "auto" and model.suffix == ENGINE else device):
+        return _open_tensorrt(model, int(match[1] or 0))
+    if model.suffix == ENGINE:
+        raise UsageError(f"{model} is a TensorRT engine, which device '{device}' does not run; choose tensorrt or tensorrt:N")
     if device == "auto":
         return _open_fastest(model, threads)
     if device == "cpu":
@@ -42,7 +50,7 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         return _open_openvino(model, threads)
     if match := re.fullmatch(r"cuda(?::(\d+))?", device):
         return _open_onnx_runtime(model, int(match[1] or 0), threads)
-    raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, torch or torch:DEVICE")
+    raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE")
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:
@@ -54,6 +62,14 @@ def _open_fastest(model: Path, threads: int) -> Backend:
     if _installed("openvino"):
         return _open_openvino(model, threads)
     return _open_onnx_runtime(model, None, threads)
+
+
+def _open_tensorrt(model: Path, gpu: int) -> Backend:
+    if model.suffix != ENGINE:
+        raise ModelError(f"device 'tensorrt' runs engine files, not {model}; make one with: ainet build {model}")
+    from ainet.runtime.backends.tensorrt import open_engine
+
+    return open_engine(model, gpu)
 
 
 def _open_onnx_runtime(model: Path, gpu: int | None, threads: int) -> Backend:

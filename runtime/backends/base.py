@@ -1,11 +1,13 @@
 """The interface of an inference engine."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.plan import Plan
 
 
 class Backend(Protocol):
@@ -29,6 +31,20 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release what the engine holds; `run` must not be called again."""
+        ...
+
+
+@runtime_checkable
+class LabelBackend(Backend, Protocol):
+    """An engine that takes the whole way from images to labels by itself."""
+
+    def labels(self, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
+        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); working sizes up to `pipeline.MAX_PIXELS`.
+
+        Raises:
+            ModelError: the model does not take the plan's working size.
+            DeviceError: the engine fails on this input.
+        """
         ...
 
 

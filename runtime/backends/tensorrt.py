@@ -1,0 +1,88 @@
+"""TensorRT engines on an NVIDIA GPU, of any flavour."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from ainet.errors import DeviceError, ModelError
+from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.cuda.network import Enqueue
+from ainet.runtime.cuda.pipeline import GpuPipeline
+from ainet.runtime.cuda.slots import tensor_shapes
+from ainet.runtime.engine_file import EngineInfo
+from ainet.runtime.flavours import Flavour, load_flavour
+
+
+def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
+    """Load the engine file `plan` on the GPU number `index`.
+
+    Raises:
+        ModelError: the engine or its sidecar is missing, damaged, or made for another GPU or TensorRT.
+        DeviceError: the GPU, its driver or TensorRT is not there.
+    """
+    info = EngineInfo.load(plan)
+    content = info.verify(plan)
+    flavour = load_flavour(info.flavour)
+    gpu = Gpu(index)
+    info.check_host(plan, flavour.name, flavour.version, gpu.capability)
+    return GpuPipeline(gpu, EngineNetwork(plan, content, info, flavour), f"{flavour} (CUDA {index})")
+
+
+class EngineNetwork:
+    """An engine, loaded on the current GPU; the network of a `GpuPipeline`. plan: the file that `content` is from."""
+
+    capturable = True
+
+    def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour) -> None:
+        flavour.logger.errors.clear()
+        self._runtime = flavour.api.Runtime(flavour.logger)  # has to live as long as the engine
+        self._engine = self._runtime.deserialize_cuda_engine(content)
+        if self._engine is None:
+            raise ModelError(f"{flavour} cannot load {plan}: {flavour.first_error()}; build it again with: ainet build")
+        self._image, self._result = (self._engine.get_tensor_name(index) for index in range(2))
+        if self._engine.get_tensor_mode(self._image) != flavour.api.TensorIOMode.INPUT:
+            self._image, self._result = self._result, self._image
+        self._info, self._flavour = info, flavour
+        self._lock = threading.Lock()
+        self.info = info.model
+        gives_ids = info.model.output == "labels"
+        self.input_dtype, self.output_dtype = ("uint8", "int32") if gives_ids else ("float32", "float32")
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        batches = [min(images, profile.largest[0]) for profile in self._info.profiles]
+        pairs = zip(batches, self._info.profiles, strict=True)
+        fitting = [batch for batch, profile in pairs if profile.holds((batch, height, width))]
+        if not fitting:
+            self._info.profile_for((images, height, width))  # says what there is
+        return max(fitting)
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+        profile = self._info.profile_for(shape)
+        with self._lock:  # several contexts may run at once, but are made one after the other
+            self._flavour.logger.errors.clear()
+            context: Any = self._engine.create_execution_context()
+        if context is None:
+            raise self._failure(shape)
+        set_up = (
+            context.set_optimization_profile_async(profile, stream),
+            context.set_input_shape(self._image, tensor_shapes(self, shape)[0]),
+            context.set_tensor_address(self._image, image),
+            context.set_tensor_address(self._result, output),
+        )
+        if not all(set_up):
+            raise self._failure(shape)
+
+        def enqueue() -> None:
+            if not context.execute_async_v3(stream):
+                raise self._failure(shape)
+
+        return enqueue
+
+    def close(self) -> None:
+        del self._engine, self._runtime
+
+    def _failure(self, shape: Shape) -> DeviceError:
+        reason = self._flavour.first_error()
+        kind = OutOfMemoryError if "memory" in reason.lower() else DeviceError
+        return kind(f"{self._flavour} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")

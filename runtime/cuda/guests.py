@@ -1,0 +1,89 @@
+"""PyTorch and ONNX Runtime as networks of a `GpuPipeline`: their models between this package's kernels."""
+
+from typing import Any
+
+import numpy as np
+
+from ainet.errors import DeviceError
+from ainet.runtime.backends.base import first_line
+from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.cuda.network import Enqueue
+from ainet.runtime.cuda.slots import tensor_shapes
+from ainet.runtime.model import ModelInfo
+
+
+class TorchNetwork:
+    """A module that maps normalised float32 planes (N, 3, h, w) on the GPU to logits (N, 9, h, w)."""
+
+    input_dtype = output_dtype = "float32"
+    capturable = False  # its allocator would have to know of the capture
+
+    def __init__(self, module: Any, info: ModelInfo) -> None:
+        self._module = module
+        self.info = info
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+        import torch
+
+        input_shape, output_shape = tensor_shapes(self, shape)
+        source, target = (torch.as_tensor(_Floats(*view), device="cuda") for view in ((image, input_shape), (output, output_shape)))
+        queue = torch.cuda.ExternalStream(stream)
+
+        def enqueue() -> None:
+            try:
+                with torch.inference_mode(), torch.cuda.stream(queue):
+                    target.copy_(self._module(source))
+            except torch.cuda.OutOfMemoryError as error:
+                raise OutOfMemoryError(f"PyTorch failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
+            except RuntimeError as error:
+                raise DeviceError(f"PyTorch failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
+
+        return enqueue
+
+    def close(self) -> None:
+        del self._module
+
+
+class OnnxRuntimeNetwork:
+    """A session on ONNX Runtime's CUDA provider. It runs in a stream of its own, so each run waits for the steps before it."""
+
+    capturable = False
+
+    def __init__(self, session: Any, info: ModelInfo, gpu: Gpu) -> None:
+        self._session, self._gpu = session, gpu
+        self.info = info
+        self.input_dtype, self.output_dtype = ("uint8", "int32") if info.output == "labels" else ("float32", "float32")
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+        input_shape, output_shape = tensor_shapes(self, shape)
+        binding = self._session.io_binding()
+        binding.bind_input(self._session.get_inputs()[0].name, "cuda", self._gpu.index, np.dtype(self.input_dtype).type, input_shape, image)
+        binding.bind_output(
+            self._session.get_outputs()[0].name, "cuda", self._gpu.index, np.dtype(self.output_dtype).type, output_shape, output
+        )
+
+        def enqueue() -> None:
+            self._gpu.synchronize(stream)
+            try:
+                self._session.run_with_iobinding(binding)
+            except Exception as error:  # the engine's exceptions have no public common base
+                raise DeviceError(f"ONNX Runtime failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
+
+        return enqueue
+
+    def close(self) -> None:
+        del self._session
+
+
+class _Floats:
+    """Float32 memory at an address, for torch.as_tensor."""
+
+    def __init__(self, address: int, shape: tuple[int, ...]) -> None:
+        self.__cuda_array_interface__ = {"shape": shape, "typestr": "<f4", "data": (address, False), "strides": None, "version": 3}

@@ -1,0 +1,46 @@
+"""What the GPU pipeline asks of an inference engine."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.model import ModelInfo
+
+Enqueue = Callable[[], None]
+
+
+class GpuNetwork(Protocol):
+    """A model on a GPU that reads and writes memory which it is given.
+
+    input_dtype: "uint8" for RGB (N, h, w, 3); "float32" or "float16" for normalised planes (N, 3, h, w). output_dtype:
+    "int32" for cell ids (N, h, w); "float32" or "float16" for scores (N, 9, h, w). capturable: whether its work can be
+    part of a CUDA graph.
+    """
+
+    info: ModelInfo
+    input_dtype: str
+    output_dtype: str
+    capturable: bool
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        """How many of so many images of height x width it takes at once, at most.
+
+        Raises:
+            ModelError: it takes none of that size, or only more.
+        """
+        ...
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+        """Make ready for one shape (N, h, w): a function that puts the network's work into the stream, each time it is called.
+
+        image, output: addresses that it reads and writes.
+
+        Raises:
+            ModelError: it does not take that shape.
+            DeviceError: the engine fails, such as for lack of memory.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the model; nothing that was prepared may run any more."""
+        ...

@@ -1,0 +1,67 @@
+"""Engines, built and run on this GPU, against ONNX Runtime on the CPU."""
+
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ainet import Segmenter, read_image
+from ainet.runtime.flavours import MODULES
+from ainet.runtime.pipeline import run_pipeline
+from ainet.runtime.plan import plan_segments
+from ainet.runtime.postprocess import assign, normalise
+from ainet.segmenter import bundled
+from ainet.spec import MEAN
+
+pytestmark = pytest.mark.gpu
+PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
+
+
+@pytest.fixture(scope="module", params=MODULES)
+def segmenter(request, gpu, tmp_path_factory):
+    pytest.importorskip("onnx")
+    if importlib.util.find_spec(MODULES[request.param]) is None:
+        pytest.skip(f"{request.param} is not installed")
+    from ainet.export.engine import build_engine
+
+    path = tmp_path_factory.mktemp("engine") / "ainet.engine"
+    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], flavour=request.param)
+    with Segmenter.load(path) as loaded:
+        yield loaded
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    pytest.importorskip("onnxruntime")
+    with Segmenter.load(device="cpu") as loaded:
+        yield loaded
+
+
+def test_scores_and_ids_are_those_of_the_cpu(segmenter, cpu):
+    photo = read_image(PHOTOS / "chelsea.jpg")[:160, :240]
+    planes = normalise(photo[None], MEAN)
+    result, expected = segmenter._backend.run(planes), cpu._backend.run(planes)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=1e-2)
+    assert (assign(result, 160, 240) == assign(expected, 160, 240)).mean() >= 0.999
+
+
+@pytest.mark.parametrize("n_segments", [60, 600])
+def test_labels_are_nearly_those_of_the_cpu(segmenter, cpu, n_segments):
+    photo = read_image(PHOTOS / "coffee.jpg")
+    result, expected = segmenter(photo, n_segments), cpu(photo, n_segments)
+    assert abs(int(result.max()) - int(expected.max())) <= 0.01 * expected.max() + 1
+    edges = [np.diff(labels, axis=1) != 0 for labels in (result, expected)]
+    assert (edges[0] == edges[1]).mean() >= 0.998
+
+
+def test_graphs_repeat_and_threads_agree(segmenter):
+    photo = read_image(PHOTOS / "astronaut.jpg")
+    images = [np.ascontiguousarray(photo[i : i + 300, i : i + 400]) for i in range(0, 80, 10)] * 3
+    plan = plan_segments(300, 400, 300)
+    expected = [run_pipeline(segmenter._backend, image[None], plan)[0] for image in images[:8]] * 3
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda image: segmenter(image, 300), images))
+    for labels, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(labels, wanted)

@@ -1,0 +1,193 @@
+"""What is asked of CUDA, in which order, by a stand-in for cuda-bindings in which only the names of the real ones exist."""
+
+import ctypes
+import re
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from ainet.errors import DeviceError
+from ainet.runtime.cuda import kernels
+from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+
+runtime = pytest.importorskip("cuda.bindings.runtime")
+driver = pytest.importorskip("cuda.bindings.driver")
+
+
+class Bindings:
+    """Functions succeed, and are recorded; `fails`: name -> status instead. `results`: name -> result."""
+
+    def __init__(self, real, calls):
+        self._real, self._calls, self.fails, self.results = real, calls, {}, {}
+
+    def __getattr__(self, name):
+        member = getattr(self._real, name)
+        if not callable(member) or isinstance(member, type):
+            return member
+        # The bindings document a function's arguments in its first line; some types hold commas in brackets.
+        signature = re.sub(r"\[[^\]]*\]+", "", member.__doc__.partition("\n")[0])
+        wanted = len(signature.partition("(")[2].split(","))
+
+        def function(*arguments):
+            assert len(arguments) == wanted, signature
+            self._calls.append((name, *arguments))
+            status = self.fails.get(name, 0)
+            return (status, self.results[name]) if name in self.results else (status,)
+
+        return function
+
+
+@pytest.fixture
+def cuda(monkeypatch):
+    calls = []
+    bindings = SimpleNamespace(calls=calls, runtime=Bindings(runtime, calls), driver=Bindings(driver, calls))
+    bindings.runtime.results |= {
+        "cudaDeviceGetAttribute": 9, "cudaMalloc": 4096, "cudaHostAlloc": 0, "cudaStreamCreateWithFlags": 77,
+        "cudaStreamEndCapture": "graph", "cudaGraphInstantiate": "executable", "cudaEventCreateWithFlags": "event",
+    }  # fmt: skip
+    bindings.driver.results |= {"cuLibraryLoadData": "library", "cuLibraryGetKernel": "kernel", "cuKernelGetFunction": "function"}
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", bindings.runtime)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", bindings.driver)
+    monkeypatch.setattr("ainet.runtime.cuda.driver.kernel_binary", lambda capability: f"code for {capability}".encode())
+    return bindings
+
+
+def names(calls):
+    return [call[0] for call in calls]
+
+
+def test_opening_a_gpu(cuda):
+    gpu = Gpu(3)
+    assert gpu.capability == "sm99"
+    assert cuda.calls[0] == ("cudaSetDevice", 3)  # the primary context: no context is made or pushed
+    assert ("cuLibraryLoadData", b"code for sm99", [], [], 0, [], [], 0) in cuda.calls
+
+
+def test_memory_and_copies(cuda):
+    gpu = Gpu()
+    backing = (ctypes.c_uint8 * 24)()
+    cuda.runtime.results["cudaHostAlloc"] = ctypes.addressof(backing)
+    cuda.calls.clear()
+    assert gpu.allocate(100) == 4096
+    pinned = gpu.allocate_pinned((2, 3), np.int32)
+    pinned[...] = [[1, 2, 3], [4, 5, 6]]
+    assert bytes(backing) == np.arange(1, 7, dtype=np.int32).tobytes()
+    gpu.copy(1000, pinned.ctypes.data, 24, 77)
+    gpu.synchronize(77)
+    gpu.free(4096)
+    gpu.free_pinned(pinned)
+    assert [call[:4] for call in cuda.calls] == [
+        ("cudaMalloc", 100),
+        ("cudaHostAlloc", 24, 0),
+        ("cudaMemcpyAsync", 1000, ctypes.addressof(backing), 24),
+        ("cudaStreamSynchronize", 77),
+        ("cudaFree", 4096),
+        ("cudaFreeHost", ctypes.addressof(backing)),
+    ]
+    assert cuda.calls[2][4:] == (runtime.cudaMemcpyKind.cudaMemcpyDefault, 77)
+
+
+def test_a_stream_that_waits_for_another(cuda):
+    gpu = Gpu()
+    stream = gpu.make_stream()
+    cuda.calls.clear()
+    gpu.wait_for(stream, 5)
+    gpu.free_stream(stream)
+    assert cuda.calls[1:] == [
+        ("cudaEventRecord", "event", 5),
+        ("cudaStreamWaitEvent", 77, "event", 0),
+        ("cudaEventDestroy", "event"),
+        ("cudaStreamDestroy", 77),
+    ]
+
+
+def test_launches_of_connectivity(cuda):
+    gpu = Gpu()
+    cuda.calls.clear()
+    seen = []
+    launch = cuda.driver.__getattr__("cuLaunchKernel")
+
+    def read_parameters(*arguments):
+        arguments_address, count_address = (ctypes.c_void_p * 2).from_address(arguments[9])
+        pointers = (ctypes.c_uint64 * 3).from_address(arguments_address)
+        seen.append((*pointers, ctypes.c_int32.from_address(count_address).value))
+        return launch(*arguments)
+
+    cuda.driver.cuLaunchKernel = read_parameters
+    kernels.enforce_connectivity(gpu.launcher(77), 11, 22, (5, 321, 481), 33, 15, 772)
+    launches = [call for call in cuda.calls if call[0] == "cuLaunchKernel"]
+    pixels = 321 * 481
+    counts = [pixels, pixels, -(-pixels // 4), -(-pixels // 1024), pixels, pixels, pixels]
+    assert seen == [(11, 22, 33, count) for count in counts]
+    for (_, function, *shape, parameters, extra), count in zip(launches, counts, strict=True):
+        cuts = count == counts[3]
+        assert (function, extra) == ("function", 0)
+        assert shape == [count if cuts else -(-count // 256), 5, 1, 32 if cuts else 256, 1, 1, 0, 77]
+        assert parameters
+    loaded = [call[2] for call in cuda.calls if call[0] == "cuLibraryGetKernel"]
+    assert loaded == [f"ainet_connect_{step}".encode() for step in ("start", "unite", "flatten", "cut", "adopt", "number", "fill")]
+    cuda.calls.clear()
+    kernels.enforce_connectivity(gpu.launcher(77), 11, 22, (5, 321, 481), 33, 15, 772)
+    assert set(names(cuda.calls)) == {"cuLaunchKernel"}
+
+
+def test_a_graph_is_captured_launched_and_destroyed(cuda):
+    gpu = Gpu()
+    cuda.calls.clear()
+    replay, destroy = gpu.capture(77, lambda: gpu.copy(1, 2, 3, 77))
+    replay()
+    replay()
+    destroy()
+    mode = runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
+    assert cuda.calls[0] == ("cudaStreamBeginCapture", 77, mode)
+    assert cuda.calls[2:] == [
+        ("cudaStreamEndCapture", 77),
+        ("cudaGraphInstantiate", "graph", 0),
+        ("cudaGraphDestroy", "graph"),
+        ("cudaGraphLaunch", "executable", 77),
+        ("cudaGraphLaunch", "executable", 77),
+        ("cudaGraphExecDestroy", "executable"),
+    ]
+
+
+def test_a_capture_that_fails_is_ended(cuda):
+    gpu = Gpu()
+    cuda.calls.clear()
+
+    def enqueue():
+        raise DeviceError("the engine failed")
+
+    with pytest.raises(DeviceError, match="the engine failed"):
+        gpu.capture(77, enqueue)
+    assert names(cuda.calls) == ["cudaStreamBeginCapture", "cudaStreamEndCapture"]
+
+
+def test_errors_of_cuda(cuda):
+    gpu = Gpu(1)
+    cuda.runtime.fails["cudaMalloc"] = runtime.cudaError_t.cudaErrorMemoryAllocation
+    with pytest.raises(OutOfMemoryError, match=r"GPU 1 is out of memory; try smaller .*\(another 953674 MB were needed\)"):
+        gpu.allocate(10**12)
+    cuda.runtime.fails["cudaStreamSynchronize"] = runtime.cudaError_t.cudaErrorDeviceUninitialized
+    with pytest.raises(
+        DeviceError, match=r"GPU 1 cannot be used \(cudaStreamSynchronize: cudaErrorDeviceUninitialized\); check it with: nvidia-smi"
+    ):
+        gpu.synchronize(77)
+    cuda.driver.fails["cuLaunchKernel"] = driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY
+    with pytest.raises(OutOfMemoryError):
+        kernels.assign(gpu.launcher(77), 1, "int32", (1, 16, 16), 2, (16, 16))
+
+
+def test_no_gpu():
+    status, count = runtime.cudaGetDeviceCount()
+    if int(status) == 0 and count:
+        pytest.skip("there is a GPU")
+    with pytest.raises(DeviceError, match=r"GPU 0 cannot be used \(cudaSetDevice: cudaError\w+\); check it with: nvidia-smi"):
+        Gpu()
+
+
+def test_no_bindings(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
+    with pytest.raises(DeviceError, match=r"needs the package cuda-bindings .*: pip install 'ainet-toolkit\[tensorrt\]'"):
+        Gpu()
