@@ -176,10 +176,11 @@ def to_half(model: onnx.ModelProto) -> None:
     for node in network:
         node.input[:] = [half_input if name == source else half_output if name == target else name for name in node.input]
         node.output[:] = [half_output if name == target else name for name in node.output]
-    first, last = nodes.index(network[0]), nodes.index(network[-1])
+    first = next(place for place, node in enumerate(nodes) if half_input in node.input)
+    last = nodes.index(network[-1])
     nodes.insert(last + 1, helper.make_node("Cast", [half_output], [target], "to_float", to=TensorProto.FLOAT))
     nodes.insert(first, helper.make_node("Cast", [source], [half_input], "to_half", to=TensorProto.FLOAT16))
-    del graph.node[:]
+    del graph.node[:], graph.value_info[:]
     graph.node.extend(nodes)
     for entry in model.opset_import:
         if entry.domain == "":

@@ -1,6 +1,7 @@
 """Checkpoint -> ONNX with INT8 convolutions, in the form that TensorRT, ONNX Runtime and OpenVINO take.
 
-    calibration = Calibration(load_checkpoint("ainet.safetensors"), choose_images(image_files("photos"), 32))
+    model = exported(load_checkpoint("ainet.safetensors"))
+    calibration = Calibration(model, choose_images(image_files("photos"), 32))
     save_model(calibration.model(float_layers=("conv0a",)), "ainet-int8.onnx")
 
 Every convolution reads through a pair of QuantizeLinear and DequantizeLinear: int8, symmetric, without zero point, activations
@@ -39,10 +40,23 @@ TENSORRT_FORM = {
 }
 
 
+def exported(checkpoint: Checkpoint, output: Output = "logits") -> onnx.ModelProto:
+    """The checkpoint's network as `ainet export` writes it in fp32: BatchNorm folded, checked against PyTorch.
+
+    Raises:
+        UsageError: unknown `output`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float.onnx"
+        export_onnx(checkpoint, path, "fp32", output)
+        return onnx.load(path)
+
+
 class Calibration:
     """The ranges of one network on some images; `model` then writes any of its layers in INT8.
 
     Args:
+        exported: an export in fp32, which is not changed.
         images: what the ranges are taken from.
         method: how ranges are clipped, see `ranges.clip`.
         equalised: whether channels are scaled between layers first.
@@ -54,30 +68,27 @@ class Calibration:
         info: metadata of the INT8 models.
 
     Raises:
-        UsageError: unknown `method` or `output`.
-        ModelError: the network has something that cannot be quantised.
+        UsageError: unknown `method`.
+        ModelError: not an fp32 export of this toolkit, or it has something that cannot be quantised.
     """
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        exported: onnx.ModelProto,
         images: Sequence[CalibrationImage],
-        output: Output = "logits",
         method: Method = "percentile",
         equalised: bool = True,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         if method not in METHODS:
             raise UsageError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "float.onnx"
-            export_onnx(checkpoint, path, "fp32", output)
-            model = onnx.load(path)
-        layers(model)  # refuses what cannot be quantised
+        layers(exported)  # refuses what cannot be quantised, before anything is split
+        metadata = {entry.key: entry.value for entry in exported.metadata_props}
+        self.info = replace(ModelInfo.from_json(metadata.get("ainet"), "the model"), precision="int8")
+        model = onnx.ModelProto()
+        model.CopyFrom(exported)
         split_concatenations(model)
         self.layers = layers(model)
-        float_info = ModelInfo.from_json({entry.key: entry.value for entry in model.metadata_props}["ainet"], checkpoint.name)
-        self.info = replace(float_info, precision="int8")
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
         inputs = [network_input(image.pixels, self.info) for image in images]
         total = 2 * len(inputs)
@@ -119,6 +130,7 @@ class Calibration:
             extra_options=TENSORRT_FORM,
         )
         quantizer.quantize_model()
+        quantizer.model.topological_sort()
         model: onnx.ModelProto = quantizer.model.model
         if rest == "fp16":
             to_half(model)
