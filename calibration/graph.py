@@ -30,7 +30,9 @@ def layers(model: onnx.ModelProto) -> dict[str, list[str]]:
             raise ModelError(f"the model is quantised already (node '{node.name}'); calibrate its checkpoint in float")
         if node.op_type in QUANTISABLE:
             if node.input[1] not in constants:
-                raise ModelError(f"{node.op_type} '{node.name}' cannot be quantised: its weights are computed in the graph; make them constant")
+                raise ModelError(
+                    f"{node.op_type} '{node.name}' cannot be quantised: its weights are computed in the graph; make them constant"
+                )
             found.setdefault(_layer_name(node), []).append(node.name)
     if not found:
         kinds = ", ".join(sorted({node.op_type for node in model.graph.node}))
@@ -115,13 +117,13 @@ def equalise(model: onnx.ModelProto, largest: dict[str, NDArray[np.float32]]) ->
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     outputs = {value.name for value in graph.output}
 
-    def sources(name: str) -> list[NodeProto] | None:
-        """The convolutions that a tensor comes from by way of operators that commute with a channel's factor."""
+    def sources(name: str, uses: int = 1) -> list[NodeProto] | None:
+        """The convolutions that a tensor with `uses` readers comes from by way of operators that commute with a channel's factor."""
         node = producers.get(name)
-        if node is None or name in outputs or node.op_type in ("LeakyRelu", "Resize", "Add") and len(users[name]) > 1 and name not in largest:
+        if node is None or name in outputs or len(users[name]) > uses:
             return None
         if node.op_type in QUANTISABLE:
-            return [node] if len(users[name]) == 1 and all(len(users[weight]) == 1 for weight in node.input[1:]) else None
+            return [node] if all(len(users[weight]) == 1 for weight in node.input[1:]) else None
         if node.op_type not in ("LeakyRelu", "Resize", "Add"):
             return None
         found: list[NodeProto] = []
@@ -134,7 +136,7 @@ def equalise(model: onnx.ModelProto, largest: dict[str, NDArray[np.float32]]) ->
 
     scaled = dict(largest)
     for name, maxima in largest.items():
-        before, after = sources(name), users[name]
+        before, after = sources(name, len(users[name])), users[name]
         if before is None or any(node.op_type not in QUANTISABLE or len(users[node.input[1]]) > 1 for node in after):
             continue
         kernels = np.max([_by_input_channel(node, _array(tensors[node.input[1]])) for node in after], 0)
