@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -98,7 +97,7 @@ def _seconds(run: Callable[[], object]) -> float:
 
 
 def curve(model: onnx.ModelProto, pool: list[Path], bsds: Path, step: int, folder: Path) -> list[dict[str, float]]:
-    """Accuracy on train images of the network with all layers in INT8, against the number of calibration images."""
+    """Accuracy on val of the network with all layers in INT8, against the number of calibration images."""
     models = {"fp32": (bundled("ainet.onnx"), "cpu")}
     for count in COUNTS:
         console.print(f"curve: calibrating on {count} images")
