@@ -1,1 +1,1 @@
-"""INT8 calibration of exported models."""
+"""INT8: checkpoint -> ONNX with quantise/dequantise pairs, and what it costs. Needs PyTorch, onnx and ONNX Runtime."""

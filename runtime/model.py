@@ -11,8 +11,8 @@ from ainet.spec import CELL_SIZE
 class ModelInfo:
     """Metadata of an exported model.
 
-    network: its name, such as "ainet" or "scn". output: "logits", "association" or "labels". precision: "fp32" or
-    "fp16". mean: subtracted from R, G, B in [0, 1]. checkpoint_sha256: hash of the checkpoint it came from.
+    network: its name, such as "ainet" or "scn". output: "logits", "association" or "labels". precision: "fp32",
+    "fp16" or "int8". mean: subtracted from R, G, B in [0, 1]. checkpoint_sha256: hash of the checkpoint it came from.
     checkpoint: what that checkpoint said of itself. tool_version: version of the toolkit that exported it.
     """
 

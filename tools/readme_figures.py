@@ -1,7 +1,7 @@
-"""Write the figures of README.md (between the markers `<!-- NAME -->` and `<!-- end -->`) and docs/accuracy.svg from benchmarks/results/*.json.
+"""Write the figures of README.md and docs/ from benchmarks/results/*.json, between the markers `<!-- NAME -->` and `<!-- end -->`.
 
 python tools/readme_figures.py           # rewrite
-python tools/readme_figures.py --check   # fail if README.md differs from the results
+python tools/readme_figures.py --check   # fail if a page differs from the results
 """
 
 import hashlib
@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,47 @@ def parity(result: dict[str, Any]) -> str:
     return table(["precision", "device", "same cell", "largest error of Q", "NaN", *metrics.values(), ""], rows) + "\n\n" + note
 
 
+def int8_accuracy(result: dict[str, Any]) -> str:
+    float_figures = result["accuracy"]["fp32"]
+    names = {"min-max": "plain min-max", "all int8": "all layers int8", "int8": "`ainet calibrate`", "int8, OpenVINO": "the same, OpenVINO"}
+    rows = [["fp32", *(f"{float_figures[key]:.4f}" for key in ("asa", "br", "bp")), ""]]
+    for key, name in names.items():
+        figures = result["accuracy"][key]
+        rows.append(
+            [name, *(f"{figures[metric] - float_figures[metric]:+.5f}" for metric in ("asa", "br", "bp")), f"{figures['equal']:.2%}"]
+        )
+    kept = result["sensitivity"]["float_layers"]
+    note = (
+        f"{result['images']} images, {result['calibration_images']} calibration images of BSDS500 train; changes against fp32. "
+        f"`ainet calibrate` left {len(kept)} of {result['layers']} layers in float: {', '.join(f'`{name}`' for name in kept) or 'none'}."
+    )
+    return table(["model", "ASA", "BR", "BP", "best cell equal"], rows) + "\n\n" + note
+
+
+def int8_speed(result: dict[str, Any]) -> str:
+    rows = [[name, f"{figures['ratio']:.2f}"] for name, figures in result["speed"].items()]
+    note = (
+        f"ONNX Runtime {result['onnxruntime']}, OpenVINO {result['openvino']}, {result['threads']} CPU threads, 320x480, one run for all."
+    )
+    return table(["engine", "speed / ONNX Runtime fp32"], rows) + "\n\n" + note
+
+
+def int8_sensitivity(result: dict[str, Any]) -> str:
+    sensitivity = result["sensitivity"]
+    rows = [
+        [f"`{name}`", f"{damage['disagreement']:.2%}", f"{-damage['asa_drop']:+.5f}", f"{-damage['br_drop']:+.5f}"]
+        for name, damage in sensitivity["alone"].items()
+    ]
+    return table(["layer alone in int8", "other best cell", "ASA", "BR"], rows)
+
+
+def int8_curve(result: dict[str, Any]) -> str:
+    rows = [
+        [f"{row['images']:.0f}", f"{row['asa_change']:+.5f}", f"{row['br_change']:+.5f}", f"{row['equal']:.2%}"] for row in result["curve"]
+    ]
+    return table(["calibration images", "ASA", "BR", "best cell equal"], rows)
+
+
 def plot(results: dict[str, dict[str, Any]]) -> None:
     """ASA over superpixels, signed with the hash of the results that it was drawn from."""
     from ainet.benchmarks.report.plots import draw_all
@@ -120,30 +161,50 @@ def signature(results: dict[str, dict[str, Any]]) -> str:
     return f"<!-- {hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()} -->\n"
 
 
+# By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
+PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
+    "README.md": {
+        "network_cost": ("network_cost", network_cost),
+        "postprocessing": ("postprocessing", postprocessing),
+        "parity": ("parity", parity),
+        "accuracy": ("accuracy_*", accuracy),
+        "scales": ("accuracy_*", scales),
+        "training_speed": ("training_speed", training_speed),
+    },
+    "docs/int8.md": {
+        "int8_accuracy": ("int8", int8_accuracy),
+        "int8_speed": ("int8", int8_speed),
+        "int8_sensitivity": ("int8", int8_sensitivity),
+        "int8_curve": ("int8", int8_curve),
+    },
+}
+
+
+def load(source: str) -> Any:
+    return accuracies() if source == "accuracy_*" else json.loads((RESULTS / f"{source}.json").read_text())
+
+
 def main() -> int:
-    readme = ROOT / "README.md"
-    text = readme.read_text()
+    different = []
+    for page, blocks in PAGES.items():
+        path = ROOT / page
+        text = path.read_text()
+        for name, (source, render) in blocks.items():
+            block = f"<!-- {name} -->\n{render(load(source))}\n<!-- end -->"
+            text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+            assert count == 1, f"{page} has {count} places for {name}"
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif text != path.read_text():
+            different.append(page)
     results = accuracies()
-    blocks = {name: render(results) for name, render in {"accuracy": accuracy, "scales": scales}.items()}
-    for name, render in {
-        "network_cost": network_cost,
-        "postprocessing": postprocessing,
-        "parity": parity,
-        "training_speed": training_speed,
-    }.items():
-        blocks[name] = render(json.loads((RESULTS / f"{name}.json").read_text()))
-    for name, content in blocks.items():
-        block = f"<!-- {name} -->\n{content}\n<!-- end -->"
-        text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
-        assert count == 1, f"README.md has {count} places for {name}"
-    if "--check" in sys.argv:
-        if text != readme.read_text() or not PLOT.read_text().endswith(signature(results)):
-            print("README.md or its plot differs from benchmarks/results: run python tools/readme_figures.py")
-            return 1
-        return 0
-    readme.write_text(text)
-    plot(results)
-    return 0
+    if "--check" not in sys.argv:
+        plot(results)
+    elif not PLOT.read_text().endswith(signature(results)):
+        different.append(PLOT.name)
+    if different:
+        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/readme_figures.py")
+    return len(different)
 
 
 if __name__ == "__main__":

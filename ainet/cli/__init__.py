@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, doctor, engines, models, segment, training, verify
+from ainet.cli import bench, calibration, doctor, engines, models, segment, training, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -34,6 +34,7 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 app.command("segment")(segment.segment)
 app.command("export")(models.export)
+app.command("calibrate")(calibration.calibrate)
 app.command("build")(engines.build)
 app.command("convert")(models.convert)
 app.command("info")(models.info)

@@ -1,0 +1,152 @@
+"""Checkpoint -> ONNX with INT8 convolutions, in the form that TensorRT, ONNX Runtime and OpenVINO take.
+
+    model = exported(load_checkpoint("ainet.safetensors"))
+    calibration = Calibration(model, choose_images(image_files("photos"), 32))
+    save_model(calibration.model(float_layers=("conv0a",)), "ainet-int8.onnx")
+
+Every convolution reads through a pair of QuantizeLinear and DequantizeLinear: int8, symmetric, without zero point, activations
+with one scale per tensor and weights with one per output channel. Biases, and what is between the convolutions, stay float.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import QDQQuantizer, QuantType
+from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
+
+import ainet
+from ainet.calibration.graph import QUANTISABLE, equalise, layers, split_concatenations, to_half
+from ainet.calibration.images import CalibrationImage, network_input
+from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
+from ainet.errors import UsageError
+from ainet.export.graph import PRECISIONS, Output, Precision
+from ainet.export.onnx import export_onnx
+from ainet.files import atomic_path
+from ainet.runtime.model import ModelInfo
+from ainet.training.checkpoint import Checkpoint
+
+TENSORRT_FORM = {
+    "ActivationSymmetric": True,
+    "WeightSymmetric": True,
+    "QuantizeBias": False,  # TensorRT refuses an int32 DequantizeLinear
+    "DedicatedQDQPair": True,
+    "OpTypesToExcludeOutputQuantization": list(QUANTISABLE),  # the LeakyReLU after them is fused instead
+}
+
+
+def exported(checkpoint: Checkpoint, output: Output = "logits") -> onnx.ModelProto:
+    """The checkpoint's network as `ainet export` writes it in fp32: BatchNorm folded, checked against PyTorch.
+
+    Raises:
+        UsageError: unknown `output`.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float.onnx"
+        export_onnx(checkpoint, path, "fp32", output)
+        return onnx.load(path)
+
+
+class Calibration:
+    """The ranges of one network on some images; `model` then writes any of its layers in INT8.
+
+    Args:
+        exported: an export in fp32, which is not changed.
+        images: what the ranges are taken from.
+        method: how ranges are clipped, see `ranges.clip`.
+        equalised: whether channels are scaled between layers first.
+        progress: told how many of how many passes over an image are done.
+
+    Attributes:
+        layers: names of the convolution nodes by layer, in the network's order.
+        float_model: the float network, its concatenations split and its channels equalised.
+        info: metadata of the INT8 models.
+
+    Raises:
+        UsageError: unknown `method`.
+        ModelError: not an fp32 export of this toolkit, or it has something that cannot be quantised.
+    """
+
+    def __init__(
+        self,
+        exported: onnx.ModelProto,
+        images: Sequence[CalibrationImage],
+        method: Method = "percentile",
+        equalised: bool = True,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        if method not in METHODS:
+            raise UsageError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
+        layers(exported)  # refuses what cannot be quantised, before anything is split
+        metadata = {entry.key: entry.value for entry in exported.metadata_props}
+        self.info = replace(ModelInfo.from_json(metadata.get("ainet"), "the model"), precision="int8")
+        model = onnx.ModelProto()
+        model.CopyFrom(exported)
+        split_concatenations(model)
+        self.layers = layers(model)
+        names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
+        inputs = [network_input(image.pixels, self.info) for image in images]
+        total = 2 * len(inputs)
+        first = (progress(done, total) or values for done, values in enumerate(observe(model, inputs, names), 1))
+        channels = channel_maxima(first)
+        if equalised:
+            channels = equalise(model, channels)
+        largest = {name: max(float(values.max()), 1e-6) for name, values in channels.items()}
+        second = (progress(done, total) or values for done, values in enumerate(observe(model, inputs, names), len(inputs) + 1))
+        counts = histograms(second, largest)
+        self.limits = {name: clip(counts[name], largest[name], method) for name in names}
+        self.float_model = model
+        self._notes = {"method": method, "equalised": equalised, "images_sha256": sorted(image.sha256 for image in images)}
+
+    def model(self, float_layers: Collection[str] = (), rest: Precision = "fp32") -> onnx.ModelProto:
+        """The network in INT8, save for `float_layers`; they and all between the convolutions are in `rest`.
+
+        Raises:
+            UsageError: a layer that is not there, or an unknown `rest`.
+        """
+        if unknown := [name for name in float_layers if name not in self.layers]:
+            raise UsageError(f"unknown layer '{unknown[0]}'; the network has {', '.join(self.layers)}")
+        if rest not in PRECISIONS:
+            raise UsageError(f"unknown precision '{rest}' of what is not INT8; choose one of {', '.join(PRECISIONS)}")
+        excluded = [node for name in float_layers for node in self.layers[name]]
+        limits = {name: TensorData(lowest=np.float32(-limit), highest=np.float32(limit)) for name, limit in self.limits.items()}
+        copy = onnx.ModelProto()
+        copy.CopyFrom(self.float_model)
+        quantizer = QDQQuantizer(
+            copy,
+            per_channel=True,
+            reduce_range=False,
+            weight_qType=QuantType.QInt8,
+            activation_qType=QuantType.QInt8,
+            tensors_range=TensorsData(CalibrationMethod.MinMax, limits),
+            nodes_to_quantize=[],
+            nodes_to_exclude=excluded,
+            op_types_to_quantize=list(QUANTISABLE),
+            extra_options=TENSORRT_FORM,
+        )
+        quantizer.quantize_model()
+        quantizer.model.topological_sort()
+        model: onnx.ModelProto = quantizer.model.model
+        if rest == "fp16":
+            to_half(model)
+        model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
+        del model.metadata_props[:]
+        notes = {**self._notes, "float_layers": [name for name in self.layers if name in float_layers], "rest": rest}
+        onnx.helper.set_model_props(model, {"ainet": self.info.to_json(), "calibration": json.dumps(notes, sort_keys=True)})
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:
+    """Write `model`, whole or not at all; equal models give equal files.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(model.SerializeToString(deterministic=True))
