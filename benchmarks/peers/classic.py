@@ -25,7 +25,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "slic": {"compactness": 10.0, "sigma": 1.0},
     "slic-cv": {"ruler": 30.0, "blur": True},
     "slico": {"blur": True},
-    "lsc": {"ratio": 0.05, "blur": True},
+    "lsc": {"ratio": 0.025, "blur": True},
     "seeds": {"colour": "rgb", "prior": 1, "bins": 5},
     "snic": {"compactness": 2.0},
 }
