@@ -50,7 +50,9 @@ def int8_accuracy(result: dict[str, Any]) -> str:
     rows = [["fp32", *(f"{float_figures[key]:.4f}" for key in ("asa", "br", "bp")), ""]]
     for key, name in names.items():
         figures = result["accuracy"][key]
-        rows.append([name, *(f"{figures[metric] - float_figures[metric]:+.5f}" for metric in ("asa", "br", "bp")), f"{figures['equal']:.2%}"])
+        rows.append(
+            [name, *(f"{figures[metric] - float_figures[metric]:+.5f}" for metric in ("asa", "br", "bp")), f"{figures['equal']:.2%}"]
+        )
     kept = result["sensitivity"]["float_layers"]
     note = (
         f"{result['images']} images, {result['calibration_images']} calibration images of BSDS500 train; changes against fp32. "
@@ -61,7 +63,9 @@ def int8_accuracy(result: dict[str, Any]) -> str:
 
 def int8_speed(result: dict[str, Any]) -> str:
     rows = [[name, f"{figures['ratio']:.2f}"] for name, figures in result["speed"].items()]
-    note = f"ONNX Runtime {result['onnxruntime']}, OpenVINO {result['openvino']}, {result['threads']} CPU threads, 320x480, one run for all."
+    note = (
+        f"ONNX Runtime {result['onnxruntime']}, OpenVINO {result['openvino']}, {result['threads']} CPU threads, 320x480, one run for all."
+    )
     return table(["engine", "speed / ONNX Runtime fp32"], rows) + "\n\n" + note
 
 
