@@ -12,6 +12,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,13 +68,13 @@ def speed(files: dict[str, Path], height: int, width: int, threads: int, repeats
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         session = onnxruntime.InferenceSession(_static(files[name], height, width), options, providers=["CPUExecutionProvider"])
-        runs[f"ONNX Runtime {name}"] = lambda session=session: session.run(None, {"image": image})
+        runs[f"ONNX Runtime {name}"] = partial(session.run, None, {"image": image})
     for name, hint in (("fp32", "f32"), ("fp32", "bf16"), ("int8", "f32"), ("int8", "bf16"), ("all int8", "f32"), ("all int8", "bf16")):
         network = openvino.Core().read_model(_static(files[name], height, width))
         options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         request = openvino.compile_model(network, "CPU", options).create_infer_request()
         label = hint if name == "fp32" else f"{name}, rest {hint}"
-        runs[f"OpenVINO {label}"] = lambda request=request: request.infer([image])
+        runs[f"OpenVINO {label}"] = partial(request.infer, [image])
     for run in runs.values():
         run()
     times = np.array([[_seconds(run) for run in runs.values()] for _ in range(repeats)])

@@ -38,7 +38,7 @@ class CalibrationImage:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(self.pixels).hexdigest()
+        return hashlib.sha256(self.pixels.tobytes()).hexdigest()
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -11,12 +11,14 @@ with one scale per tensor and weights with one per output channel. Biases, and w
 import json
 import os
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
@@ -91,14 +93,11 @@ class Calibration:
         self.layers = layers(model)
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
         inputs = [network_input(image.pixels, self.info) for image in images]
-        total = 2 * len(inputs)
-        first = (progress(done, total) or values for done, values in enumerate(observe(model, inputs, names), 1))
-        channels = channel_maxima(first)
+        channels = channel_maxima(observe(model, _told(inputs, progress, 0), names))
         if equalised:
             channels = equalise(model, channels)
         largest = {name: max(float(values.max()), 1e-6) for name, values in channels.items()}
-        second = (progress(done, total) or values for done, values in enumerate(observe(model, inputs, names), len(inputs) + 1))
-        counts = histograms(second, largest)
+        counts = histograms(observe(model, _told(inputs, progress, 1), names), largest)
         self.limits = {name: clip(counts[name], largest[name], method) for name in names}
         self.float_model = model
         self._notes = {"method": method, "equalised": equalised, "images_sha256": sorted(image.sha256 for image in images)}
@@ -140,6 +139,13 @@ class Calibration:
         onnx.helper.set_model_props(model, {"ainet": self.info.to_json(), "calibration": json.dumps(notes, sort_keys=True)})
         onnx.checker.check_model(model, full_check=True)
         return model
+
+
+def _told(inputs: Sequence[NDArray[Any]], progress: Callable[[int, int], None], number: int) -> Iterator[NDArray[Any]]:
+    """The inputs, with `progress` told of each in pass `number` of two."""
+    for done, image in enumerate(inputs, 1 + number * len(inputs)):
+        yield image
+        progress(done, 2 * len(inputs))
 
 
 def save_model(model: onnx.ModelProto, path: str | os.PathLike[str]) -> None:

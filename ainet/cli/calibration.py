@@ -73,8 +73,8 @@ def calibrate(
         calibration = Calibration(
             model,
             chosen,
-            method,
-            progress=lambda done, total: status.update(f"ranges: {done} of {total}"),  # type: ignore[arg-type]
+            method,  # type: ignore[arg-type]  # checked there
+            progress=lambda done, total: status.update(f"ranges: {done} of {total}"),
         )
         calibration.model(rest=rest)  # type: ignore[arg-type]  # refuses an unknown precision before the long work
         result = keep_boundaries(
@@ -125,9 +125,10 @@ def judges_of_bsds(bsds: Path) -> "tuple[list[CalibrationImage], Score]":
 def _score_by_regions(judges: "Sequence[CalibrationImage]") -> "Score":
     """A score by regions of the images that no network has made: Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004)."""
     import cv2
+    import numpy as np
 
     segmenter = cv2.ximgproc.segmentation.createGraphSegmentation(sigma=0.8, k=300, min_size=400)
-    return _score([[segmenter.processImage(image.pixels[..., ::-1].copy())] for image in judges])
+    return _score([[segmenter.processImage(image.pixels[..., ::-1].copy()).astype(np.int32)] for image in judges])
 
 
 def _score(truths: "Sequence[Sequence[NDArray[np.integer]]]") -> "Score":
