@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ainet.benchmarks.peers import _native
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect, grid
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, ImageError
 
 ITERATIONS = 10  # of SEEDS: at each block level
 
@@ -65,7 +65,7 @@ def seeds_grid(height: int, width: int, n_segments: int) -> tuple[int, int, int]
         `num_superpixels` and `num_levels` for the constructor, of equally near ones that with most levels, and the number that comes out.
     """
     best = (math.inf, 0, 0, 0)
-    for rows in range(1, math.isqrt(4 * n_segments * height // width + 4) + 2):
+    for rows in range(1, math.isqrt(4 * n_segments * height // width) + 9):
         asked = max(10, math.ceil(rows * rows * width / height))
         for levels in range(2, 10):
             count = seeds_count(height, width, asked, levels)
@@ -110,7 +110,9 @@ def _lsc(image: Image, n_segments: int, ratio: float, blur: bool) -> Labels:
 
 def _seeds(image: Image, n_segments: int, colour: str, prior: int, bins: int) -> Labels:
     height, width = image.shape[:2]
-    asked, levels, _ = seeds_grid(height, width, n_segments)
+    asked, levels, count = seeds_grid(height, width, n_segments)
+    if not count:
+        raise ImageError(f"an image of {height}x{width} is too small for SEEDS; scale it up")
     seeds = cv2.ximgproc.createSuperpixelSEEDS(width, height, 3, asked, levels, prior, bins, True)
     seeds.iterate(cv2.cvtColor(image, _COLOURS[colour]) if colour != "rgb" else image, ITERATIONS)
     return seeds.getLabels()
@@ -127,7 +129,10 @@ def _lab(image: Image, blur: bool) -> NDArray[np.uint8]:
 
 
 def _side(image: Image, n_segments: int) -> int:
-    return max(1, round(math.sqrt(image.shape[0] * image.shape[1] / n_segments)))
+    """Side of a cell in pixels; at most such that a grid of them fits into the image, for else OpenCV divides by zero."""
+    height, width = image.shape[:2]
+    largest = math.isqrt(height * width // max(math.ceil(height / width), math.ceil(width / height)))
+    return max(1, min(round(math.sqrt(height * width / n_segments)), largest))
 
 
 def _clustered(method: Any) -> Labels:

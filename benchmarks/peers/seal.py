@@ -82,10 +82,10 @@ def affinity_weights(affinity: NDArray[np.floating]) -> NDArray[np.float64]:
     """
     right, below = affinity.astype(np.float64)
     weights = np.zeros((4, *right.shape))
-    weights[0], weights[1] = right, below
+    weights[2], weights[3] = below, right
     horizontal = (right[:-1, :-1] + right[1:, :-1]) / 2  # of each square of 2 x 2 pixels: along its two rows
     vertical = (below[:-1, :-1] + below[:-1, 1:]) / 2
-    weights[2, :-1, :-1] = weights[3, 1:, :-1] = np.minimum(horizontal, vertical) / np.sqrt(2)
+    weights[0, 1:, :-1] = weights[1, :-1, :-1] = np.minimum(horizontal, vertical) / np.sqrt(2)
     return weights
 
 

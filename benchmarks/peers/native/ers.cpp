@@ -4,6 +4,9 @@
 //
 // Both are submodular: as the forest grows, gains only shrink. So the gain on the heap is a bound, and only the edge on
 // top need be evaluated anew: if it stays on top, it is the best of all.
+//
+// Colours are whole numbers, so gains are often equal but for rounding. They are compared in steps of 2^-40 of the
+// largest, and of equal ones the first edge is taken, by pixel, then by direction: every machine gives the same superpixels.
 #include "ers.h"
 
 #include <algorithm>
@@ -18,8 +21,10 @@ constexpr int kDirections = 4;
 inline double x_log2(double x) { return x > 0 ? x * std::log2(x) : 0; }
 
 struct Candidate {
-    double gain;
+    int64_t gain;  // in steps
     int32_t edge;  // of pixel edge / 4, in direction edge % 4
+
+    bool operator>(const Candidate& other) const { return gain != other.gain ? gain > other.gain : edge < other.edge; }
 };
 
 // The trees of a forest and their sizes, by union-find.
@@ -55,11 +60,11 @@ class Heap {
     std::vector<Candidate> items;
 
     void build() {
-        for (int64_t i = (static_cast<int64_t>(items.size()) - 2) / 4; i >= 0; --i) sink(i);
+        for (size_t i = (items.size() + 2) / 4; i-- > 0;) sink(i);  // from the last that has a child
     }
 
-    // The top has a smaller gain now. Returns whether it is the top still.
-    bool lower_top(double gain) {
+    // Returns whether the top stays where it is.
+    bool lower_top(int64_t gain) {
         const int32_t edge = items[0].edge;
         items[0].gain = gain;
         sink(0);
@@ -78,8 +83,8 @@ class Heap {
         for (size_t first; (first = 4 * i + 1) < items.size();) {
             const size_t end = std::min(first + 4, items.size());
             size_t best = first;
-            for (size_t child = first + 1; child < end; ++child) best = items[child].gain > items[best].gain ? child : best;
-            if (items[best].gain <= moved.gain) break;
+            for (size_t child = first + 1; child < end; ++child) best = items[child] > items[best] ? child : best;
+            if (!(items[best] > moved)) break;
             items[i] = items[best];
             i = best;
         }
@@ -90,11 +95,11 @@ class Heap {
 class Graph {
   public:
     Graph(const double* weights, int height, int width)
-        : pixels_(height * width), offset_{1, width, width + 1, 1 - width}, weight_(kDirections * size_t(pixels_)),
+        : pixels_(height * width), offset_{1 - width, width + 1, width, 1}, weight_(kDirections * size_t(pixels_)),
           loop_(pixels_), loop_term_(pixels_), forest_(pixels_), size_term_(size_t(pixels_) + 1) {
         for (int y = 0; y < height; ++y) {
             for (int x = 0; x < width; ++x) {
-                const bool inside[kDirections] = {x + 1 < width, y + 1 < height, x + 1 < width && y + 1 < height, x + 1 < width && y > 0};
+                const bool inside[kDirections] = {x + 1 < width && y > 0, x + 1 < width && y + 1 < height, y + 1 < height, x + 1 < width};
                 for (int d = 0; d < kDirections; ++d) {
                     if (inside[d]) add(y * width + x, d, weights[d * size_t(pixels_) + y * width + x]);
                 }
@@ -110,12 +115,14 @@ class Graph {
 
     std::vector<double> cut(int32_t segments, double balance) {
         double largest = 0;
-        for (Candidate& candidate : heap_.items) {
-            candidate.gain = entropy_gain(candidate.edge);
-            largest = std::max(largest, candidate.gain);
-        }
+        for (const Candidate& candidate : heap_.items) largest = std::max(largest, entropy_gain(candidate.edge));
         balance_ = balance * largest / balance_gain(1, 1);
-        for (Candidate& candidate : heap_.items) candidate.gain += balance_ * balance_gain(1, 1);
+        const double top = largest + balance_ * balance_gain(1, 1);
+        const double steps = top > 0 ? std::ldexp(1.0, 40 - std::ilogb(top)) : 1;  // per unit of gain
+        const auto in_steps = [&](double gain) { return static_cast<int64_t>(gain * steps + 0.5); };
+        for (Candidate& candidate : heap_.items) {
+            candidate.gain = in_steps(entropy_gain(candidate.edge) + balance_ * balance_gain(1, 1));
+        }
         heap_.build();
 
         std::vector<double> gains;
@@ -127,7 +134,7 @@ class Graph {
                 continue;
             }
             const double gain = entropy_gain(edge) + balance_ * balance_gain(forest_.size(a), forest_.size(b));
-            if (gain < heap_.items[0].gain && !heap_.lower_top(gain)) continue;
+            if (!heap_.lower_top(in_steps(gain))) continue;
             heap_.pop();
             forest_.join(a, b);
             set_loop(from(edge), loop_[from(edge)] - weight_[edge]);

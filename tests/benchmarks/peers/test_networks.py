@@ -51,9 +51,9 @@ def test_diagonals_of_seal() -> None:
     right, below = np.array([[0.2, 9], [0.6, 9]]), np.array([[0.3, 0.7], [9, 9]])  # 9: to neighbours outside
     weights = seal.affinity_weights(np.stack((right, below)))
     expected = min((0.2 + 0.6) / 2, (0.3 + 0.7) / 2) / np.sqrt(2)
-    assert weights[2, 0, 0] == weights[3, 1, 0] == expected
-    assert (weights[0] == right).all()
-    assert (weights[1] == below).all()
+    assert weights[0, 1, 0] == weights[1, 0, 0] == expected
+    assert (weights[3] == right).all()
+    assert (weights[2] == below).all()
 
 
 def test_seal_keeps_the_affinity_of_the_last_image_unless_it_is_timed(photo: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch) -> None:
