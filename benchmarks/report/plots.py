@@ -90,7 +90,7 @@ def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: st
 
 
 def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
-    conditions = f"{data['settings']['device']}, {data['settings']['threads']} threads"
+    conditions = f"{data['settings']['device']}, CPU threads: {data['settings']['threads']}"
     plots = []
     if data["counts"]:
         caption = f"Time over the number of superpixels (Fig. 8 of the paper); {conditions}"
