@@ -10,7 +10,7 @@ SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.toml' 'ainet/wei
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
 
-.PHONY: help demo test lint install prerequisites clean
+.PHONY: help demo test lint readme-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
@@ -24,11 +24,14 @@ test: lint
 	$(BIN)/pytest -n auto --dist loadfile
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
-lint: $(VENV)/installed
+lint: $(VENV)/installed readme-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python tools/readme_figures.py --check
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet
+
+# The README's tables and plot are made from benchmarks/results.
+readme-check:
+	$(PYTHON) tools/readme_figures.py --check
 
 install: $(VENV)/installed
 

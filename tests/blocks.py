@@ -1,6 +1,9 @@
 """What the tests of `ainet bench` share: a small data set, and methods that need nothing."""
 
-from collections.abc import Mapping
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,3 +72,20 @@ def install_blocks(patch: pytest.MonkeyPatch) -> dict[str, Blocks]:
         patch.setattr(f"ainet.benchmarks.{module}.open_method", open_method)
     accuracy._opened.cache_clear()
     return found
+
+
+# --- work for a pool of processes, which must find it by name --------------------------------------------------------------------------
+
+
+def wait_for_stop(path: Path, stop: Callable[[], bool]) -> None:
+    """Say that it has begun, wait until asked to stop, and say so; the first task, called `quick`, ends at once."""
+    path.write_text("begun")
+    if path.name == "quick":
+        return
+    while not stop():
+        time.sleep(0.01)
+    path.write_text("stopped")
+
+
+def die(path: Path, stop: Callable[[], bool]) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
