@@ -19,15 +19,15 @@ from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect, grid
 from ainet.errors import DeviceError, ImageError
 
-ITERATIONS = 10  # of SEEDS: at each block level
+ITERATIONS = 10  # of SEEDS: at each block level, twice
 
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "slic": {"compactness": 10.0, "sigma": 0.0},
-    "slic-cv": {"ruler": 10.0, "blur": True},
+    "slic": {"compactness": 10.0, "sigma": 1.0},
+    "slic-cv": {"ruler": 30.0, "blur": True},
     "slico": {"blur": True},
-    "lsc": {"ratio": 0.075, "blur": True},
-    "seeds": {"colour": "lab", "prior": 2, "bins": 5},
-    "snic": {"compactness": 10.0},
+    "lsc": {"ratio": 0.025, "blur": True},
+    "seeds": {"colour": "rgb", "prior": 1, "bins": 5},
+    "snic": {"compactness": 2.0},
 }
 
 
@@ -49,8 +49,10 @@ def open_method(name: str, options: Options, **changed: Any) -> Method:
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         with stages("assignment"):
             labels = cluster(image, n_segments, **parameters)
+        if cluster is _snic:
+            return np.asarray(labels, np.int32)
         with stages("connectivity"):
-            return connect(labels, n_segments) if cluster is not _snic else labels
+            return connect(labels, n_segments)
 
     return Peer(name, {**parameters, **source}, segment, threads=options.threads)
 
@@ -115,12 +117,13 @@ def _seeds(image: Image, n_segments: int, colour: str, prior: int, bins: int) ->
         raise ImageError(f"an image of {height}x{width} is too small for SEEDS; scale it up")
     seeds = cv2.ximgproc.createSuperpixelSEEDS(width, height, 3, asked, levels, prior, bins, True)
     seeds.iterate(cv2.cvtColor(image, _COLOURS[colour]) if colour != "rgb" else image, ITERATIONS)
-    return seeds.getLabels()
+    return seeds.getLabels()  # type: ignore[return-value] # int32
 
 
 def _snic(image: Image, n_segments: int, compactness: float) -> Labels:
-    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-    return _native.snic(lab, *grid(*image.shape[:2], n_segments), compactness)
+    height, width = image.shape[:2]
+    lab = cv2.cvtColor(image.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).astype(np.float32, copy=False)
+    return _native.snic(lab, *grid(height, width, n_segments), compactness)
 
 
 def _lab(image: Image, blur: bool) -> NDArray[np.uint8]:

@@ -7,6 +7,8 @@ taken, by pixel, then upper right, lower right, lower, right: of the orders trie
 Parts are 8-connected; `join_fragments` makes them 4-connected and keeps their number.
 """
 
+from importlib.metadata import version
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +20,10 @@ SIGMA = 15.0  # of the edge weight exp(-d^2 / (2 sigma^2)); the usual 5 for each
 BALANCE = 0.5  # lambda' for each superpixel
 
 
-def image_weights(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
+def image_weights(image: Image) -> NDArray[np.float64]:
     """(H, W, 3) -> (4, H, W): weights to the upper right, lower right, lower and right neighbour, 0 outside.
 
-    exp(-d^2 / (2 sigma^2)) of d = |dR| + |dG| + |dB|, times sqrt(2) on diagonals.
+    exp(-d^2 / (2 SIGMA^2)) of d = |dR| + |dG| + |dB|, times sqrt(2) on diagonals.
     """
     pixels = image.astype(np.int16)
     weights = np.zeros((4, *image.shape[:2]))
@@ -34,7 +36,7 @@ def image_weights(image: Image, sigma: float = SIGMA) -> NDArray[np.float64]:
     )
     for plane, (here, there), diagonal in zip(weights, ends, (True, True, False, False), strict=True):
         squared = np.arange(3 * 255 + 1) ** 2 * (2 if diagonal else 1)
-        plane[here] = np.exp(-squared / (2 * sigma**2))[np.abs(pixels[here] - pixels[there]).sum(2)]
+        plane[here] = np.exp(-squared / (2 * SIGMA**2))[np.abs(pixels[here] - pixels[there]).sum(2)]
     return weights
 
 
@@ -53,4 +55,4 @@ def open_method(name: str, options: Options) -> Method:
         with stages("connectivity"):
             return join_fragments(labels)
 
-    return Peer(name, {"sigma": SIGMA, "balance": BALANCE}, segment, threads=options.threads)
+    return Peer(name, {"sigma": SIGMA, "balance": BALANCE, "ainet": version("ainet-toolkit")}, segment, threads=options.threads)

@@ -16,7 +16,7 @@ Image = NDArray[np.uint8]
 Labels = NDArray[np.int32]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Peer:
     """A `Method` made of a function; it checks the arguments and holds OpenCV to the stated number of threads."""
 

@@ -7,6 +7,7 @@ image: many counts of one image in a row cost one run of the network. With `stag
 
 import hashlib
 from dataclasses import dataclass, field
+from importlib.metadata import version
 
 import cv2
 import numpy as np
@@ -89,7 +90,7 @@ def affinity_weights(affinity: NDArray[np.floating]) -> NDArray[np.float64]:
     return weights
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Seal(Peer):
     kept: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)  # affinity of the last image, by the image's hash
 
@@ -107,12 +108,13 @@ def open_method(name: str, options: Options) -> Method:
         torch.set_num_threads(options.threads)
         with stages("network"):
             key = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-            if key not in kept:
+            affinity = kept.get(key)
+            if affinity is None:
                 affinity = predict_affinity(network, image, options.device)
                 kept.clear()
                 kept[key] = affinity
         with stages("assignment"):
-            labels, _ = entropy_rate_superpixels(affinity_weights(kept[key]), n_segments)
+            labels, _ = entropy_rate_superpixels(affinity_weights(affinity), n_segments)
         with stages("connectivity"):
             return join_fragments(labels)
 
@@ -120,6 +122,7 @@ def open_method(name: str, options: Options) -> Method:
         "balance": BALANCE,
         "weights_sha256": sha256,
         "torch": torch.__version__,
+        "ainet": version("ainet-toolkit"),
         "opencv": cv2.__version__,
         "device": options.device,
     }

@@ -1,7 +1,8 @@
 """SSN with the weights of the common PyTorch ports (`ssn.safetensors` in the folder of weights)."""
 
+from importlib.metadata import version
+
 import numpy as np
-import skimage
 import torch
 from skimage.color import rgb2lab
 
@@ -34,7 +35,7 @@ def open_method(name: str, options: Options) -> Method:
         "iterations": ITERATIONS,
         "weights_sha256": sha256,
         "torch": torch.__version__,
-        "scikit-image": skimage.__version__,
+        "scikit-image": version("scikit-image"),
         "device": options.device,
     }
     return Peer(name, parameters, segment, sha256 is not None, options.threads)

@@ -31,9 +31,9 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
     "slic": {"compactness": [5.0, 10.0, 20.0, 30.0], "sigma": [0.0, 1.0]},
     "slic-cv": {"ruler": [5.0, 10.0, 20.0, 30.0], "blur": [False, True]},
     "slico": {"blur": [False, True]},
-    "lsc": {"ratio": [0.05, 0.075, 0.1, 0.15], "blur": [False, True]},
+    "lsc": {"ratio": [0.0125, 0.025, 0.05, 0.075], "blur": [False, True]},
     "seeds": {"colour": ["lab", "hsv", "rgb"], "prior": [0, 1, 2, 3]},
-    "snic": {"compactness": [2.0, 5.0, 10.0, 20.0, 30.0]},
+    "snic": {"compactness": [1.0, 2.0, 5.0, 10.0, 20.0]},
 }
 COUNTS = (150, 384, 1350)  # asked for; some methods make half as many again
 READ_AT = (300, 600, 1200)
