@@ -66,7 +66,7 @@ def run_accuracy(
     keep_labels: bool = False,
     progress: Progress = lambda method, done, total: None,
     on_skip: Callable[[str], None] = lambda line: None,
-    scales: Sequence[float] = SCALES,
+    scales: Sequence[float] | None = None,
 ) -> list[Path]:
     """Measure methods on one split; goes on from what `out` holds of an equal run.
 
@@ -80,7 +80,7 @@ def run_accuracy(
         keep_labels: keep the label maps of all images and scales.
         progress: told after every image.
         on_skip: given a line for each method that is not installed.
-        scales: of the protocol; fewer only for tests.
+        scales: None for those of the protocol; others only for tests.
 
     Returns:
         The JSON summaries, one per method that is installed.
@@ -92,6 +92,7 @@ def run_accuracy(
         ModelError: weights cannot be used, or a method failed.
         OutputError: a result cannot be written.
     """
+    scales = SCALES if scales is None else scales
     samples = _samples(bsds_root, split)
     options = Options(weights=weights)
     methods, skipped = open_methods(names, options)

@@ -173,7 +173,7 @@ def synthetic_picture(height: int = 540, width: int = 960) -> NDArray[np.uint8]:
     total = np.zeros((height, width, 3))
     for cells in (4, 16, 64, 256):
         noise = rng.standard_normal((cells * height // width, cells, 3))
-        total += cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC) / cells**0.5
+        total += np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), float) / cells**0.5
     low, high = np.percentile(total, (1, 99))
     return np.round(255 * np.clip((total - low) / (high - low), 0, 1)).astype(np.uint8)
 

@@ -50,9 +50,15 @@ def _start(stop: Any) -> None:
     global _stop
     _stop = stop.is_set
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the first one decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Where the first process is killed, nobody waits for results."""
     parent = multiprocessing.parent_process()
     assert parent is not None
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()  # it was killed: nobody waits for results
+    parent.join()
+    os._exit(1)
 
 
 def _call(work: Callable[[Task, Stop], None], task: Task) -> None:

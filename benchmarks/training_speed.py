@@ -10,7 +10,7 @@ import argparse
 import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ CLASSES = 50  # of the public code's one-hot maps
 class Crops(Dataset[tuple[Tensor, Tensor]]):
     """Random crops with flips, one annotation at a time, as a DataLoader wants them: (3, S, S) float32 and (S, S) int64."""
 
-    def __init__(self, samples: list[Sample], crop: int) -> None:
+    def __init__(self, samples: Sequence[Sample], crop: int) -> None:
         self.crop, self.rng = crop, np.random.default_rng(0)
         self.pairs = [(sample.image(), labels) for sample in samples for labels in sample.segmentations()]
 
@@ -54,7 +54,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         return torch.from_numpy(pixels[turns].transpose(2, 0, 1).copy()), torch.from_numpy(own.copy())
 
 
-def literal_loop(network: str, recipe: Recipe, samples: list[Sample], device: str) -> Iterator[None]:
+def literal_loop(network: str, recipe: Recipe, samples: Sequence[Sample], device: str) -> Iterator[None]:
     """Trains as the module's docstring says, a step at each `next`."""
     torch.manual_seed(recipe.seed)
     model = build(network).to(device).train()
@@ -92,7 +92,7 @@ def shares(trainer: Trainer, seconds: Callable[[Callable[[], object]], float]) -
     }
 
 
-def measure(network: str, recipe: Recipe, samples: list[Sample], device: str, steps: int) -> dict[str, Any]:
+def measure(network: str, recipe: Recipe, samples: Sequence[Sample], device: str, steps: int) -> dict[str, Any]:
     """Median seconds per step of both loops, of the parts of ours, and the ratio of neighbouring steps."""
 
     def seconds(action: Callable[[], object]) -> float:

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -151,10 +150,9 @@ def plot(results: dict[str, dict[str, Any]]) -> None:
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [RESULTS / f"accuracy_{method}.json" for method in results]
-        drawn = next(one for one in draw_all(load_results(paths)) if one.name == "fig4-asa").for_paper(Path(folder))
-        PLOT.write_text(drawn[0].read_text() + signature(results))
+    paths = [RESULTS / f"accuracy_{method}.json" for method in results]
+    drawn = next(one for one in draw_all(load_results(paths)) if one.name == "fig4-asa")
+    PLOT.write_text(drawn.picture("svg").decode() + signature(results))
 
 
 def signature(results: dict[str, dict[str, Any]]) -> str:

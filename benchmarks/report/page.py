@@ -25,7 +25,7 @@ TITLE = "Superpixels: accuracy and time"
 def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip]) -> str:
     """HTML of one file: nothing in it is fetched from elsewhere."""
     drawn = {plot.name: _figure(plot) for plot in plots}
-    sections = [*_accuracy(results, drawn), *_ablation(results, drawn), *_strips(strips), *_latency(results, drawn), _conditions(results)]
+    sections = [*_accuracy(results, drawn), *_ablation(results, drawn), *_latency(results, drawn), *_strips(strips), _conditions(results)]
     links = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title, _ in sections)
     body = "\n".join(f'<section id="{identity}"><h2>{escape(title)}</h2>\n{content}</section>' for identity, title, content in sections)
     data = "\n".join(f'<script type="application/json" data-file="{escape(result.name)}">{_json(result)}</script>' for result in results)
@@ -117,7 +117,7 @@ def _latency(results: Results, drawn: dict[str, str]) -> list[Section]:
             ]
             lines = "".join(f"<li>{escape(case)}: {escape(reason)}</li>" for case, reason in cases)
             content += f"<details><summary>Left out</summary><ul>{lines}</ul></details>"
-        sections.append((f"latency{number}", f"Time on {settings['device']}, {settings['threads']} CPU threads", content))
+        sections.append((f"latency{number}", f"Time: {settings['device']}, CPU threads: {settings['threads']}", content))
     return sections
 
 

@@ -17,7 +17,7 @@ from ainet.benchmarks.report.svg import svg_for_page
 from ainet.files import atomic_path
 
 COUNT = "superpixels (actual mean)"
-RC: dict[str, Any] = {"font.size": 10, "svg.hashsalt": "ainet"}
+LETTERS = 10  # points
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,16 @@ class Plot:
         paths = [folder / f"{self.name}.{kind}" for kind in ("svg", "png")]
         for path in paths:
             with atomic_path(path) as temporary:
-                temporary.write_bytes(self._save(path.suffix[1:], "path"))
+                temporary.write_bytes(self.picture(path.suffix[1:]))
         return paths
+
+    def picture(self, kind: str) -> bytes:
+        """The file for a paper: "svg" or "png"."""
+        return self._save(kind, "path")
 
     def _save(self, kind: str, letters: str) -> bytes:
         buffer = io.BytesIO()
-        with matplotlib.rc_context({**RC, "svg.fonttype": letters}):
+        with matplotlib.rc_context({"font.size": LETTERS, "svg.hashsalt": "ainet", "svg.fonttype": letters}):
             metadata = {"Date": None} if kind == "svg" else None  # the same bytes every time
             self.figure.savefig(buffer, format=kind, dpi=200, transparent=letters == "none", metadata=metadata)
         return buffer.getvalue()
@@ -90,7 +94,7 @@ def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: st
 
 
 def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
-    conditions = f"{data['settings']['device']}, {data['settings']['threads']} threads"
+    conditions = f"{data['settings']['device']}, CPU threads: {data['settings']['threads']}"
     plots = []
     if data["counts"]:
         caption = f"Time over the number of superpixels (Fig. 8 of the paper); {conditions}"
@@ -118,13 +122,13 @@ def latency_row_id(group: str, row: Mapping[str, Any]) -> str:
 def _draw(name: str, caption: str, curves: Sequence[Curve], x: str, y: str, log_x: bool = False, log_y: bool = False) -> Plot:
     styles = styles_of(curve.method for curve in curves)
     titles = {}
-    with matplotlib.rc_context(RC):
+    with matplotlib.rc_context({"font.size": LETTERS}):
         figure = Figure(figsize=(7.6, 4.3), layout="constrained")
         axes = figure.subplots()
         for depth, curve in enumerate(curves):  # ours, the first, lie on top
             style = styles[curve.method]
             xs, ys = zip(*sorted(zip(curve.x, curve.y, strict=True)), strict=True)
-            looks = {"color": style.light, "linewidth": style.width, "linestyle": style.dashes, "marker": style.marker}
+            looks: dict[str, Any] = {"color": style.light, "linewidth": style.width, "linestyle": style.dashes, "marker": style.marker}
             axes.plot(xs, ys, label=curve.method, markersize=4 + style.width, markeredgewidth=0, zorder=3 - depth / 100, **looks)
             # Over the markers lie unseen ones that lead to the rows.
             points = axes.scatter(curve.x, curve.y, 60, "none", zorder=4)

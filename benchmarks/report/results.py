@@ -10,7 +10,11 @@ from typing import Any
 from ainet.benchmarks.peers import METHODS
 from ainet.errors import UsageError
 
-KINDS = ("accuracy", "latency", "ablation")
+KINDS = {  # and what their files hold
+    "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "skipped", "versions", "machine"),
+    "latency": ("settings", "methods", "counts", "sizes", "growth", "memory", "left_out", "skipped", "versions", "machine"),
+    "ablation": ("protocol", "data", "variants"),
+}
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ def _read(path: Path, sources: Sequence[Path]) -> Result:
         raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
     if not isinstance(data, dict) or data.get("benchmark") not in KINDS:
         raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
+    if missing := [key for key in KINDS[data["benchmark"]] if key not in data]:
+        raise UsageError(f"{path} lacks '{missing[0]}': of another version or changed by hand; run `ainet bench {data['benchmark']}` again")
     unique = sum(len([other for other in _files(source) if other.name == path.name]) for source in sources) == 1
     return Result(path.name if unique else str(path), path, data)
 

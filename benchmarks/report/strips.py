@@ -52,7 +52,7 @@ def load_strips(results: Results, bsds: Path) -> list[Strip]:
     for image_id in sorted(common)[:EXAMPLES]:
         image, truth = samples[image_id].image(), samples[image_id].segmentations()[0]
         labels = {method: np.loadtxt(maps[image_id], np.int32, delimiter=",") for method, maps in kept.items()}
-        outlines = {name: _outlines(segments) for name, segments in {"ground truth": truth, **labels}.items()}
+        outlines = {"ground truth": _outlines(truth), **{method: _outlines(segments) for method, segments in labels.items()}}
         height, width = truth.shape
         strips.append(Strip(image_id, (height, width), busiest_square(boundaries(truth)), _uri(Image.fromarray(image), "jpeg"), outlines))
     return strips

@@ -65,13 +65,13 @@ def table(head: Sequence[str], rows: Iterable[Row], bold: Sequence[int] = ()) ->
 
 def accuracy_table(results: Results) -> str:
     """A row per method: the metrics at scale 1, and those over a range of counts."""
-    rows = []
+    rows: list[Row] = []
     for result in results.accuracy:
         scale = next((k for k, entry in enumerate(result.data["scales"]) if entry["scale"] == 1), None)
         at_one: list[Cell] = ["-"] * len(METRICS)
         if scale is not None:
             at_one = [Number(result, ("scales", scale, *MAIN, metric), 0 if metric == "sp" else 4) for metric in METRICS]
-        over = [Number(result, ("figures", *keys)) for keys in (("auc", "asa"), ("scales", "asa"), ("br_bp", "mean"))]
+        over: list[Cell] = [Number(result, ("figures", *keys)) for keys in (("auc", "asa"), ("scales", "asa"), ("br_bp", "mean"))]
         rows.append(("", [result.data["method"], *at_one, *over]))
     low, high = results.accuracy[0].value("figures", "range")
     least, most = results.accuracy[0].value("figures", "br_bp", "range")
@@ -83,7 +83,7 @@ def scales_table(
     results: Sequence[Result], keys: Callable[[Result], Iterable[tuple[str, tuple[str, ...]]]], group: str = "accuracy"
 ) -> str:
     """A row per method and scale; `keys`: of a result, its methods and where their scales stand."""
-    rows = []
+    rows: list[Row] = []
     for result in results:
         for method, path in keys(result):
             for k, entry in enumerate(result.value(*path)):
@@ -95,7 +95,7 @@ def scales_table(
 
 def conventions_table(results: Results) -> str:
     """The same label maps by every convention of averaging, at scale 1."""
-    rows = []
+    rows: list[Row] = []
     for result in results.accuracy:
         for k, entry in enumerate(result.data["scales"]):
             if entry["scale"] == 1:
@@ -112,7 +112,7 @@ def conventions_table(results: Results) -> str:
 def latency_table(result: Result, part: str, number: int) -> str:
     """A row per method and case of a latency result; `part`: "counts" or "sizes"."""
     stages = list(dict.fromkeys(stage for row in result.data[part] for stage in row["stages"]))
-    rows = []
+    rows: list[Row] = []
     for k, row in sorted(enumerate(result.data[part]), key=lambda item: (method_order(item[1]["method"]), item[0])):
         times = [Number(result, (part, k, "seconds", name), 1, 1e3) for name in ("median", "p95", "p99")]
         ratios: list[Cell] = [Number(result, (part, k, "ratio", peer), 2) if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]

@@ -1,74 +1,16 @@
-"""A data set, methods and a run that the tests of the commands share."""
+"""A data set and methods for the tests of the commands."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import cv2
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from scipy.io import savemat
-
-from ainet.benchmarks import accuracy
-from ainet.benchmarks.peers import Options, Stages
-from ainet.errors import DeviceError
-
-TRUTHS = {"11": 2, "12": 3}  # ground truths of each image
-
-
-@dataclass
-class Blocks:
-    """A method that cuts the image into rectangles, and counts its calls."""
-
-    name: str = "blocks"
-    trained: bool = True
-    parameters: Mapping[str, Any] = field(default_factory=lambda: {"kind": "rectangles"})
-    calls: list[int] = field(default_factory=list)
-
-    def __call__(self, image: NDArray[np.uint8], n_segments: int, stages: Stages | None = None) -> NDArray[np.int32]:
-        self.calls.append(n_segments)
-        stages = Stages() if stages is None else stages
-        height, width = image.shape[:2]
-        rows = round((n_segments * height / width) ** 0.5)
-        columns = round(n_segments / rows)
-        with stages("network"):
-            y, x = np.indices((height, width), np.int32)
-        with stages("connectivity"):
-            return y * rows // height * columns + x * columns // width
+from blocks import Blocks, install_blocks, write_bsds
 
 
 @pytest.fixture
 def bsds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data set in BSDS500's layout: a landscape and a portrait image with ground truths of 60 and more segments."""
-    rng = np.random.default_rng(0)
-    root = tmp_path / "bsds"
-    for kind in ("images", "groundTruth"):
-        (root / kind / "val").mkdir(parents=True)
-    for (name, count), shape in zip(TRUTHS.items(), ((321, 481), (481, 321)), strict=True):
-        picture = cv2.resize(rng.integers(0, 256, (8, 12, 3), np.uint8), shape[::-1], interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(root / "images/val" / f"{name}.jpg"), picture)
-        truths = np.empty((1, count), object)
-        for k in range(count):
-            segments = cv2.resize(rng.integers(1, 70, (6 + k, 9), np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
-            truths[0, k] = {"Segmentation": segments}
-        savemat(root / "groundTruth/val" / f"{name}.mat", {"groundTruth": truths})
-    monkeypatch.setitem(accuracy.SPLIT_SIZES, "val", len(TRUTHS))
-    return root
+    return write_bsds(tmp_path / "bsds", monkeypatch)
 
 
 @pytest.fixture
 def methods(monkeypatch: pytest.MonkeyPatch) -> dict[str, Blocks]:
-    """In place of the real methods: `blocks` and `other`, `untrained`, and `absent`, which is not installed."""
-    found = {"blocks": Blocks(), "other": Blocks("other"), "untrained": Blocks("untrained", trained=False)}
-
-    def open_method(name: str, options: Options) -> Blocks:
-        if name == "absent":
-            raise DeviceError("method 'absent' needs the package absent: pip install absent")
-        return found[name]
-
-    for module in ("peers", "accuracy"):
-        monkeypatch.setattr(f"ainet.benchmarks.{module}.open_method", open_method)
-    accuracy._opened.cache_clear()
-    return found
+    return install_blocks(monkeypatch)

@@ -1,0 +1,237 @@
+import base64
+import html
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import html5lib
+import numpy as np
+import pytest
+from blocks import install_blocks, write_bsds
+from PIL import Image
+
+from ainet.benchmarks.accuracy import run_accuracy
+from ainet.benchmarks.report import write_report
+from ainet.benchmarks.report.plots import draw_all
+from ainet.benchmarks.report.results import load_results
+from ainet.benchmarks.report.strips import ZOOM, busiest_square
+from ainet.errors import UsageError
+from ainet.files import write_json
+
+BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
+SCALES = (0.5, 1.0, 1.6)
+
+
+@pytest.fixture(scope="module")
+def bsds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield write_bsds(tmp_path_factory.mktemp("data") / "bsds", patch)
+
+
+@pytest.fixture(scope="module")
+def run(bsds: Path) -> Path:
+    """The folder of an accuracy run of two methods, and of one that is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        install_blocks(patch)
+        run_accuracy(["blocks", "other", "absent"], bsds, "val", bsds.parent / "run", scales=SCALES)
+    return bsds.parent / "run"
+
+
+@pytest.fixture(scope="module")
+def latency(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    def row(method: str, height: int, count: int, seconds: float) -> dict[str, Any]:
+        times = {"median": seconds, "p95": 1.1 * seconds, "p99": 1.2 * seconds}
+        stages = {"network": 0.75 * seconds, "connectivity": 0.25 * seconds}
+        place = {"method": method, "height": height, "width": 481, "n_segments": count, "superpixels": count + 1, "repeats": 5}
+        return {**place, "seconds": times, "stages": stages, "ratio": {"scn": seconds / 0.05}}
+
+    memory = {"method": "ainet", "height": 321, "width": 481, "n_segments": 96, "peak_mib": 200.5, "loaded_mib": 100.0, "gpu_mib": None}
+    result = {
+        "benchmark": "latency",
+        "settings": {"device": "cpu", "threads": 2},
+        "methods": {"ainet": {"parameters": {}, "trained": True}, "scn": {"parameters": {}, "trained": False}},
+        "counts": [row("scn", 321, 96, 0.05), row("scn", 321, 600, 0.09), row("ainet", 321, 96, 0.06), row("ainet", 321, 600, 0.1)],
+        "sizes": [row("scn", 480, 900, 0.2), row("scn", 960, 1800, 0.4)],
+        "growth": {"scn": {"exponent": 1.0, "points": 2}},
+        "memory": [memory],
+        "left_out": [{"method": "ainet", "height": 480, "width": 481, "n_segments": 900, "reason": "too <slow>"}],
+        "skipped": {},
+        "versions": {"numpy": "2"},
+        "machine": {"processor": "a test's"},
+    }
+    path = tmp_path_factory.mktemp("latency") / "latency_cpu.json"
+    write_json(path, result)
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(run: Path, latency: Path, bsds: Path) -> str:
+    write_report([run, latency], bsds.parent / "report.html", bsds)
+    return (bsds.parent / "report.html").read_text()
+
+
+def test_it_is_valid_html_and_fetches_nothing(page: str) -> None:
+    html5lib.HTMLParser(strict=True).parse(page)  # raises at the first error
+    assert not re.search(r"https?://|//[a-z]+\.|@import|<(img|iframe|link rel=.?stylesheet)", page)
+    uris = re.findall(r'[\s(](?:href|src)="([^"]+)"|url\("?([^")]+)', page)
+    assert len(uris) > 20
+    assert all("".join(uri).startswith(("data:", "#")) for uri in uris)
+
+
+def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
+    body = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    ids = re.findall(r' id="([^"]+)"', body)
+    assert len(ids) == len(set(ids))
+    targets = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
+    assert targets - set(ids) == set()
+    points = [target for target in targets if target.startswith(("accuracy-", "counts0-", "sizes0-"))]
+    assert len(points) == 2 * len(SCALES) + 4 + 2  # every point of the plots leads to its row
+
+
+def test_every_number_is_the_value_it_points_to(page: str) -> None:
+    files = {
+        html.unescape(name): json.loads(text)
+        for name, text in re.findall(r'<script type="application/json" data-file="([^"]+)">(.*?)</script>', page, re.DOTALL)
+    }
+    assert set(files) == {"accuracy_blocks.json", "accuracy_other.json", "latency_cpu.json"}
+    cells = re.findall(r'<td(?: data-v="[^"]*")? data-src="([^"]+)"[^>]*>([^<]*)</td>', page)
+    assert len(cells) > 200
+    for source, shown in cells:
+        name, pointer = html.unescape(source).split("#")
+        value: Any = files[name]
+        for key in pointer.split("/")[1:]:
+            value = value[int(key) if isinstance(value, list) else key]
+        if value is None:
+            assert shown == "-"
+        else:
+            in_ms = "/seconds/" in pointer or "/stages/" in pointer
+            digits = len(shown.partition(".")[2])
+            assert float(shown.replace(",", "")) == pytest.approx(value * (1000 if in_ms else 1), abs=0.5001 * 10**-digits)
+
+
+def test_it_says_what_was_skipped_left_out_and_random(page: str) -> None:
+    assert "absent: method &#x27;absent&#x27; needs the package absent: pip install absent" in page
+    assert "ainet, 481x480, 900 superpixels: too &lt;slow&gt;" in page
+    assert "With random weights, which take the same time: scn." in page
+
+
+def test_plots_for_a_paper(latency: Path, tmp_path: Path) -> None:
+    written = write_report([latency], tmp_path / "report.html", plots=tmp_path / "plots")
+    assert sorted(path.name for path in written) == ["fig8-0.png", "fig8-0.svg", "report.html", "sizes-0.png", "sizes-0.svg"]
+    with Image.open(tmp_path / "plots/fig8-0.png") as picture:
+        assert picture.width == 1520
+        assert len(picture.convert("RGB").getcolors(1 << 20)) > 20
+    again = draw_all(load_results([latency]))[0]
+    assert (tmp_path / "plots/fig8-0.svg").read_bytes() == again.picture("svg")  # the same every time
+
+
+def test_ablation(run: Path, tmp_path: Path) -> None:
+    accuracy = json.loads((run / "accuracy_blocks.json").read_text())
+    shared = {key: accuracy[key] for key in ("protocol", "data")}
+    write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "variants": {"with <AI>": accuracy["scales"]}})
+    write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert 'id="fig6-0"' in page
+    assert "<td>with &lt;AI&gt;</td>" in page
+    write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}})
+    with pytest.raises(UsageError, match="cannot be compared in one report"):
+        write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
+
+
+def test_results_that_do_not_belong_together(run: Path, tmp_path: Path) -> None:
+    def changed(**values: Any) -> Path:
+        result = {**json.loads((run / "accuracy_blocks.json").read_text()), **values}
+        write_json(tmp_path / "accuracy_changed.json", result)
+        return tmp_path / "accuracy_changed.json"
+
+    out = tmp_path / "report.html"
+    data = json.loads((run / "accuracy_other.json").read_text())["data"]
+    with pytest.raises(UsageError, match="cannot be compared in one report: data 'split' is val in the one and test in the other"):
+        write_report([run, changed(method="new", data={**data, "split": "test"})], out)
+    with pytest.raises(UsageError, match="protocol 'name' is public in the one and own in the other; make two reports"):
+        write_report([run, changed(method="new", protocol={"name": "own"})], out)
+    with pytest.raises(UsageError, match="are both of method 'blocks'; give one of them"):
+        write_report([run, changed()], out)
+    assert not out.exists()
+
+
+def test_sources_that_are_no_results(run: Path, tmp_path: Path, bsds: Path) -> None:
+    out = tmp_path / "report.html"
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "broken.json").write_text("{")
+    (tmp_path / "other.json").write_text("[1]")
+    (tmp_path / "old.json").write_text('{"benchmark": "latency"}')
+    for source, message in (
+        ("nowhere.json", "no result at .*nowhere.json"),
+        ("empty", "empty holds no result; name a folder"),
+        ("broken.json", "cannot read .*broken.json"),
+        ("old.json", "old.json lacks 'settings': of another version"),
+        ("other.json", "other.json is no result of `ainet bench`"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            write_report([run, tmp_path / source], out)
+    copy = shutil.copy(run / "accuracy_blocks.json", tmp_path / "accuracy_blocks.json")
+    with pytest.raises(UsageError, match="no label maps for pictures"):
+        write_report([Path(copy)], out, bsds)
+
+
+def test_the_zoom_is_where_most_edges_are() -> None:
+    edges = np.zeros((321, 481), bool)
+    edges[200:210, 300:320] = True
+    top, left = busiest_square(edges)
+    assert edges[top : top + ZOOM, left : left + ZOOM].sum() == 200
+
+
+PROBE = """
+<script>
+addEventListener("error", (event) => { document.title += " ERROR " + event.message; });
+addEventListener("load", () => {
+  const table = document.querySelector("table");
+  const button = table.tHead.rows[0].cells[1].querySelector("button");
+  const column = () => [...table.tBodies[0].rows].map((row) => row.cells[1].dataset.v).join(",");
+  button.click(); const down = column();
+  button.click(); const up = column();
+  const cell = document.querySelector("td[data-src]");
+  cell.click();
+  const point = document.querySelector(".plot a");
+  location.hash = new URL(point.href.baseVal, location).hash;
+  setTimeout(() => {
+    const marked = document.querySelector("tr:target");
+    const report = { down, up, source: document.getElementById("source").textContent, open: marked?.closest("details")?.open,
+      drawn: [...document.querySelectorAll(".plot svg")].map((svg) => svg.getBoundingClientRect().height > 200),
+      wide: document.documentElement.scrollWidth <= innerWidth,
+      requests: performance.getEntriesByType("resource").filter((entry) => !entry.name.startsWith("data:")).map((entry) => entry.name) };
+    document.body.insertAdjacentHTML("beforeend", `<pre id="outcome">${btoa(JSON.stringify(report))}</pre>`);
+  }, 100);
+});
+</script>
+"""
+
+
+def test_in_a_browser(page: str, tmp_path: Path) -> None:
+    """It renders without errors or requests, sorts, says where a number stands, and opens the row of a point."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip(f"no browser: install one of {', '.join(BROWSERS)}")
+    probe = tmp_path / "probe.html"
+    probe.write_text(page.replace("<head>", "<head>" + PROBE, 1))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=4000", "--window-size=1200,1000"]
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    shown = subprocess.run([browser, *options, profile, "--dump-dom", probe.as_uri()], capture_output=True, text=True, timeout=120).stdout
+    found = re.search(r'<pre id="outcome">([A-Za-z0-9+/=]+)</pre>', shown)
+    assert found, shown[-2000:]
+    outcome = json.loads(base64.b64decode(found[1]))
+    assert "ERROR" not in re.search(r"<title>(.*?)</title>", shown)[1]  # type: ignore[index]
+    counts = [float(value) for value in outcome["up"].split(",")]
+    assert counts == sorted(counts)
+    assert outcome["down"] == ",".join(reversed(outcome["up"].split(",")))
+    assert re.fullmatch(r"accuracy_blocks\.json#/scales/1/means/row_mean/all_gts/sp = [\d.]+", outcome["source"])
+    assert outcome["open"] is True
+    assert outcome["drawn"] == [True] * 6
+    assert outcome["wide"] is True
+    assert outcome["requests"] == []
