@@ -6,7 +6,7 @@ EXTRAS := cpu,openvino,export,train,bench,test
 ifeq ($(shell uname -sm),Linux x86_64)
 EXTRAS := $(EXTRAS),tensorrt-rtx
 endif
-SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.toml' 'ainet/weights' CMakeLists.txt 2>/dev/null)
+SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.css' '*.js' '*.toml' 'ainet/weights' CMakeLists.txt 2>/dev/null)
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
 
