@@ -19,19 +19,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.benchmarks.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_of_size, synthetic_picture
 from ainet.benchmarks.machine import machine, versions
 from ainet.benchmarks.peers import Method, Options, Stages, open_methods
 from ainet.benchmarks.probe import available_mib, probe
 from ainet.errors import AINetError, UsageError
 
-COUNTS = (96, 216, 384, 600, 864, 1176, 1536, 1944)  # of the public protocol
-COUNTS_SIZE = (321, 481)
-SIZES = {"vga": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840), "8k": (4320, 7680)}  # height, width
-PIXELS_PER_SEGMENT = 256  # a grid of 16 x 16
 REFERENCES = ("scn", "ssn")
 PAUSE = 0.03  # seconds
 WARM_UP = 2  # rounds
@@ -40,26 +36,12 @@ DEFAULTS = Options()
 MEMORY_SHARE = 0.8  # of what is free
 
 
-@dataclass(frozen=True)
-class Case:
-    height: int
-    width: int
-    n_segments: int
-
-    @property
-    def pixels(self) -> int:
-        return self.height * self.width
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}, {self.n_segments} superpixels"
-
-
 @dataclass
 class _Run:
     options: Options
     budget: float
     repeats: int
-    picture: NDArray[np.uint8] | None
+    picture: NDArray[np.uint8]
     methods: dict[str, Method]
     progress: Callable[[str], None]
     memory: list[dict[str, Any]]
@@ -101,13 +83,13 @@ def run_latency(
     """
     if repeats < LEAST or not budget > 0:
         raise UsageError(f"repeats={repeats} and budget={budget:g} s: ask for at least {LEAST} repeats, and more than 0 s")
-    for case in (*(Case(*COUNTS_SIZE, count) for count in counts), *(_case_of(size) for size in sizes)):
+    for case in (*(Case(*COUNTS_SIZE, count) for count in counts), *(case_of_size(*size) for size in sizes)):
         if case.n_segments < 4 or case.n_segments > case.pixels // 4 or min(case.height, case.width) < 16:
             raise UsageError(f"cannot time {case}: choose images of 16 pixels a side or more, and 4 superpixels to a quarter of the pixels")
     methods, skipped = open_methods(names, options)
     for line in skipped.values():
         on_skip(line)
-    run = _Run(options, budget, repeats, picture, methods, progress, [], [])
+    run = _Run(options, budget, repeats, synthetic_picture() if picture is None else picture, methods, progress, [], [])
     by_count = _by_count(run, counts)
     by_size = _by_size(run, sizes)
     return {
@@ -133,28 +115,6 @@ def run_latency(
     }
 
 
-def parse_counts(text: str) -> list[int]:
-    """ "96,600" -> [96, 600]; "none" -> []. Raises UsageError."""
-    try:
-        return [] if text == "none" else [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"counts '{text}' are no numbers; write them as 96,600, or 'none'") from None
-
-
-def parse_sizes(text: str) -> list[tuple[int, int]]:
-    """ "vga,100x50" -> [(480, 640), (50, 100)], height first; "none" -> []. Raises UsageError."""
-    found = []
-    for part in [] if text == "none" else text.split(","):
-        size = SIZES.get(part.lower())
-        if size is None:
-            width, times, height = part.partition("x")
-            if not (times and width.isdecimal() and height.isdecimal()):
-                raise UsageError(f"size '{part}' is not one of {', '.join(SIZES)}, nor like 640x480 (width x height), nor 'none'")
-            size = int(height), int(width)
-        found.append(size)
-    return found
-
-
 def growth(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     """By method with two sizes or more: `exponent` p of time ~ pixels^p, and `points`, the sizes in the fit."""
     fits = {}
@@ -167,22 +127,7 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return fits
 
 
-def synthetic_picture(height: int = 540, width: int = 960) -> NDArray[np.uint8]:
-    """RGB (H, W, 3) of coloured noise of several scales, the same every time."""
-    rng = np.random.default_rng(0)
-    total = np.zeros((height, width, 3))
-    for cells in (4, 16, 64, 256):
-        noise = rng.standard_normal((cells * height // width, cells, 3))
-        total += np.asarray(cv2.resize(noise, (width, height), interpolation=cv2.INTER_CUBIC), float) / cells**0.5
-    low, high = np.percentile(total, (1, 99))
-    return np.round(255 * np.clip((total - low) / (high - low), 0, 1)).astype(np.uint8)
-
-
 # --- cases -----------------------------------------------------------------------------------------------------------------------
-
-
-def _case_of(size: tuple[int, int]) -> Case:
-    return Case(*size, round(size[0] * size[1] / PIXELS_PER_SEGMENT))
 
 
 def _by_count(run: _Run, counts: Sequence[int]) -> list[dict[str, Any]]:
@@ -196,7 +141,7 @@ def _by_count(run: _Run, counts: Sequence[int]) -> list[dict[str, Any]]:
 
 def _by_size(run: _Run, sizes: Sequence[tuple[int, int]]) -> list[dict[str, Any]]:
     rows = []
-    for case in sorted(map(_case_of, sizes), key=lambda case: case.pixels):
+    for case in sorted((case_of_size(*size) for size in sizes), key=lambda case: case.pixels):
         seconds = {}
         for name in run.methods:
             if reason := _too_much(run, name, case):
@@ -229,7 +174,7 @@ def _probe_seconds(run: _Run, name: str, case: Case) -> float | None:
     """Seconds of a first call; None where the method is left out."""
     run.progress(f"{name}: memory at {case}")
     try:
-        found = probe(name, run.options, _image(run, case), case.n_segments)
+        found = probe(name, run.options, case.picture(run.picture), case.n_segments)
     except AINetError as error:
         _leave_out(run, name, case, str(error))
         return None
@@ -244,18 +189,12 @@ def _leave_out(run: _Run, name: str, case: Case, reason: str) -> None:
     run.left_out.append({"method": name, **asdict(case), "reason": reason})
 
 
-def _image(run: _Run, case: Case) -> NDArray[np.uint8]:
-    picture = synthetic_picture() if run.picture is None else run.picture
-    method = cv2.INTER_AREA if picture.shape[0] * picture.shape[1] > case.pixels else cv2.INTER_CUBIC
-    return cv2.resize(picture, (case.width, case.height), interpolation=method)  # type: ignore[return-value]
-
-
 # --- rounds ----------------------------------------------------------------------------------------------------------------------
 
 
 def _measure(run: _Run, case: Case, first_call: dict[str, float]) -> list[dict[str, Any]]:
     """A row per method of a case."""
-    image = _image(run, case)
+    image = case.picture(run.picture)
     repeats = {name: min(run.repeats, max(LEAST, int(run.budget / seconds))) for name, seconds in first_call.items()}
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in repeats}
     superpixels: dict[str, int] = {}

@@ -57,11 +57,12 @@ def accuracy(results: dict[str, dict[str, Any]]) -> str:
     for method, result in results.items():
         (at_600,) = (means(scale) for scale in result["scales"] if scale["n_segments"] == 600)
         values = [f"{at_600[key]:.0f}" if key == "sp" else f"{at_600[key]:.4f}" for key in ("sp", "asa", "rec", "pre", "ue_np", "co")]
-        rows.append([f"`{method}`", *values, f"{result['figures']['auc']['asa']:.4f}", f"{result['figures']['br_bp']['mean']:.4f}"])
-    data = results["ainet"]["data"]
+        figures = (result["figures"]["auc"]["asa"], result["figures"]["br_bp"]["mean"])
+        rows.append([f"`{method}`", *values, *("-" if figure is None else f"{figure:.4f}" for figure in figures)])
+    data, (low, high) = results["ainet"]["data"], results["ainet"]["figures"]["br_bp"]["range"]
     note = (
         f"BSDS500 {data['split']}, {data['images']} images, all annotations. First columns: 600 superpixels asked for. "
-        "Last: mean of ASA over 384 to 1,200 superpixels, and of BP over BR from 0.6 to 0.9, along the curves."
+        f"Last: mean of ASA over 384 to 1,200 actual superpixels, and of BP over BR from {low:g} to {high:g}, along the curves."
     )
     head = ["method", "superpixels", "ASA", "BR", "BP", "UE (Neubert)", "CO", "ASA, mean", "BP over BR"]
     return table(head, rows) + "\n\n" + note

@@ -62,7 +62,8 @@ def latency(
 ) -> None:
     """Time against number of superpixels and image size, all methods taking turns in one run; memory; ratios to SCN and SSN."""
     try:
-        from ainet.benchmarks.latency import parse_counts, parse_sizes, run_latency
+        from ainet.benchmarks.cases import parse_counts, parse_sizes
+        from ainet.benchmarks.latency import run_latency
         from ainet.benchmarks.peers import Options
     except ImportError as error:
         raise _missing(error) from error

@@ -6,7 +6,8 @@ import pytest
 from numpy.typing import NDArray
 
 from ainet.benchmarks import latency
-from ainet.benchmarks.latency import growth, parse_counts, parse_sizes, run_latency, synthetic_picture
+from ainet.benchmarks.cases import parse_counts, parse_sizes, synthetic_picture
+from ainet.benchmarks.latency import growth, run_latency
 from ainet.benchmarks.peers import Options, Stages
 from ainet.benchmarks.probe import Probe, probe
 from ainet.errors import DeviceError, UsageError
