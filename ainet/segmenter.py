@@ -28,7 +28,7 @@ from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
 from ainet.spec import MEAN
 
-DEFAULT_MODEL = "ainet.onnx"
+BUNDLED = ("ainet", "scn")  # networks with weights in the package
 
 
 class Segmenter:
@@ -45,7 +45,7 @@ class Segmenter:
 
         Args:
             model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
-                the torch devices, of a checkpoint. None: the bundled weights.
+                the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores.
@@ -56,11 +56,11 @@ class Segmenter:
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         if device == "torch" or device.startswith("torch:"):
-            checkpoint = bundled("ainet.safetensors") if model is None else Path(model)
+            checkpoint = _model_file(model, ".safetensors")
             if checkpoint.suffix == ".onnx":
                 raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
             return cls(open_torch(checkpoint, device.partition(":")[2] or "cpu"))
-        path = bundled(DEFAULT_MODEL) if model is None else Path(model)
+        path = _model_file(model, ".onnx")
         if path.suffix not in (".onnx", ENGINE) and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
         return cls(open_backend(path, device, threads))
@@ -159,6 +159,11 @@ def segment(
 @cache
 def _default_segmenter() -> Segmenter:
     return Segmenter.load()
+
+
+def _model_file(model: str | os.PathLike[str] | None, suffix: str) -> Path:
+    name = BUNDLED[0] if model is None else os.fspath(model)
+    return bundled(name + suffix) if name in BUNDLED else Path(name)
 
 
 def bundled(name: str) -> Path:

@@ -28,7 +28,9 @@ def segment(
     n_segments: Annotated[int | None, typer.Option("-n", "--n-segments", help="About how many superpixels.", show_default="600")] = None,
     scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
     protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
-    model: Annotated[Path | None, typer.Option(help="ONNX model, or checkpoint for torch. Default: the bundled AINet.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE.")] = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
 ) -> None:

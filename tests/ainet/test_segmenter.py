@@ -276,3 +276,14 @@ def test_names() -> None:
         assert getattr(ainet, name).__name__ == name
     with pytest.raises(AttributeError, match="module 'ainet' has no attribute 'nothing'"):
         ainet.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize("device", ["cpu", "torch"])
+def test_bundled_networks_by_name(device: str) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), dtype=np.uint8)
+    labels = {}
+    for name in ("ainet", "scn"):
+        with Segmenter.load(name, device) as segmenter:
+            assert segmenter.info.network == name
+            labels[name] = segmenter(image, 24)
+    assert (labels["ainet"] != labels["scn"]).any()
