@@ -9,6 +9,7 @@ import pytest
 from command_line import FAST, PHOTOS, Run, tree
 from PIL import Image
 
+from ainet.errors import ModelError
 from ainet.segmenter import bundled
 
 pytest.importorskip("torch")
@@ -68,10 +69,12 @@ def test_wrong_input(run: Run, photos: Path, arguments: list[str], code: int, me
 
 
 def test_a_target_out_of_reach_leaves_no_file(run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ainet.calibration.sensitivity.MIN_AGREEMENT", 1.0)
-    monkeypatch.setattr("ainet.calibration.sensitivity.MAX_FLOAT", 0.05)
-    monkeypatch.setattr("ainet.calibration.quantise.exported", lambda *_: onnx.load(bundled("ainet.onnx")))  # saves ten seconds
-    result = run("calibrate", "-o", "x.onnx", "--images", photos)
-    assert (result.code, len(result.errors)) == (1, 1)
-    assert "INT8 cannot stay within an ASA drop of 0.001" in result.errors[0]
-    assert not Path("x.onnx").exists()
+    def out_of_reach(*_: object) -> None:
+        raise ModelError("INT8 cannot stay within")
+
+    monkeypatch.setattr("ainet.calibration.quantise.exported", lambda *_: onnx.load(bundled("ainet.onnx")))
+    monkeypatch.setattr("ainet.calibration.sensitivity.keep_boundaries", out_of_reach)
+    before = tree(".")
+    result = run("calibrate", "-o", "x.onnx", "--images", photos, "--report", "report.json")
+    assert (result.code, result.errors) == (1, ["error: INT8 cannot stay within"])
+    assert tree(".") == before
