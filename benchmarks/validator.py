@@ -6,33 +6,23 @@ validate(network)      # {"loss": ..., "semantic": ..., "position": ..., "asa": 
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from ainet import __version__
-from ainet.benchmarks.metrics import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
+from ainet.benchmarks.parity import mean_metrics
 from ainet.runtime.backends.pytorch import TorchBackend
 from ainet.runtime.model import ModelInfo
-from ainet.segmenter import Segmenter
 from ainet.spec import MEAN
 from ainet.training.datasets import Sample
 from ainet.training.networks import UNet
 from ainet.training.validation import validation_loss
 
-METRICS = {"asa": achievable_segmentation_accuracy, "br": boundary_recall, "bp": boundary_precision}
-
 
 def validator(samples: Sequence[Sample], n_segments: int = 600) -> Callable[[UNet], dict[str, float]]:
-    """The training loss, and ASA, BR, BP (means over all annotations) and CO (over the images) at `n_segments` superpixels."""
+    """The training loss, and ASA, BR, BP and CO at `n_segments` superpixels; means over all (image, annotation) pairs."""
 
     def validate(network: UNet) -> dict[str, float]:
         info = ModelInfo("in training", "logits", "fp32", MEAN, "", {}, __version__)
-        segmenter = Segmenter(TorchBackend(network, info, str(next(network.parameters()).device)))
-        rows, compact = [], []
-        for sample in samples:
-            labels = segmenter(sample.image(), n_segments=n_segments)
-            rows += [[metric(labels, truth) for metric in METRICS.values()] for truth in sample.segmentations()]
-            compact.append(compactness(labels))
-        means = dict(zip(METRICS, np.mean(rows, axis=0).tolist(), strict=True))
-        return {**validation_loss(network, samples), **means, "co": float(np.mean(compact))}
+        backend = TorchBackend(network, info, str(next(network.parameters()).device))
+        (figures,) = mean_metrics([backend], samples, n_segments)
+        return {**validation_loss(network, samples), **figures}
 
     return validate

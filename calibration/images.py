@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 
 from ainet.errors import UsageError
 from ainet.images import IMAGE_SUFFIXES, read_image
+from ainet.runtime import pipeline
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import MIN_SIDE, Plan, plan_segments
-from ainet.spec import NEIGHBOURS
 
 SEGMENTS = 600  # superpixels per image, the default of `ainet segment`
 MIN_IMAGES = 4
@@ -101,28 +100,6 @@ def plan_of(pixels: NDArray[np.uint8]) -> Plan:
     return plan_segments(height, width, min(SEGMENTS, height * width // 4))
 
 
-class _Recorder:
-    """A backend that keeps what the network would have been given."""
-
-    name = "recorder"
-
-    def __init__(self, info: ModelInfo) -> None:
-        self.info = info
-        self.image: NDArray[Any] | None = None
-
-    def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        self.image = image
-        if self.info.output == "labels":
-            return np.zeros(image.shape[:3], np.int32)
-        return np.zeros((len(image), NEIGHBOURS, *image.shape[2:]), np.float32)
-
-    def close(self) -> None:
-        pass
-
-
 def network_input(pixels: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
-    """What the runtime feeds a model that `info` describes with, for RGB `pixels` (H, W, 3): the runtime's own code makes it."""
-    recorder = _Recorder(info)
-    run_pipeline(recorder, pixels[None], plan_of(pixels))
-    assert recorder.image is not None
-    return recorder.image
+    """What the runtime feeds a model that `info` describes with, for RGB `pixels` (H, W, 3)."""
+    return pipeline.network_input(pipeline.resize(pixels, plan_of(pixels))[None], info)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ainet.errors import UsageError
 from ainet.runtime.backends.base import Backend, LabelBackend
+from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign, normalise, postprocess
 from ainet.spec import CELL_SIZE
@@ -57,9 +58,12 @@ def resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
 
 def infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
     """Working images, RGB (N, h, w, 3) -> the model's scores (N, 9, h, w) or cell ids (N, h, w)."""
-    if backend.info.output == "labels":
-        return backend.run(images)
-    return backend.run(normalise(images, backend.info.mean))
+    return backend.run(network_input(images, backend.info))
+
+
+def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
+    """Working images, RGB (N, h, w, 3) -> what a model that `info` describes takes: see `Backend.run`."""
+    return images if info.output == "labels" else normalise(images, info.mean)
 
 
 def _tiled_ids(backend: Backend, image: NDArray[np.uint8]) -> NDArray[np.int32]:

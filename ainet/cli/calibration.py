@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.cli.console import errors, print_line, print_rows
-from ainet.cli.models import _load
+from ainet.cli.models import read_checkpoint
 from ainet.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def calibrate(
     source = bundled("ainet.safetensors") if checkpoint is None else checkpoint
     if source.suffix == ".onnx":
         raise ModelError(f"{source} is an ONNX model, perhaps quantised already; calibration starts from its checkpoint")
-    loaded = _load(source)
+    loaded = read_checkpoint(source)
     try:
         from ainet.calibration.images import choose_images, image_files
         from ainet.calibration.plot import bars

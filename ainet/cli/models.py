@@ -38,7 +38,7 @@ def export(
         raise UsageError(f"cannot export to '{out}': the name must end in .onnx or .engine")
     if graph_output is None:
         graph_output = "logits" if triton is None else "labels"
-    loaded = _load(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
+    loaded = read_checkpoint(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
     try:
         from ainet.export.onnx import export_onnx
         from ainet.export.triton import add_onnx
@@ -64,7 +64,7 @@ def convert(
     """Convert a public checkpoint to the toolkit's own format (safetensors)."""
     if out.suffix != ".safetensors":
         raise UsageError(f"cannot convert to '{out}': the name must end in .safetensors")
-    loaded = _load(checkpoint)
+    loaded = read_checkpoint(checkpoint)
     from ainet.training.checkpoint import save_checkpoint
 
     save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256})
@@ -87,12 +87,12 @@ def _describe(model: Path) -> dict[str, Any]:
         entries = asdict(open_backend(model).info)
         provenance = {f"checkpoint {key}": value for key, value in entries.pop("checkpoint").items()}
         return {"file": model, "kind": "ONNX model", **entries, **provenance}
-    loaded = _load(model)
+    loaded = read_checkpoint(model)
     parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
     return {"file": model, "kind": "checkpoint", **loaded.config, "parameters": f"{parameters:,}", "sha256": loaded.sha256}
 
 
-def _load(path: Path) -> "Checkpoint":
+def read_checkpoint(path: Path) -> "Checkpoint":
     if path.suffix.lower() == ".onnx":
         raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
     try:
