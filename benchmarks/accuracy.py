@@ -1,14 +1,15 @@
-"""Accuracy of superpixel methods on BSDS500, by the public protocol of SCN and AINet.
+"""Accuracy of superpixel methods on BSDS500 and NYUv2, by the public protocol of SCN and AINet.
 
     paths = run_accuracy(["ainet", "slic"], "BSDS500/data", "val", "runs/val", weights=None, jobs=4)
 
-**Protocol.** At each of 15 scales s (0.3, 0.4 ... 1.6 and 1.8) a method is asked for int(600 s^2) superpixels of the image at its own
-size (our networks work at 320 s x 480 s, as the public code does). The main figure of a scale is the mean over all (image, ground truth)
-pairs; the other conventions in use stand beside it by name (see `summary`). Metrics are those of `metrics.evaluate`.
+**Protocol.** At each scale s (15 from 0.3 to 1.8 on BSDS500, 10 from 0.5 to 1.4 on NYUv2) a method is asked for int(600 s^2) superpixels
+(NYUv2: int(1200 s^2)) of the image at its own size; our networks work at the sizes of the public code (`plan.plan_public`). The main
+figure of a scale is the mean over all (image, ground truth) pairs; the other conventions in use stand beside it by name (see `summary`).
+Metrics are those of `metrics.evaluate`.
 
 **Figures over a range of counts**, all from the main figures, `sp` being the *actual* mean count:
     auc        mean height of the curve metric over `sp` from 384 to 1200, linear between the scales (`curves.curve_mean`)
-    scales     plain mean of the scales that ask for 384 to 1200 superpixels (s = 0.8 ... 1.4): what publications give
+    scales     plain mean of the scales that ask for 384 to 1200 superpixels (BSDS500: s = 0.8 ... 1.4): what publications give
     br_bp      mean height of the curve BP over BR from BR = 0.7 to 0.85
 
 **Folder of a run**, of which a method owns its files, so that runs of several methods may share it:
@@ -36,29 +37,20 @@ from ainet.benchmarks.curves import COUNTS, RECALLS, curve_mean
 from ainet.benchmarks.machine import machine, versions
 from ainet.benchmarks.peers import Options, open_method, open_methods
 from ainet.benchmarks.pool import Stop, run_tasks
+from ainet.benchmarks.protocol import BSDS, Protocol
 from ainet.benchmarks.summary import Row, evaluate_image, summarise
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
-from ainet.training.datasets import BSDS500
-from ainet.training.datasets.bsds import BSDSSample
+from ainet.training.datasets import Sample
 
-SCALES = (*(tenths / 10 for tenths in range(3, 17)), 1.8)
-SEGMENTS = 600  # at scale 1
-SIZES = ((321, 481), (481, 321))
-SPLIT_SIZES = {"train": 200, "val": 100, "test": 200}
 EXAMPLES = 3  # images whose labels are kept for the report's strips
 
 Progress = Callable[[str, int, int], None]  # method, images done, images of the split
 
 
-def segments_at(scale: float) -> int:
-    """The number of superpixels that the protocol asks for."""
-    return int(SEGMENTS * scale * scale)
-
-
 def run_accuracy(
     names: Sequence[str],
-    bsds_root: str | os.PathLike[str],
+    root: str | os.PathLike[str],
     split: str,
     out: str | os.PathLike[str],
     weights: Path | None = None,
@@ -66,21 +58,21 @@ def run_accuracy(
     keep_labels: bool = False,
     progress: Progress = lambda method, done, total: None,
     on_skip: Callable[[str], None] = lambda line: None,
-    scales: Sequence[float] | None = None,
+    protocol: Protocol = BSDS,
 ) -> list[Path]:
     """Measure methods on one split; goes on from what `out` holds of an equal run.
 
     Args:
         names: methods, see `peers`.
-        bsds_root: folder with BSDS500's `images` and `groundTruth`.
-        split: "train", "val" or "test".
+        root: folder of the data set, see `ainet.training.datasets`.
+        split: of the data set: "train", "val" or "test"; NYUv2 has no "val".
         out: folder of the run.
         weights: folder with the weights of SSN and SEAL.
         jobs: images at the same time, each in a process of one thread.
         keep_labels: keep the label maps of all images and scales.
         progress: told after every image.
         on_skip: given a line for each method that is not installed.
-        scales: None for those of the protocol; others only for tests.
+        protocol: the data set, and what is asked for on it.
 
     Returns:
         The JSON summaries, one per method that is installed.
@@ -92,8 +84,7 @@ def run_accuracy(
         ModelError: weights cannot be used, or a method failed.
         OutputError: a result cannot be written.
     """
-    scales = SCALES if scales is None else scales
-    samples = _samples(bsds_root, split)
+    samples = _samples(protocol, root, split)
     options = Options(weights=weights)
     methods, skipped = open_methods(names, options)
     for name, method in methods.items():
@@ -103,10 +94,11 @@ def run_accuracy(
             )
     for line in skipped.values():
         on_skip(line)
-    protocol = {"name": "public", "scales": list(scales), "n_segments": [segments_at(scale) for scale in scales]}
-    data = {"name": "BSDS500", "split": split, "images": len(samples), "sha256": _data_hash(samples)}
+    scales = protocol.scales
+    asked = {"name": "public", "scales": list(scales), "n_segments": [protocol.segments_at(scale) for scale in scales]}
+    data = {"name": protocol.data, "split": split, "images": len(samples), "sha256": _data_hash(samples)}
     about = {
-        name: {"benchmark": "accuracy", "method": name, "parameters": dict(method.parameters), "protocol": protocol, "data": data}
+        name: {"benchmark": "accuracy", "method": name, "parameters": dict(method.parameters), "protocol": asked, "data": data}
         for name, method in methods.items()
     }
     for name in methods:
@@ -117,23 +109,23 @@ def run_accuracy(
     for name in methods:
         folder = Path(out) / name
         write_json(folder / "run.json", about[name])
-        tasks = [_Task(name, options, sample, tuple(scales), folder, sample in kept, keep_labels) for sample in samples]
+        tasks = [_Task(name, options, sample, protocol, folder, sample in kept, keep_labels) for sample in samples]
         for done, _ in enumerate(run_tasks(_measure, tasks, jobs)):
             progress(name, done + 1, len(samples))
         rows = {scale: [row for sample in samples for row in _read_rows(folder, sample.image_id)[scale]] for scale in scales}
-        _write_csv(Path(out) / f"accuracy_{name}.csv", rows)
+        _write_csv(Path(out) / f"accuracy_{name}.csv", rows, protocol)
         results.append(Path(out) / f"accuracy_{name}.json")
-        result = {**about[name], **summarise_scales(rows), "skipped": skipped, "versions": versions(), "machine": machine()}
+        result = {**about[name], **summarise_scales(rows, protocol), "skipped": skipped, "versions": versions(), "machine": machine()}
         write_json(results[-1], _finite(result))
     return results
 
 
-def summarise_scales(rows: Mapping[float, Sequence[Row]]) -> dict[str, Any]:
+def summarise_scales(rows: Mapping[float, Sequence[Row]], protocol: Protocol = BSDS) -> dict[str, Any]:
     """From the rows of each scale: `scales`, the means of each, and `figures`, those over a range of counts."""
     summaries = {scale: summarise(of_scale) for scale, of_scale in rows.items()}
     main = [summary.means["row_mean"]["all_gts"] for summary in summaries.values()]
     counts = [means["sp"] for means in main]
-    within = [means for scale, means in zip(rows, main, strict=True) if COUNTS[0] <= segments_at(scale) <= COUNTS[1]]
+    within = [means for scale, means in zip(rows, main, strict=True) if COUNTS[0] <= protocol.segments_at(scale) <= COUNTS[1]]
     figures = {
         "range": list(COUNTS),
         "auc": {metric: curve_mean(counts, [means[metric] for means in main], *COUNTS) for metric in main[0]},
@@ -142,7 +134,7 @@ def summarise_scales(rows: Mapping[float, Sequence[Row]]) -> dict[str, Any]:
     }
     return {
         "figures": figures,
-        "scales": [{"scale": scale, "n_segments": segments_at(scale), **asdict(summary)} for scale, summary in summaries.items()],
+        "scales": [{"scale": scale, "n_segments": protocol.segments_at(scale), **asdict(summary)} for scale, summary in summaries.items()],
     }
 
 
@@ -155,8 +147,8 @@ class _Task:
 
     method: str
     options: Options
-    sample: BSDSSample
-    scales: tuple[float, ...]
+    sample: Sample
+    protocol: Protocol
     folder: Path
     keep: bool  # label maps: at scale 1
     keep_all: bool  # at all scales
@@ -175,17 +167,17 @@ def _measure(task: _Task, stop: Stop) -> None:
     """Measure what is missing of one image; every scale is on the disk before the next begins."""
     name, image_id = task.method, task.sample.image_id
     done = _read_rows(task.folder, image_id)
-    todo = [scale for scale in task.scales if scale not in done or (task.keeps(scale) and not task.labels_path(scale).is_file())]
+    todo = [scale for scale in task.protocol.scales if scale not in done or (task.keeps(scale) and not task.labels_path(scale).is_file())]
     if not todo:
         return
     image, truths = task.sample.image(), task.sample.segmentations()
-    if image.shape[:2] not in SIZES:
-        raise ImageError(f"{task.sample.image_path} is {image.shape[:2]} (H, W), not of the size of BSDS500 images; fetch it again")
+    if image.shape[:2] not in task.protocol.sizes:
+        raise ImageError(f"image {image_id} is {image.shape[:2]} (H, W), not of the size of {task.protocol.data} images; fetch it again")
     for scale in todo:
         if stop():
             return
         try:
-            labels = _opened(name, task.options)(image, segments_at(scale))
+            labels = _opened(name, task.options)(image, task.protocol.segments_at(scale))
         except AINetError as error:
             raise type(error)(f"{name}, image {image_id}, scale {scale:g}: {error}") from error
         except Exception as error:  # of whatever library the method is from
@@ -225,24 +217,24 @@ def _write_labels(path: Path, labels: NDArray[np.int32]) -> None:
 # --- the run as a whole ----------------------------------------------------------------------------------------------------------------
 
 
-def _samples(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
-    if split not in SPLIT_SIZES:
-        raise UsageError(f"BSDS500 has no split '{split}'; choose {', '.join(SPLIT_SIZES)}")
-    samples = list(BSDS500(root, split))
-    if len(samples) != SPLIT_SIZES[split]:
+def _samples(protocol: Protocol, root: str | os.PathLike[str], split: str) -> list[Sample]:
+    if split not in protocol.splits:
+        raise UsageError(f"{protocol.data} has no split '{split}'; choose {', '.join(protocol.splits)}")
+    samples = list(protocol.open(root, split))
+    if len(samples) != protocol.splits[split]:
         raise UsageError(
-            f"{root} has {len(samples)} of the {SPLIT_SIZES[split]} images of BSDS500 '{split}': figures of a part compare with none; "
-            "unpack BSR_bsds500.tgz again"
+            f"{root} has {len(samples)} of the {protocol.splits[split]} images of {protocol.data} '{split}': figures of a part compare "
+            "with none; unpack the archive again"
         )
     return samples
 
 
-def _data_hash(samples: Iterable[BSDSSample]) -> str:
-    """SHA-256 over the names and contents of all images and ground truths."""
+def _data_hash(samples: Iterable[Sample]) -> str:
+    """SHA-256 over the names and contents of all files of images and ground truths."""
     total = hashlib.sha256()
-    for sample in samples:
-        for path in (sample.image_path, sample.truth_path):
-            total.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in dict.fromkeys(path for sample in samples for path in sample.files):
+        with path.open("rb") as file:
+            total.update(f"{path.name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
     return total.hexdigest()
 
 
@@ -257,7 +249,7 @@ def _check_same_run(path: Path, about: Mapping[str, Any]) -> None:
             )
 
 
-def _write_csv(path: Path, rows: Mapping[float, Sequence[Row]]) -> None:
+def _write_csv(path: Path, rows: Mapping[float, Sequence[Row]], protocol: Protocol) -> None:
     """Columns: scale, asked-for count, image, ground truth, metrics, and those that depend on the ground truth with segments merged."""
     first = next(iter(rows.values()))[0]
     with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
@@ -266,7 +258,7 @@ def _write_csv(path: Path, rows: Mapping[float, Sequence[Row]]) -> None:
         for scale, of_scale in rows.items():
             for row in of_scale:
                 numbers = [*row.metrics.values(), *row.merged.values()]
-                writer.writerow([scale, segments_at(scale), row.image_id, row.ground_truth, *numbers])
+                writer.writerow([scale, protocol.segments_at(scale), row.image_id, row.ground_truth, *numbers])
 
 
 def _finite(value: Any) -> Any:

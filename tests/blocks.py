@@ -16,6 +16,7 @@ from scipy.io import savemat
 
 from ainet.benchmarks import accuracy
 from ainet.benchmarks.peers import Options, Stages
+from ainet.benchmarks.protocol import BSDS
 from ainet.errors import DeviceError
 
 TRUTHS = {"11": 2, "12": 3}  # ground truths of each image
@@ -55,7 +56,7 @@ def write_bsds(root: Path, patch: pytest.MonkeyPatch) -> Path:
             segments = cv2.resize(rng.integers(1, 70, (6 + k, 9), np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
             truths[0, k] = {"Segmentation": segments}
         savemat(root / "groundTruth/val" / f"{name}.mat", {"groundTruth": truths})
-    patch.setitem(accuracy.SPLIT_SIZES, "val", len(TRUTHS))
+    patch.setitem(BSDS.splits, "val", len(TRUTHS))
     return root
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ainet.cli.console import errors, print_line
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 
 app = typer.Typer(help="Measure AINet, SCN and their peers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -18,19 +18,24 @@ WeightsOption = Annotated[Path | None, typer.Option(help="Folder with ssn.safete
 
 @app.command()
 def accuracy(
-    bsds: Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)],
     method: MethodOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; goes on from what is found there.", show_default=False)],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    bsds: Annotated[Path | None, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)] = None,
+    nyuv2: Annotated[Path | None, typer.Option(help="Folder of NYUv2, in place of BSDS500.", show_default=False)] = None,
+    split: Annotated[str, typer.Option(help="BSDS500: train, val or test; NYUv2: train or test.")] = "val",
     weights: WeightsOption = None,
     jobs: Annotated[int, typer.Option(min=1, help="Images at the same time, each in a process of one thread.")] = 1,
     keep_labels: Annotated[bool, typer.Option("--keep-labels", help="Keep all label maps as CSV (0.6 MB each).")] = False,
 ) -> None:
-    """ASA, BR, BP and the rest at the 15 scales of the public protocol. Stop and go on at any time."""
+    """ASA, BR, BP and the rest at all scales of the public protocol. Stop and go on at any time."""
+    root = bsds or nyuv2
+    if root is None or (bsds and nyuv2):
+        raise UsageError("name one data set: --bsds FOLDER or --nyuv2 FOLDER")
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     try:
         from ainet.benchmarks.accuracy import run_accuracy
+        from ainet.benchmarks.protocol import BSDS, NYUV2
     except ImportError as error:
         raise _missing(error) from error
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -42,7 +47,7 @@ def accuracy(
                 tasks[name] = bars.add_task(name, total=total)
             bars.update(tasks[name], completed=done)
 
-        results = run_accuracy(method, bsds, split, out, weights, jobs, keep_labels, progress, _skipped)
+        results = run_accuracy(method, root, split, out, weights, jobs, keep_labels, progress, _skipped, BSDS if bsds else NYUV2)
     for path in results:
         print_line(str(path))
 
@@ -85,8 +90,8 @@ def latency(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Results: JSON files, or folders of runs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="HTML file to write.", show_default=False)],
-    bsds: Annotated[
-        Path | None, typer.Option(help="BSDS500, for pictures; needs the folders of accuracy runs.", show_default=False)
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the data set, for pictures; needs the folders of accuracy runs.", show_default=False)
     ] = None,
     plots: Annotated[Path | None, typer.Option(help="Also write the plots as SVG and PNG into this folder.", show_default=False)] = None,
 ) -> None:
@@ -95,7 +100,7 @@ def report(
         from ainet.benchmarks.report import write_report
     except ImportError as error:
         raise _missing(error) from error
-    for path in write_report(runs, out, bsds, plots):
+    for path in write_report(runs, out, data, plots):
         print_line(str(path))
 
 

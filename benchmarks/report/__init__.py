@@ -1,6 +1,6 @@
 """One HTML page of all results, self-contained: plots, tables, pictures, and the JSON behind every number.
 
-write_report([Path("runs/val"), Path("benchmarks/results/latency_cpu.json")], Path("report.html"), bsds=Path("BSDS500/data"))
+write_report([Path("runs/val"), Path("benchmarks/results/latency_cpu.json")], Path("report.html"), Path("BSDS500/data"))
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ from ainet.benchmarks.report.strips import load_strips
 from ainet.files import atomic_path
 
 
-def write_report(sources: Sequence[Path], out: Path, bsds: Path | None = None, plots: Path | None = None) -> list[Path]:
+def write_report(sources: Sequence[Path], out: Path, data: Path | None = None, plots: Path | None = None) -> list[Path]:
     """Write the page `out`, and the plots for a paper into the folder `plots`; returns the files written.
 
     Args:
         sources: result files, or folders of runs, of `ainet bench`.
-        bsds: folder of BSDS500, for strips of example images; their label maps come from the folders of runs.
+        data: folder of the data set, for strips of example images; their label maps come from the folders of runs.
 
     Raises:
         UsageError: a source is missing or no result, results are of different protocols or data, or twice of one method.
@@ -27,7 +27,7 @@ def write_report(sources: Sequence[Path], out: Path, bsds: Path | None = None, p
     """
     results = load_results(sources)
     drawn = draw_all(results)
-    strips = load_strips(results, bsds) if bsds else []
+    strips = load_strips(results, data) if data else []
     with atomic_path(out) as temporary:
         temporary.write_text(build_page(results, drawn, strips))
     paper = [path for plot in drawn for path in plot.for_paper(plots)] if plots else []

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ainet.benchmarks.protocol import PROTOCOLS
 from ainet.benchmarks.report.results import Result, Results
 from ainet.errors import UsageError
 from ainet.regions import boundaries
-from ainet.training.datasets import BSDS500
 
 EXAMPLES = 3  # images
 QUALITY = 85  # of JPEG
@@ -34,20 +34,21 @@ class Strip:
     outlines: dict[str, str]
 
 
-def load_strips(results: Results, bsds: Path) -> list[Strip]:
+def load_strips(results: Results, root: Path) -> list[Strip]:
     """A strip for the first images of which every method that kept label maps at scale 1 has one.
 
     Raises:
-        UsageError: there is no such image, or it is not in BSDS500, or BSDS500 is not there.
+        UsageError: there is no such image, or it is not in the data set, or that is not there.
         ImageError: an image or ground truth is damaged.
     """
     kept = {result.data["method"]: maps for result in results.accuracy if (maps := _label_files(result))}
     common = set.intersection(*map(set, kept.values())) if kept else set()
     if not common:
         raise UsageError("no label maps for pictures: they lie in the folder of an accuracy run; name that in place of its JSON files")
-    samples = {sample.image_id: sample for sample in BSDS500(bsds, results.accuracy[0].data["data"]["split"])}
+    data = results.accuracy[0].data["data"]
+    samples = {sample.image_id: sample for sample in PROTOCOLS[data["name"]].open(root, data["split"])}
     if missing := sorted(common - samples.keys()):
-        raise UsageError(f"image {missing[0]} of the runs is not in {bsds}; name the data that they were made from")
+        raise UsageError(f"image {missing[0]} of the runs is not in {root}; name the data that they were made from")
     strips = []
     for image_id in sorted(common)[:EXAMPLES]:
         image, truth = samples[image_id].image(), samples[image_id].segmentations()[0]

@@ -1,13 +1,14 @@
 """`ainet bench`: what it writes and says, and every bad input as one line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blocks import Blocks, install_blocks, write_bsds
 from command_line import PHOTOS, Run, tree
 
-from ainet.benchmarks import accuracy
+from ainet.benchmarks import protocol
 
 ABSENT = "skipped: method 'absent' needs the package absent: pip install absent"
 
@@ -20,7 +21,7 @@ def methods(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Blocks]:
 
 
 def test_from_measuring_to_the_report(run: Run, methods: dict[str, Blocks], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accuracy, "SCALES", (0.5, 1.0, 1.6))
+    monkeypatch.setattr(protocol, "BSDS", replace(protocol.BSDS, scales=(0.5, 1.0, 1.6)))
     measure = ("bench", "accuracy", "--bsds", "bsds", "--method", "blocks", "--method", "absent", "-o", "val")
     result = run(*measure)
     assert (result.code, result.lines, result.errors) == (0, ["val/accuracy_blocks.json"], [ABSENT])
@@ -35,7 +36,7 @@ def test_from_measuring_to_the_report(run: Run, methods: dict[str, Blocks], monk
     assert run(*measure).code == 0
     assert len(methods["blocks"].calls) == 2 * 3  # all was there already
 
-    result = run("bench", "report", "val", "-o", "report.html", "--bsds", "bsds")
+    result = run("bench", "report", "val", "-o", "report.html", "--data", "bsds")
     assert (result.code, result.errors, result.lines) == (0, [], ["report.html"])
     assert "absent: method" in Path("report.html").read_text()
 
@@ -55,6 +56,10 @@ def test_latency(run: Run) -> None:
 
 
 BAD = {
+    ("accuracy", "--method", "blocks", "-o", "out"): (2, "name one data set: --bsds FOLDER or --nyuv2 FOLDER"),
+    ("accuracy", "--bsds", "bsds", "--nyuv2", "bsds", "--method", "blocks", "-o", "out"): (2, "name one data set"),
+    ("accuracy", "--nyuv2", "bsds", "--method", "blocks", "-o", "out"): (2, "NYUv2 has no split 'val'; choose train, test"),
+    ("accuracy", "--nyuv2", "bsds", "--split", "test", "--method", "blocks", "-o", "out"): (2, "no NYUv2 'test' in bsds"),
     ("accuracy", "--bsds", "nowhere", "--method", "blocks", "-o", "out"): (2, "no image of BSDS500 'val' in nowhere"),
     ("accuracy", "--bsds", "bsds", "--split", "all", "--method", "blocks", "-o", "out"): (2, "BSDS500 has no split 'all'"),
     ("accuracy", "--bsds", "bsds", "--method", "absent", "-o", "out"): (1, "no method is left to measure"),

@@ -1,14 +1,16 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
-from ainet.benchmarks.accuracy import SCALES as PROTOCOL
-from ainet.benchmarks.accuracy import SPLIT_SIZES, run_accuracy, segments_at
+from ainet.benchmarks.accuracy import run_accuracy
 from ainet.benchmarks.evaluate import evaluate_folder
+from ainet.benchmarks.protocol import BSDS, NYUV2
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 
 SCALES = (0.5, 1.0, 1.6)
@@ -23,14 +25,15 @@ class Dying(list[int]):
             raise KeyboardInterrupt
 
 
-def run(bsds: Path, out: Path, *names: str, **options: Any) -> list[dict[str, Any]]:
-    paths = run_accuracy(names, bsds, "val", out, **{"scales": SCALES, **options})
+def run(bsds: Path, out: Path, *names: str, scales: tuple[float, ...] = SCALES, **options: Any) -> list[dict[str, Any]]:
+    paths = run_accuracy(names, bsds, "val", out, protocol=replace(BSDS, scales=scales), **options)
     return [json.loads(path.read_text()) for path in paths]
 
 
 def test_the_scales_of_the_public_protocol() -> None:
     counts = [54, 96, 150, 216, 294, 384, 486, 600, 726, 864, 1014, 1176, 1350, 1536, 1944]
-    assert [segments_at(scale) for scale in PROTOCOL] == counts
+    assert [BSDS.segments_at(scale) for scale in BSDS.scales] == counts
+    assert [NYUV2.segments_at(scale) for scale in NYUV2.scales] == [300, 432, 588, 768, 972, 1200, 1452, 1728, 2028, 2352]
 
 
 def test_figures_are_those_of_the_label_maps_that_are_kept(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
@@ -94,6 +97,30 @@ def test_a_folder_of_another_run_is_refused(bsds: Path, tmp_path: Path, methods:
         run(bsds, tmp_path / "run", "blocks")
 
 
+def test_nyuv2(tmp_path: Path, methods: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two images as the superpixel benchmark prepares them; the ground truth is the method's own blocks at scale 1."""
+    monkeypatch.setitem(NYUV2.splits, "test", 2)
+    image = np.zeros((448, 608, 3), np.uint8)
+    truth = methods["blocks"](image, 1200) + 1
+    for folder in ("images", "csv_groundTruth"):
+        (tmp_path / "nyu" / folder / "test").mkdir(parents=True)
+    for name in ("00000002", "00000003"):
+        cv2.imwrite(str(tmp_path / f"nyu/images/test/{name}.png"), image)
+        np.savetxt(tmp_path / f"nyu/csv_groundTruth/test/{name}-0.csv", truth, "%d", delimiter=",")
+    methods["blocks"].calls.clear()
+    (path,) = run_accuracy(["blocks"], tmp_path / "nyu", "test", tmp_path / "run", protocol=replace(NYUV2, scales=(0.5, 1.0)))
+    result = json.loads(path.read_text())
+    assert methods["blocks"].calls == [300, 1200] * 2
+    assert (result["data"]["name"], result["data"]["split"], result["data"]["images"]) == ("NYUv2", "test", 2)
+    coarse, fine = (entry["means"]["row_mean"]["all_gts"] for entry in result["scales"])
+    assert coarse["asa"] < fine["asa"] == 1
+    assert fine["rec"] == 1
+    with pytest.raises(UsageError, match="has 2 of the 200 images of NYUv2 'train'"):
+        (tmp_path / "nyu/images/test").rename(tmp_path / "nyu/images/train")
+        (tmp_path / "nyu/csv_groundTruth/test").rename(tmp_path / "nyu/csv_groundTruth/train")
+        run_accuracy(["blocks"], tmp_path / "nyu", "train", tmp_path / "run2", protocol=NYUV2)
+
+
 def test_processes_give_what_one_gives(bsds: Path, tmp_path: Path) -> None:
     seen = []
     one = run(bsds, tmp_path / "one", "slic", scales=(0.5,))
@@ -135,7 +162,7 @@ def test_data_that_is_not_all_there(bsds: Path, tmp_path: Path, methods: dict[st
     with pytest.raises(UsageError, match="no split 'vall'; choose train, val, test"):
         run_accuracy(["blocks"], bsds, "vall", tmp_path)
     with monkeypatch.context() as patch, pytest.raises(UsageError, match="has 2 of the 100 images of BSDS500 'val'"):
-        patch.setitem(SPLIT_SIZES, "val", 100)
+        patch.setitem(BSDS.splits, "val", 100)
         run(bsds, tmp_path, "blocks")
     (bsds / "groundTruth/val/12.mat").unlink()
     with pytest.raises(UsageError, match=r"1 of BSDS500 'val' in .* lack a partner: 12 has no ground truth"):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from blocks import install_blocks, write_bsds
 from PIL import Image
 
 from ainet.benchmarks.accuracy import run_accuracy
+from ainet.benchmarks.protocol import BSDS
 from ainet.benchmarks.report import write_report
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results
@@ -37,7 +39,7 @@ def run(bsds: Path) -> Path:
     """The folder of an accuracy run of two methods, and of one that is not installed."""
     with pytest.MonkeyPatch.context() as patch:
         install_blocks(patch)
-        run_accuracy(["blocks", "other", "absent"], bsds, "val", bsds.parent / "run", scales=SCALES)
+        run_accuracy(["blocks", "other", "absent"], bsds, "val", bsds.parent / "run", protocol=replace(BSDS, scales=SCALES))
     return bsds.parent / "run"
 
 

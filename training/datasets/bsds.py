@@ -30,6 +30,11 @@ class BSDSSample:
     def image_id(self) -> str:
         return self.image_path.stem
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The image and the ground truth."""
+        return self.image_path, self.truth_path
+
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
         return read_rgb(self.image_path)

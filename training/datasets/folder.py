@@ -31,6 +31,11 @@ class FolderSample:
     def image_id(self) -> str:
         return self.image_path.stem
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The image and its label maps."""
+        return self.image_path, *self.label_paths
+
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
         return without_border(read_rgb(self.image_path), self.border)

@@ -44,6 +44,11 @@ class NYUSample:
     def image_id(self) -> str:
         return f"{self.number:08d}"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The .mat, which holds all images."""
+        return (self.path,)
+
     def image(self) -> NDArray[np.uint8]:
         """(448, 608, 3) uint8 RGB."""
         return without_border(self._read("images").transpose(2, 1, 0), BORDER)

@@ -19,6 +19,10 @@ class Sample(Protocol):
     def image_id(self) -> str:
         """Name of the image, without folder and suffix."""
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that image and segmentations are read from."""
+
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB.
 
