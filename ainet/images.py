@@ -1,6 +1,7 @@
 """Images in: files and arrays to RGB uint8, with a clear word on what cannot be used."""
 
 import os
+from collections.abc import Set
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
-from ainet.errors import ImageError
+from ainet.errors import ImageError, UsageError
 
 MAX_PIXELS = 2**26  # 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
 _FOREIGN_COLOURS = frozenset({"CMYK", "HSV", "LAB", "YCbCr"})
+
+
+def image_files(folder: Path) -> list[Path]:
+    """The image files below `folder`, sorted; hidden files and folders are not looked at.
+
+    Raises:
+        UsageError: there is no such folder.
+        ImageError: it holds no images.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}; name a folder of images")
+    files = [folder / file for file in files_below(folder, IMAGE_SUFFIXES)]
+    if not files:
+        raise no_images(folder)
+    return files
+
+
+def files_below(folder: Path, suffixes: Set[str]) -> list[Path]:
+    """The files of these kinds below a folder, relative to it and sorted; hidden files and folders are not looked at."""
+    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
+    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+
+
+def no_images(folder: Path) -> ImageError:
+    """What to say of a folder without images."""
+    return ImageError(f"the folder {folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
 
 
 def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:

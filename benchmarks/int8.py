@@ -8,7 +8,6 @@ busy machine too.
 """
 
 import argparse
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,42 +20,30 @@ import onnxruntime
 import openvino
 from rich.console import Console
 
-from ainet.benchmarks.metrics import achievable_segmentation_accuracy, boundary_precision, boundary_recall
-from ainet.calibration.images import CalibrationImage, choose_images, network_input, plan_of
+from ainet.benchmarks.machine import machine, versions
+from ainet.benchmarks.parity import compare, mean_metrics
+from ainet.calibration.images import SEGMENTS, CalibrationImage, choose_images
 from ainet.calibration.quantise import Calibration, save_model
 from ainet.calibration.sensitivity import keep_boundaries
 from ainet.cli.calibration import DEFAULT_COUNT, judges_of_bsds
 from ainet.files import write_json
 from ainet.runtime.backends import open_backend
-from ainet.runtime.postprocess import postprocess
 from ainet.segmenter import bundled
 from ainet.training.datasets import BSDS500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
-METRICS = {"asa": achievable_segmentation_accuracy, "br": boundary_recall, "bp": boundary_precision}
 console = Console(stderr=True)
 
 
 def accuracy(models: dict[str, tuple[Path, str]], bsds: Path, split: str, step: int) -> dict[str, dict[str, float]]:
     """ASA, BR, BP and equal best cells of every model (file, device) on each `step`th image; the first model is the reference."""
-    backends = {name: open_backend(path, device) for name, (path, device) in models.items()}
-    rows: dict[str, list[list[float]]] = {name: [] for name in models}
-    equal: dict[str, list[float]] = {name: [] for name in models}
+    backends = [open_backend(path, device) for path, device in models.values()]
     samples = BSDS500(bsds, split)[::step]
-    for number, sample in enumerate(samples):
-        pixels, truths, reference = sample.image(), sample.segmentations(), None
-        plan = plan_of(pixels)
-        for name, backend in backends.items():
-            scores = backend.run(network_input(pixels, backend.info))
-            cells = scores.argmax(1)
-            reference = cells if reference is None else reference
-            equal[name].append(float((cells == reference).mean()))
-            labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size)[0]
-            rows[name] += [[metric(labels, truth) for metric in METRICS.values()] for truth in truths]
-        console.print(f"accuracy: image {number + 1} of {len(samples)}")
+    agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
+    metrics = mean_metrics(backends, samples, SEGMENTS)
     return {
-        name: {**dict(zip(METRICS, np.mean(rows[name], axis=0).tolist(), strict=True)), "equal": float(np.mean(equal[name]))}
-        for name in models
+        name: {**means, "equal": agreement.equal / agreement.pixels}
+        for name, means, agreement in zip(models, metrics, agreements, strict=True)
     }
 
 
@@ -139,9 +126,6 @@ def main() -> None:
         save_model(calibration.model(result.float_layers), files["int8"])
         models = {name: (path, "cpu") for name, path in files.items()} | {"int8, OpenVINO": (files["int8"], "openvino")}
         figures = {
-            "machine": platform.machine(),
-            "onnxruntime": onnxruntime.__version__,
-            "openvino": openvino.__version__.partition("-")[0],
             "threads": arguments.threads,
             "calibration_images": DEFAULT_COUNT,
             "images": len(BSDS500(arguments.bsds, "val")[:: arguments.step]),
@@ -150,6 +134,8 @@ def main() -> None:
             "speed": speed(files, 320, 480, arguments.threads, arguments.repeats),
             "accuracy": accuracy(models, arguments.bsds, "val", arguments.step),
             "curve": curve(model, pool, arguments.bsds, arguments.step, folder),
+            "versions": versions(),
+            "machine": machine(),
         }
     write_json(arguments.json, figures)
 

@@ -8,7 +8,6 @@ Time does not depend on the weights: these are random.
 
 import argparse
 import os
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
+from ainet.benchmarks.machine import machine, versions
 from ainet.export.onnx import export_onnx
 from ainet.files import write_json
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
@@ -108,13 +108,8 @@ def main() -> None:
         )
     Console().print(table)
     if arguments.json:
-        machine = {
-            "machine": platform.machine(),
-            "onnxruntime": onnxruntime.__version__,
-            "threads": arguments.threads,
-            "size": arguments.size,
-        }
-        write_json(arguments.json, {"machine": machine, "repeats": arguments.repeats, "rows": rows})
+        settings = {"size": arguments.size, "threads": arguments.threads, "repeats": arguments.repeats}
+        write_json(arguments.json, {"settings": settings, "rows": rows, "versions": versions(), "machine": machine()})
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ map of 321 x 481 pixels, as SLIC or a network gives of a photo. scikit-image (ex
 """
 
 import argparse
-import platform
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from ainet.benchmarks.machine import machine, versions
 from ainet.files import write_json
 from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, postprocess
 from ainet.spec import CELL_SIZE, MEAN
@@ -85,9 +85,10 @@ def main() -> None:
     Console().print(table)
     if arguments.json:
         result = {
-            "machine": platform.machine(),
-            "repeats": arguments.repeats,
+            "settings": {"threads": 1, "repeats": arguments.repeats},
             "median_ms": {name: 1e3 * value for name, value in seconds.items()},
+            "versions": versions(),
+            "machine": machine(),
         }
         write_json(arguments.json, result)
 

@@ -4,7 +4,6 @@ python -m ainet.benchmarks.startup photo.jpg --device cpu --json startup.json
 """
 
 import argparse
-import platform
 import statistics
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ainet.benchmarks.machine import machine, versions
 from ainet.files import write_json
 
 
@@ -52,13 +52,8 @@ def main() -> None:
     table.add_row(f"ainet segment {arguments.photo.name}", f"{figures['segment_photo']:.3f}")
     Console().print(table)
     if arguments.json:
-        facts = {
-            "machine": platform.machine(),
-            "python": platform.python_version(),
-            "device": arguments.device,
-            "repeats": arguments.repeats,
-        }
-        write_json(arguments.json, {**facts, "seconds": figures})
+        settings = {"device": arguments.device, "repeats": arguments.repeats}
+        write_json(arguments.json, {"settings": settings, "seconds": figures, "versions": versions(), "machine": machine()})
 
 
 if __name__ == "__main__":

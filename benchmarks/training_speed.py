@@ -7,7 +7,6 @@ at full resolution, Adam. Both loops take turns, step by step.
 """
 
 import argparse
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ainet.benchmarks.literal_loss import literal_loss
+from ainet.benchmarks.machine import machine, versions
 from ainet.files import write_json
 from ainet.spec import MEAN
 from ainet.training.datasets import BSDS500, Sample
@@ -140,13 +140,9 @@ def main() -> None:
             table.add_row(key, f"{value:.4g}")
     Console().print(table)
     if arguments.json:
-        machine = {
-            "machine": platform.machine(),
-            "torch": torch.__version__,
-            "threads": torch.get_num_threads(),
-            "device": arguments.device,
-        }
-        write_json(arguments.json, {"machine": machine, "network": arguments.network, "recipe": recipe.to_dict(), **result})
+        settings = {"network": arguments.network, "device": arguments.device, "threads": torch.get_num_threads()}
+        about = {"settings": settings, "recipe": recipe.to_dict()}
+        write_json(arguments.json, {**about, **result, "versions": versions(), "machine": machine()})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.images import IMAGE_SUFFIXES, read_image
+from ainet.images import read_image
 from ainet.runtime import pipeline
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import MIN_SIDE, Plan, plan_segments
@@ -38,20 +38,6 @@ class CalibrationImage:
     @property
     def sha256(self) -> str:
         return hashlib.sha256(self.pixels.tobytes()).hexdigest()
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The image files below `folder`, sorted; hidden ones are left out.
-
-    Raises:
-        UsageError: there is no such folder, or it holds no images.
-    """
-    if not folder.is_dir():
-        raise UsageError(f"no folder {folder}; name a folder of calibration images")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."))
-    if not files:
-        raise UsageError(f"the folder {folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}")
-    return files
 
 
 def choose_images(

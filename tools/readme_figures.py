@@ -22,12 +22,12 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
 
 
 def network_cost(result: dict[str, Any]) -> str:
-    machine = result["machine"]
+    settings, engine = result["settings"], result["versions"]["onnxruntime"]
     rows = [
         [f"`{row['network']}`", f"{row['multiply_adds'] / 1e6:,.0f} M", f"{row['multiply_adds_ratio']:.2f}", f"{row['time_ratio']:.2f}"]
         for row in result["rows"]
     ]
-    note = f"ONNX Runtime {machine['onnxruntime']}, {machine['threads']} CPU threads, {machine['size']} working pixels, one run for all."
+    note = f"ONNX Runtime {engine}, {settings['threads']} CPU threads, {settings['size']} working pixels, one run for all."
     return table(["network", "multiply-adds", "/ SCN", "time / SCN"], rows) + "\n\n" + note
 
 
@@ -79,11 +79,33 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
+def latency(result: dict[str, Any]) -> str:
+    """A row per method: time at 600 superpixels, its ratios, and how time and memory grow."""
+    at_600 = {row["method"]: row for row in result["counts"] if row["n_segments"] == 600}
+    large = {row["method"]: row for row in result["sizes"] if (row["width"], row["height"]) == (1920, 1080)}
+    memory = {row["method"]: row["peak_mib"] for row in result["memory"] if (row["width"], row["height"]) == (481, 321)}
+    rows = []
+    for method, row in sorted(at_600.items(), key=lambda item: item[1]["seconds"]["median"]):
+        times = [f"{1e3 * row['seconds'][name]:,.0f}" for name in ("median", "p95")]
+        ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
+        full_hd = f"{1e3 * large[method]['seconds']['median']:,.0f}" if method in large else "-"
+        growth = f"{result['growth'][method]['exponent']:.2f}" if method in result["growth"] else "-"
+        rows.append([f"`{method}`", *times, *ratios, full_hd, growth, f"{memory[method]:,.0f}"])
+    settings, versions = result["settings"], result["versions"]
+    note = (
+        f"ms, {settings['threads']} CPU threads of an {result['machine']['processor']}, all methods taking turns in one run; ONNX Runtime "
+        f"{versions['onnxruntime']}, OpenVINO {versions['openvino']}, PyTorch {versions['torch'].partition('+')[0]}. Ratios are medians "
+        "within the rounds. Growth: p of time ~ pixels^p from VGA on, one superpixel for 256 pixels. Memory: peak of the process, MiB."
+    )
+    head = ["method", "600 superpixels, 481x321", "p95", "/ SCN", "/ SSN", "1920x1080", "growth", "memory"]
+    return table(head, rows) + "\n\n" + note
+
+
 def training_speed(result: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in result["parts_seconds"].items())
-    recipe = result["recipe"]
+    recipe, settings = result["recipe"], result["settings"]
     return (
-        f"On {result['machine']['threads']} CPU threads a step of `{result['network']}` at batch {recipe['batch_size']} takes "
+        f"On {settings['threads']} CPU threads a step of `{settings['network']}` at batch {recipe['batch_size']} takes "
         f"{result['seconds_per_step']:.2f} s ({parts}; each measured alone),\n{result['speedup']:.1f} times faster than a literal loop "
         f"(DataLoader, float32, one-hot maps) in the same run."
     )
@@ -124,9 +146,8 @@ def int8_accuracy(result: dict[str, Any]) -> str:
 
 def int8_speed(result: dict[str, Any]) -> str:
     rows = [[name, f"{figures['ratio']:.2f}"] for name, figures in result["speed"].items()]
-    note = (
-        f"ONNX Runtime {result['onnxruntime']}, OpenVINO {result['openvino']}, {result['threads']} CPU threads, 320x480, one run for all."
-    )
+    engines = f"ONNX Runtime {result['versions']['onnxruntime']}, OpenVINO {result['versions']['openvino']}"
+    note = f"{engines}, {result['threads']} CPU threads, 320x480, one run for all."
     return table(["engine", "speed / ONNX Runtime fp32"], rows) + "\n\n" + note
 
 
@@ -168,6 +189,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "parity": ("parity", parity),
         "accuracy": ("accuracy_*", accuracy),
         "scales": ("accuracy_*", scales),
+        "latency": ("latency_cpu", latency),
         "training_speed": ("training_speed", training_speed),
     },
     "docs/int8.md": {

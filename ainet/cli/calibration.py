@@ -50,11 +50,12 @@ def calibrate(
         raise ModelError(f"{source} is an ONNX model, perhaps quantised already; calibration starts from its checkpoint")
     loaded = read_checkpoint(source)
     try:
-        from ainet.calibration.images import choose_images, image_files
+        from ainet.calibration.images import choose_images
         from ainet.calibration.plot import bars
         from ainet.calibration.quantise import Calibration, exported, save_model
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.files import atomic_path, write_json
+        from ainet.images import image_files
     except ImportError as error:
         raise DeviceError(f"calibration needs the package {error.name}: pip install 'ainet-toolkit[calibrate]'") from error
 

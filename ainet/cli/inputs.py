@@ -1,12 +1,12 @@
 """The inputs of `ainet segment`: files, folders, globs and videos, each with the name that its results take."""
 
 import glob
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ainet.errors import AINetError, ImageError, UsageError
-from ainet.images import IMAGE_SUFFIXES
+from ainet.images import IMAGE_SUFFIXES, files_below, no_images
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
 
@@ -52,13 +52,3 @@ def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
         if other != item.path:
             problems.append(UsageError(f"{item.path} would overwrite the results of {other}; rename one, or use another output folder"))
     return list(chosen.values()), problems
-
-
-def files_below(folder: Path, suffixes: Set[str]) -> list[Path]:
-    """The files of these kinds below a folder, relative to it and sorted; hidden files and folders are not looked at."""
-    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
-
-
-def no_images(folder: Path) -> ImageError:
-    return ImageError(f"the folder {folder} holds no images; known are {', '.join(sorted(IMAGE_SUFFIXES))}")

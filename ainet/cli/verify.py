@@ -34,17 +34,12 @@ def verify(
         from ainet.training.datasets import BSDS500
     except ImportError as error:
         raise DeviceError(f"verifying needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
-    from ainet.cli.inputs import files_below, no_images
-    from ainet.images import IMAGE_SUFFIXES, read_image
+    from ainet.images import image_files, read_image
     from ainet.runtime.plan import MIN_SEGMENTS
 
     if n_segments < MIN_SEGMENTS:
         raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
-    if not images.is_dir():
-        raise UsageError(f"no folder {images}; name a folder of images")
-    paths = [images / file for file in files_below(images, IMAGE_SUFFIXES)][:limit]
-    if not paths:
-        raise no_images(images)
+    paths = image_files(images)[:limit]
     samples = BSDS500(bsds, "val")[:limit] if bsds is not None else []
     candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device)]
     reference = _reference(candidates, against)

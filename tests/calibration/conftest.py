@@ -12,6 +12,7 @@ pytest.importorskip("onnxscript")
 
 from ainet.calibration import images
 from ainet.calibration.quantise import Calibration
+from ainet.images import image_files
 from ainet.segmenter import bundled
 
 CROPS = {"a": (0, 0), "b": (100, 60), "c": (180, 80), "d": (60, 150)}
@@ -36,7 +37,7 @@ def few_segments():
 
 @pytest.fixture(scope="session")
 def chosen(folder, few_segments):
-    return images.choose_images(images.image_files(folder), 4)
+    return images.choose_images(image_files(folder), 4)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ainet.calibration.images import choose_images, edge_density, image_files, network_input
+from ainet.calibration.images import choose_images, edge_density, network_input
 from ainet.errors import ImageError, UsageError
+from ainet.images import image_files
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 
@@ -55,7 +56,7 @@ def test_folders_and_counts_that_do_not_do(tmp_path, stripes):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no folder"):
         image_files(tmp_path / "none")
-    with pytest.raises(UsageError, match="holds no images"):
+    with pytest.raises(ImageError, match="holds no images"):
         image_files(tmp_path / "empty")
     with pytest.raises(UsageError, match="3 calibration images are too few: ask for at least 4"):
         choose_images(image_files(stripes), 3)
