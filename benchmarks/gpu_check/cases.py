@@ -23,6 +23,10 @@ def images_at_once(case: Case, batch: int) -> int:
 
 
 def engine_sizes() -> list[str]:
-    """Profiles of an engine for all cases."""
-    plans = [(images_at_once(case, batch), plan_of(case)) for case, batch in CASES]
-    return [*dict.fromkeys(f"{count}x{plan.working_height}x{plan.working_width}" for count, plan in plans), ANY_SIZE]
+    """Profiles of an engine for all cases: each working size alone, and in batches, whose last one may be smaller."""
+    sizes = []
+    for case in dict.fromkeys(case for case, _ in CASES):
+        plan, most = plan_of(case), max(images_at_once(case, batch) for other, batch in CASES if other == case)
+        size = f"{plan.working_height}x{plan.working_width}"
+        sizes += [size, f"1x{size}..{most}x{size}"]
+    return [*sizes, ANY_SIZE]

@@ -82,15 +82,25 @@ def _session(path: Path, gpu: Gpu) -> GpuNetwork:
 def _module(network: str, precision: Precision, compiled: bool) -> GpuNetwork:
     import torch
 
-    from ainet.export.graph import WithOutput, deployable
     from ainet.runtime.cuda.guests import TorchNetwork
-    from ainet.training.checkpoint import load_checkpoint
 
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True  # shapes stay the same
-    checkpoint = load_checkpoint(bundled(f"{network}.safetensors"))
-    module: Any = WithOutput(deployable(checkpoint.network), "logits", precision).eval().cuda().to(memory_format=torch.channels_last)
+    module, info = torch_module(network, precision, "cuda")
     if compiled:
         torch.compiler.reset()  # else the shapes of all cases add up, and past a number of them it gives up
         module = torch.compile(module, dynamic=False)
-    return TorchNetwork(module, ModelInfo(network, "logits", precision, MEAN, checkpoint.sha256, checkpoint.config, __version__))
+    return TorchNetwork(module, info)
+
+
+def torch_module(network: str, precision: Precision, device: str) -> tuple[Any, ModelInfo]:
+    """A bundled network as it is exported, in the layout that tensor cores like: float32 planes in, float32 logits out."""
+    import torch
+
+    from ainet.export.graph import WithOutput, deployable
+    from ainet.training.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(bundled(f"{network}.safetensors"))
+    module: Any = WithOutput(deployable(checkpoint.network), "logits", precision).eval()
+    info = ModelInfo(network, "logits", precision, MEAN, checkpoint.sha256, checkpoint.config, __version__)
+    return module.to(device).to(memory_format=torch.channels_last), info

@@ -39,11 +39,12 @@ class Synthetic:
 
 def run(context: Context) -> Iterator[Result]:
     recipe = load_recipe(RECIPE)
-    samples: Sequence[Sample] = [Synthetic(i) for i in range(IMAGES)] if context.bsds is None else BSDS500(context.bsds, "train")[:IMAGES]
+    real = context.bsds is not None and (context.bsds / "images" / "train").is_dir()
+    samples: Sequence[Sample] = BSDS500(context.bsds, "train")[:IMAGES] if context.bsds and real else [Synthetic(i) for i in range(IMAGES)]
     result: Result = {
         "network": NETWORK,
         "recipe": recipe.to_dict(),
-        "data": "synthetic" if context.bsds is None else "BSDS500 train",
+        "data": "BSDS500 train" if real else "synthetic",
         "method": {"warm_up_steps": WARM_UPS, "steps_in_a_block": BLOCK, "blocks": BLOCKS},
         "runs": [],
     }
@@ -61,7 +62,8 @@ def measure(
     phases = {"without boundary loss": dataclasses.replace(recipe, boundary="off")}
     if recipe.boundary != "off":
         phases["with boundary loss"] = dataclasses.replace(recipe, boundary_start=0)
-    seconds, parts = {}, []
+    seconds: dict[str, float] = {}
+    parts: list[dict[str, float]] = []
     for name, phase in phases.items():
         trainer = Trainer(NETWORK, phase, samples, out / name, device=device, compiled=compiled)
         _repeat(trainer.step, WARM_UPS, device)
