@@ -2,73 +2,18 @@
 
 import numpy as np
 import pytest
-from host_kernels import HostGpu, view
+from counted_gpu import Device, DeviceEvents, Network
 
 from ainet.benchmarks.cases import Case
 from ainet.benchmarks.gpu_check.latency import batch_of, measure
 from ainet.benchmarks.gpu_check.stages import STAGES, StageGpu, StageNetwork
 from ainet.benchmarks.gpu_check.timing import LEAST
 from ainet.runtime.cuda.pipeline import GpuPipeline
-from ainet.runtime.cuda.slots import tensor_shapes
-from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import plan_segments
-from ainet.spec import MEAN
 
 CASE = Case(70, 93, 24)
 PLAN = plan_segments(70, 93, 24)
 PICTURE = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
-
-
-class Device(HostGpu):
-    """Has a clock of its own, on which each copy and each kernel takes a millisecond."""
-
-    now = 0.0
-
-    def enqueue(self, stream, name, step):
-        def timed():
-            step()
-            self.now += name not in ("network", "event")
-
-        super().enqueue(stream, name, timed)
-
-
-class DeviceEvents:
-    def __init__(self, gpu):
-        self.gpu, self.made = gpu, 0
-
-    def make(self):
-        self.made += 1
-        return [None]
-
-    def record(self, event, stream, captured):
-        assert captured == (stream in self.gpu._capturing)
-        self.gpu.enqueue(stream, "event", lambda: event.__setitem__(0, self.gpu.now))
-
-    def milliseconds(self, first, second):
-        return second[0] - first[0]
-
-
-class Network:
-    input_dtype = output_dtype = "float32"
-    info = ModelInfo("none", "logits", "fp32", MEAN, "0" * 64, {}, "0")
-
-    def __init__(self, gpu, capturable, milliseconds=0, batch=100):
-        self.gpu, self.capturable, self.milliseconds, self.batch = gpu, capturable, milliseconds, batch
-
-    def fitting_batch(self, images, height, width):
-        return min(images, self.batch)
-
-    def prepare(self, shape, image, output, stream):
-        source, target = (view(address, size, "f4") for address, size in zip((image, output), tensor_shapes(self, shape), strict=True))
-
-        def run():
-            self.gpu.now += self.milliseconds
-            target[...] = source.repeat(3, 1) * np.arange(1, 10)[:, None, None]
-
-        return lambda: self.gpu.enqueue(stream, "network", run)
-
-    def close(self):
-        pass
 
 
 @pytest.mark.parametrize("capturable", [True, False])
