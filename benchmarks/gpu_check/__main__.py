@@ -19,6 +19,10 @@ def main() -> int:
     arguments = parser.parse_args()
     if not (arguments.source / "tests" / "gpu").is_dir():
         parser.error(f"{arguments.source} is not the root of the repository: it has no tests/gpu")
+    if arguments.bsds is not None and not arguments.bsds.is_dir():
+        parser.error(f"no folder {arguments.bsds}; name the one with BSDS500's images/ and groundTruth/")
+    if not arguments.budget > 0:
+        parser.error(f"budget {arguments.budget:g}: name a number of seconds above 0")
     bsds = None if arguments.bsds is None else arguments.bsds.resolve()
     try:
         result = run_sections(
@@ -32,9 +36,9 @@ def main() -> int:
         )
         text = table(result)
         (arguments.out / "table.txt").write_text(text + "\n")
-    except AINetError as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
+    except (AINetError, OSError) as error:
+        print(f"the results cannot be written: {error}", file=sys.stderr)
+        return 1
     print(text)
     return 0 if succeeded(result) else 1
 

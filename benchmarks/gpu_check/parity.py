@@ -14,7 +14,7 @@ from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.segmenter import bundled, open_torch
 from ainet.training.datasets import BSDS500
 
-IMAGES = 40  # of BSDS500 val
+IMAGES = 25  # of BSDS500 val
 SUPERPIXELS = 600
 PHOTOS = Path("examples/photos")
 

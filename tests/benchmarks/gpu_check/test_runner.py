@@ -1,6 +1,8 @@
 """The runner with real processes: deadlines, crashes, failures, and what is kept of them."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -139,3 +141,22 @@ def test_the_sections_of_the_check_exist():
     for section in SECTIONS:
         module, _, function = section.target.partition(":")
         assert callable(getattr(__import__(module, fromlist=[function]), function))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "nowhere"], "nowhere is not the root of the repository"),
+        (["--bsds", "nowhere"], "no folder nowhere"),
+        (["--budget", "0"], "name a number of seconds above 0"),
+        (["--out", "file/results"], "the results cannot be written"),
+    ],
+)
+def test_bad_arguments_give_one_line(tmp_path, arguments, message):
+    (tmp_path / "file").touch()
+    (tmp_path / "tests/gpu").mkdir(parents=True)
+    command = [sys.executable, "-P", "-m", "ainet.benchmarks.gpu_check", *arguments]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert run.returncode in (1, 2)
+    assert message in run.stderr
+    assert "Traceback" not in run.stderr
