@@ -10,18 +10,23 @@ SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.cu' '*.cuh' '*.t
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
 
-.PHONY: help demo test lint readme-check install prerequisites clean
+.PHONY: help demo test gpu-check lint readme-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
 	@echo "make test   install, lint, type-check, run all tests"
-	@echo "make clean  remove what the two made"
+	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
+	@echo "make clean  remove what these made"
 
 demo: $(VENV)/installed
 	@$(BIN)/python examples/demo.py --out demo-output
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile
+
+# With the Python of $(VENV) where there is one, else with PYTHON and the packages that it has: such a machine may have no network.
+gpu-check:
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/gpu_check.py $(ARGS)
 
 readme-check: $(VENV)/installed
 	$(BIN)/python tools/readme_figures.py --check
@@ -52,4 +57,4 @@ prerequisites:
 	@tools/check_prerequisites $(PYTHON)
 
 clean:
-	rm -rf $(VENV) build demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -7,6 +7,7 @@ Time does not depend on the weights: these are random.
 """
 
 import argparse
+import math
 import os
 import tempfile
 import time
@@ -16,8 +17,6 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
-from rich.console import Console
-from rich.table import Table
 
 from ainet.benchmarks.machine import machine, versions
 from ainet.export.onnx import export_onnx
@@ -28,6 +27,26 @@ from ainet.training.networks import NETWORKS, build
 
 def multiply_adds(path: str | os.PathLike[str], height: int, width: int) -> int:
     """Multiply-adds of the convolutions of an exported model, for one image of `height` x `width` working pixels."""
+    # Each weight meets each place of the output (convolution) or of the input (transposed convolution) once.
+    return sum(
+        math.prod(weight) * math.prod((output if operator == "Conv" else source)[2:])
+        for operator, source, weight, output in _convolutions(path, height, width)
+    )
+
+
+def elements(path: str | os.PathLike[str], height: int, width: int) -> tuple[int, int]:
+    """Elements of what the convolutions of an exported model read and write for one image, and of their weights.
+
+    So much goes through memory where each layer reads its input once and writes its output once, with what lies between
+    the convolutions (activations, concatenations, sums) done on the way.
+    """
+    layers = _convolutions(path, height, width)
+    moved = sum(math.prod(source) + math.prod(output) for _, source, _, output in layers)
+    return moved, sum(math.prod(weight) for _, _, weight, _ in layers)
+
+
+def _convolutions(path: str | os.PathLike[str], height: int, width: int) -> list[tuple[str, list[int], list[int], list[int]]]:
+    """Operator, and shapes of input, weights and output, of each convolution at batch 1."""
     model = onnx.load(path)
     sizes = {"batch": 1, "height": height, "width": width}
     for dimension in model.graph.input[0].type.tensor_type.shape.dim:
@@ -39,13 +58,11 @@ def multiply_adds(path: str | os.PathLike[str], height: int, width: int) -> int:
         for value in (*inferred.value_info, *inferred.input, *inferred.output)
     }
     weights = {tensor.name: list(tensor.dims) for tensor in inferred.initializer}
-    total = 0
-    for node in inferred.node:
-        if node.op_type in ("Conv", "ConvTranspose"):
-            # Each weight meets each place of the output (convolution) or of the input (transposed convolution) once.
-            places = shapes[node.output[0] if node.op_type == "Conv" else node.input[0]][2:]
-            total += int(np.prod(weights[node.input[1]])) * int(np.prod(places))
-    return total
+    return [
+        (node.op_type, shapes[node.input[0]], weights[node.input[1]], shapes[node.output[0]])
+        for node in inferred.node
+        if node.op_type in ("Conv", "ConvTranspose")
+    ]
 
 
 def measure(height: int, width: int, threads: int, repeats: int) -> list[dict[str, Any]]:
@@ -87,6 +104,9 @@ def _seconds(session: onnxruntime.InferenceSession, image: np.ndarray[Any, Any])
 
 
 def main() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     parser = argparse.ArgumentParser(description="Multiply-adds and time of the networks, as ratios to SCN.")
     parser.add_argument("--size", default="320x480", help="working height x width, multiples of 16")
     parser.add_argument("--threads", type=int, default=2)

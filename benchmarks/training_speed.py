@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -121,6 +119,9 @@ def measure(network: str, recipe: Recipe, samples: Sequence[Sample], device: str
 
 
 def main() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     parser = argparse.ArgumentParser(description="Speed of the trainer, as a ratio to the literal loop.")
     parser.add_argument("--bsds", type=Path, required=True)
     parser.add_argument("--recipe", default="interim-cpu")

@@ -59,3 +59,28 @@ def gpu():
 @pytest.fixture(scope="session")
 def device(gpu):
     return DeviceKernels(gpu)
+
+
+class Tally:
+    """Label maps that were compared, pixels that differ, and where the first of them was."""
+
+    def __init__(self):
+        self.maps = self.different_pixels = 0
+        self.first = None
+
+    def compare(self, found, expected, case):
+        """(N, H, W) each."""
+        different = int(np.count_nonzero(found != expected))
+        if different and self.first is None:
+            self.first = case
+        self.maps += len(expected)
+        self.different_pixels += different
+
+
+@pytest.fixture
+def tally(record_property):
+    """A tally that also goes into pytest's JUnit report."""
+    counted = Tally()
+    yield counted
+    record_property("maps", counted.maps)
+    record_property("different_pixels", counted.different_pixels)

@@ -13,22 +13,23 @@ from ainet.spec import MEAN
 pytestmark = pytest.mark.gpu
 
 
-def test_connectivity_reference_vectors(shared, device):
+def test_connectivity_reference_vectors(shared, device, tally):
     with np.load(shared / "reference/networks/connectivity_vectors.npz") as file:
         vectors = dict(file)
     names = [key.removesuffix(".labels") for key in vectors if key.endswith(".labels")]
     assert len(names) == 46
     for name in names:
         result = device.enforce_connectivity(ranks(vectors[f"{name}.labels"])[None], *map(int, vectors[f"{name}.min_max"]))
-        np.testing.assert_array_equal(result[0], vectors[f"{name}.out"], err_msg=name)
+        tally.compare(result, vectors[f"{name}.out"][None], name)
     stops = vectors["fuzz.shape"].astype(np.int64).prod(axis=1).cumsum()
     labels, expected = (np.split(vectors[f"fuzz.{key}_flat"], stops[:-1]) for key in ("labels", "out"))
     for i, (shape, sizes) in enumerate(zip(vectors["fuzz.shape"], vectors["fuzz.min_max"], strict=True)):
         result = device.enforce_connectivity(ranks(labels[i]).reshape(1, *shape), *map(int, sizes))
-        np.testing.assert_array_equal(result.ravel(), expected[i], err_msg=f"random case {i}")
+        tally.compare(result, expected[i].reshape(1, *shape), f"random case {i}")
+    assert tally.different_pixels == 0, tally.first
 
 
-def test_connectivity_of_10000_random_maps(device):
+def test_connectivity_of_10000_random_maps(device, tally):
     rng = np.random.default_rng(0)
     for case in range(250):  # of 40 maps
         shape = tuple(int(side) for side in rng.integers(1, (140, 200)))
@@ -36,7 +37,9 @@ def test_connectivity_of_10000_random_maps(device):
         min_size, max_size = int(rng.integers(0, 60)), int(rng.choice([rng.integers(1, 30), rng.integers(1, 2000), 2**31]))
         batch = np.stack([blobs(rng, shape, labels, scale, noise) for _ in range(40)]).astype(np.int32)
         result = device.enforce_connectivity(batch, min_size, max_size)
-        np.testing.assert_array_equal(result, enforce_connectivity(batch, min_size, max_size), err_msg=f"case {case}")
+        tally.compare(result, enforce_connectivity(batch, min_size, max_size), f"case {case}")
+    assert tally.maps == 10_000
+    assert tally.different_pixels == 0, tally.first
 
 
 @pytest.mark.parametrize("name", adversarial())
