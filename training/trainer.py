@@ -34,7 +34,7 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.ema import EMA
 from ainet.training.networks import UNet, build
 from ainet.training.recipe import Recipe, recipe_from_dict
-from ainet.training.step import TrainingStep
+from ainet.training.step import FIGURES, TrainingStep
 from ainet.training.stop import StopSignals
 
 STATE = "state.pt"
@@ -49,7 +49,7 @@ class TrainingError(AINetError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Means over the iterations since the last report. figures: loss, semantic, position, boundary, lr, seconds (per iteration)."""
+    """Means over the iterations since the last report. figures: `step.FIGURES`, lr, seconds (per iteration)."""
 
     iteration: int
     iterations: int
@@ -101,7 +101,7 @@ class Trainer:
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.iteration = 0
         self.initial = None if initial is None else initial.sha256
-        self._losses: list[Tensor] = []  # (4,) of every iteration since the last report
+        self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
 
         data = ResidentData.load(samples, self.device)
         self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, self.rank, self.ranks)
@@ -154,7 +154,7 @@ class Trainer:
         return self.iteration >= self.recipe.iterations
 
     def step(self) -> Tensor:
-        """One iteration; gives its losses (4,): total, semantic, position, boundary. Does not wait for the device."""
+        """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr_at(self.iteration)
         batch = self.sampler.batch(self.iteration)
@@ -231,8 +231,8 @@ class Trainer:
         return [bool(vote) for vote in votes]
 
     def _finite_losses(self) -> Tensor:
-        """The losses (n, 4) since the last report, on the host, the mean over all ranks."""
-        losses = torch.stack([*self._losses, torch.zeros(4, device=self.device)])
+        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all ranks."""
+        losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
         if self.ranks > 1:
             dist.all_reduce(losses)
             losses /= self.ranks
@@ -247,8 +247,7 @@ class Trainer:
         return f"{self.out} keeps the last good checkpoint; lower the learning rate or turn bf16 off in the recipe"
 
     def _report(self, logs: SummaryWriter, seconds: float) -> None:
-        names = ("loss", "semantic", "position", "boundary")
-        figures = dict(zip(names, self._finite_losses().mean(0).tolist(), strict=True))
+        figures = dict(zip(FIGURES, self._finite_losses().mean(0).tolist(), strict=True))
         figures |= {"lr": self.recipe.lr_at(self.iteration - 1), "seconds": seconds}
         self._losses.clear()
         if self.rank == 0:
