@@ -10,7 +10,6 @@ from ainet.training.losses import LOSS_SCALE, association_loss
 from ainet.training.networks import UNet
 from ainet.training.recipe import Recipe
 
-
 FIGURES = ("loss", "semantic", "position", "boundary", "laplacian")  # "loss" is the sum; the last two are without their weights
 
 
