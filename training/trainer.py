@@ -11,6 +11,7 @@ In processes started by torchrun, after `torch.distributed.init_process_group`, 
 """
 
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -99,7 +100,7 @@ class Trainer:
         self.validate, self.validate_every = validate, validate_every
         self.save_every, self.log_every, self.report = save_every, log_every, report
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        self.iteration = 0
+        self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
         self.initial = None if initial is None else initial.sha256
         self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
 
@@ -133,7 +134,7 @@ class Trainer:
             OutputError: a checkpoint cannot be written; the one before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
-        saved = reported = time.monotonic()
+        saved = reported = last = time.monotonic()
         with StopSignals() as signals, SummaryWriter(os.fspath(self.out / LOGS), purge_step=self.iteration + 1) as logs:
             while self.iteration < self.recipe.iterations:
                 self._losses.append(self.step())
@@ -144,6 +145,8 @@ class Trainer:
                 if self.iteration % self.validate_every == 0 or self.iteration == self.recipe.iterations:
                     self._validate(logs)
                 now = time.monotonic()
+                self.seconds += now - last
+                last = now
                 stop, save = self._any_rank(signals.received or now >= end, now - saved >= self.save_every)
                 if stop:
                     break
@@ -189,6 +192,7 @@ class Trainer:
                 "recipe": self.recipe.to_dict(),
                 "initial": self.initial,
                 "iteration": self.iteration,
+                "seconds": self.seconds,
                 "weights": self.network.state_dict(),
                 "ema": self.ema.module.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -197,7 +201,8 @@ class Trainer:
         )
         with atomic_path(self.out / STATE) as temporary:
             temporary.write_bytes(buffer.getbuffer())
-        config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
+        about = {"iteration": self.iteration, "seconds": self.seconds, "weights": "EMA"}
+        config = {"network": self.name, "recipe": self.recipe.to_dict(), **about}
         save_checkpoint(self.out / WEIGHTS, self.ema.module, config)
 
     def _resume(self) -> None:
@@ -219,6 +224,7 @@ class Trainer:
         self.ema.module.load_state_dict(state["ema"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration = state["iteration"]
+        self.seconds = state.get("seconds", math.nan)  # unknown in states from before it was kept
 
     def _any_rank(self, *wishes: bool) -> list[bool]:
         """Which wishes any process has. Processes meet only every `log_every` iterations, so as not to wait at each step."""
