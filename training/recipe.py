@@ -43,7 +43,7 @@ class Recipe:
     halve_every: int = 0  # iterations; for "step"
     warmup: int = 0  # iterations of linear rise before the schedule
 
-    position_weight: float = POSITION_WEIGHT  # m of Eq. 3
+    position_weight: float = POSITION_WEIGHT  # m of Eq. 3; for SSN lambda, see `ssn`
     single_class_weight: float = 1.0  # of pixels in cells of one class, in the first term; 0.1 in its source, see `losses`
     laplacian_weight: float = 0.0  # of the Laplacian trace loss; 360 in its source, see `laplacian`
     boundary: Literal["off", "paper", "public"] = "off"  # public: patches from the label before jitter, shrunken means

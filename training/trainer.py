@@ -33,8 +33,10 @@ from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
 from ainet.training.ema import EMA
-from ainet.training.networks import UNet, build
+from ainet.training.networks import UNet, build, initialise
+from ainet.training.networks.ssn import SSN
 from ainet.training.recipe import Recipe, recipe_from_dict
+from ainet.training.ssn import SSNStep
 from ainet.training.step import FIGURES, TrainingStep
 from ainet.training.stop import StopSignals
 
@@ -61,7 +63,7 @@ class Trainer:
     """Trains a network by a recipe, in one or many pieces.
 
     Args:
-        network: a name of `ainet.training.networks`.
+        network: a name of `ainet.training.networks`, or "ssn".
         recipe: what to compute.
         samples: the training images.
         out: output folder; training goes on from the state found there.
@@ -69,7 +71,7 @@ class Trainer:
         device: a torch device.
         compiled: pass network and loss through torch.compile.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
-            `validate_every` iterations and at the end.
+            `validate_every` iterations and at the end. Not for SSN, whose input is another.
         save_every: seconds between two checkpoints.
         log_every: iterations between two reports.
         report: called with the progress at every report.
@@ -108,7 +110,7 @@ class Trainer:
         self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, self.rank, self.ranks)
 
         torch.manual_seed(recipe.seed)
-        untrained = build(network)
+        untrained = build_network(network)
         if initial is not None:
             if initial.name != network:
                 raise ModelError(f"the weights to start from are of the network '{initial.name}', not of '{network}'; name others")
@@ -117,7 +119,11 @@ class Trainer:
         self.ema = EMA(self.network, recipe.ema_decay)
         self.optimizer = make_optimizer(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
-        step: nn.Module = TrainingStep(self.network, recipe, self.sampler.classes)
+        step: nn.Module
+        if isinstance(self.network, SSN):
+            step = SSNStep(self.network, recipe, self.sampler.classes)
+        else:
+            step = TrainingStep(self.network, recipe, self.sampler.classes)
         if self.ranks > 1:
             if self.device.type == "cuda":
                 step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
@@ -261,11 +267,24 @@ class Trainer:
             self.report(Progress(self.iteration, self.recipe.iterations, figures))
 
     def _validate(self, logs: SummaryWriter) -> None:
-        if self.validate is not None and self.rank == 0:
+        if self.validate is not None and self.rank == 0 and isinstance(self.ema.module, UNet):
             _log(logs, "val", self.validate(self.ema.module), self.iteration)
 
 
-def make_optimizer(network: UNet, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
+def build_network(name: str) -> UNet | SSN:
+    """Make the network called `name` with fresh weights.
+
+    Raises:
+        ModelError: no network has that name.
+    """
+    if name != "ssn":
+        return build(name)
+    network = SSN()
+    initialise(network)
+    return network
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
     """Adam with weight decay as an L2 term in the gradient, on weights (BatchNorm's too) and not on biases, as the public code."""
     groups = [
         {"params": [p for name, p in network.named_parameters() if name.endswith("weight")], "weight_decay": recipe.weight_decay},

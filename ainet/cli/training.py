@@ -16,8 +16,8 @@ BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ an
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public or scn.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k), or a .toml file.", show_default=False)],
+    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, scn or ssn.")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k, ssn), or a .toml file.", show_default=False)],
     bsds: BsdsOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
