@@ -96,8 +96,8 @@ def run_ablation(
             if done < total and time.monotonic() >= end:
                 raise _BudgetSpentError
 
-        compiled = device.startswith("cuda")
-        trainer = Trainer(network, own, samples, out / variant, device=device, compiled=compiled, report=trained)
+        on_gpu = device.startswith("cuda")
+        trainer = Trainer(network, own, samples, out / variant, device=device, compiled=on_gpu, captured=on_gpu, report=trained)
         if not trainer.run(end - time.monotonic()):
             break
         try:

@@ -40,7 +40,8 @@ class SSNStep(nn.Module):
     def forward(self, batch: Batch, corners: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss (scalar) and `step.FIGURES` (5,); `corners` is None."""
         image = batch.image + torch.tensor(MEAN, device=batch.image.device).view(3, 1, 1)
-        grid = grid_size(*image.shape[2:], SEGMENTS)
+        height, width = image.shape[2:]
+        grid = grid_size(height, width, SEGMENTS)
         x = ssn_input(rgb_to_lab(image), SEGMENTS)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.recipe.bf16):
             features = self.network.features(x)

@@ -27,8 +27,9 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ainet.errors import AINetError, ModelError
 from ainet.files import atomic_path
-from ainet.training.augment import CropSampler
+from ainet.training.augment import Batch, CropSampler
 from ainet.training.boundary import sample_patches
+from ainet.training.capture import CapturedUpdate, Update
 from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
@@ -70,6 +71,7 @@ class Trainer:
         initial: a checkpoint whose weights the run starts from, instead of random ones.
         device: a torch device.
         compiled: pass network and loss through torch.compile.
+        captured: on a GPU, replay the updates as a CUDA graph. In one process, and not for SSN, whose step waits for the device.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
             `validate_every` iterations and at the end. Not for SSN, whose input is another.
         save_every: seconds between two checkpoints.
@@ -92,6 +94,7 @@ class Trainer:
         initial: Checkpoint | None = None,
         device: torch.device | str = "cpu",
         compiled: bool = False,
+        captured: bool = False,
         validate: Validate | None = None,
         validate_every: int = 5000,
         save_every: float = 300,
@@ -129,6 +132,11 @@ class Trainer:
                 step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
             step = DistributedDataParallel(step)
         self._forward = torch.compile(step) if compiled else step
+        self._update: Update = self._eager_update
+        self._lr: Tensor | None = None  # read by the graph
+        if captured and self.device.type == "cuda" and self.ranks == 1 and isinstance(self.network, UNet):
+            self._update = CapturedUpdate(self._eager_update, self.optimizer)
+            self._lr = torch.zeros((), device=self.device)
 
     def run(self, budget: float | None = None) -> bool:
         """Train until the recipe ends, `budget` seconds have passed, or SIGINT or SIGTERM comes; always leaves a checkpoint.
@@ -164,19 +172,24 @@ class Trainer:
 
     def step(self) -> Tensor:
         """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
+        lr = self.recipe.lr_at(self.iteration)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(self.iteration)
+            group["lr"] = lr if self._lr is None else self._lr.fill_(lr)
         batch = self.sampler.batch(self.iteration)
         corners = None
         if self.recipe.boundary != "off" and self.iteration >= self.recipe.boundary_start:
             label = batch.plain_label if self.recipe.boundary == "public" else batch.label
             corners = sample_patches(label, self.sampler.generator(self.iteration))
+        figures = self._update(batch, corners)
+        self.ema.update(self.iteration)
+        self.iteration += 1
+        return figures
+
+    def _eager_update(self, batch: Batch, corners: Tensor | None) -> Tensor:
         loss, figures = self._forward(batch, corners)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.ema.update(self.iteration)
-        self.iteration += 1
         return figures
 
     def save(self) -> None:
@@ -228,6 +241,8 @@ class Trainer:
             raise ModelError(f"{path} was made by another recipe: {shown}; use that recipe or another output folder")
         self.network.load_state_dict(state["weights"])
         self.ema.module.load_state_dict(state["ema"])
+        for group in state["optimizer"]["param_groups"]:  # the state may be from another device
+            group["fused"] = self.optimizer.defaults["fused"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration = state["iteration"]
         self.seconds = state.get("seconds", math.nan)  # unknown in states from before it was kept

@@ -146,6 +146,18 @@ def test_pieces_by_budget(tmp_path: Path, unbroken: Trainer) -> None:
     assert_same(trainer, unbroken)
 
 
+def test_a_state_from_a_gpu_goes_on_with_the_optimizer_of_this_device(tmp_path: Path, unbroken: Trainer) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    for _ in range(2):
+        trainer.step()
+    for group in trainer.optimizer.param_groups:  # as a captured run leaves them
+        group.update(lr=torch.tensor(1.0), fused=True)
+    trainer.save()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    resumed.run()
+    assert_same(resumed, unbroken)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_stop_with_a_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)

@@ -99,7 +99,8 @@ def differentiable_slic(features: Tensor, rows: int, columns: int, iterations: i
 
 def cell_ids(logits: Tensor, rows: int, columns: int) -> Tensor:
     """Logits (B, 9, H, W) -> (B, H, W), the best cell of each pixel, numbered row by row."""
-    cells = near_cells(*logits.shape[2:], rows, columns, logits.device)
+    height, width = logits.shape[2:]
+    cells = near_cells(height, width, rows, columns, logits.device)
     return cells.expand(len(logits), -1, -1, -1).gather(1, logits.argmax(1, keepdim=True))[:, 0]
 
 
