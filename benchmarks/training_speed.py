@@ -23,6 +23,7 @@ from ainet.benchmarks.literal_loss import literal_loss
 from ainet.benchmarks.machine import machine, versions
 from ainet.files import write_json
 from ainet.spec import MEAN
+from ainet.training.capture import WARM_UP
 from ainet.training.datasets import BSDS500, Sample
 from ainet.training.losses import association_loss
 from ainet.training.networks import build
@@ -100,11 +101,13 @@ def measure(network: str, recipe: Recipe, samples: Sequence[Sample], device: str
             torch.cuda.synchronize()
         return time.perf_counter() - start
 
+    on_gpu = device.startswith("cuda")
     with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(network, recipe, samples, out, device=device, compiled=device.startswith("cuda"))
+        trainer = Trainer(network, recipe, samples, out, device=device, compiled=on_gpu, captured=on_gpu)
         literal = literal_loop(network, recipe, samples, device)
-        for _ in range(2):  # compiles, allocates
+        for _ in range(WARM_UP + 1):  # compiles, captures, allocates
             trainer.step()
+        for _ in range(2):
             next(literal)
         times = np.array([[seconds(trainer.step), seconds(lambda: next(literal))] for _ in range(steps)])
         parts = [shares(trainer, seconds) for _ in range(max(2, steps // 2))]

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from ainet.errors import ModelError
 from ainet.files import atomic_path
@@ -62,7 +62,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest())
 
 
-def save_checkpoint(path: str | os.PathLike[str], network: UNet, config: dict[str, Any]) -> None:
+def save_checkpoint(path: str | os.PathLike[str], network: nn.Module, config: dict[str, Any]) -> None:
     """Write `network` in the own format, whole or not at all.
 
     `config` holds JSON values and the entry `network`, a name of `ainet.training.networks`.

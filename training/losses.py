@@ -36,7 +36,9 @@ class AssociationLoss(NamedTuple):
     position: Tensor
 
 
-def association_loss(prob: Tensor, label: Tensor, classes: int, position_weight: float = POSITION_WEIGHT) -> AssociationLoss:
+def association_loss(
+    prob: Tensor, label: Tensor, classes: int, position_weight: float = POSITION_WEIGHT, single_class_weight: float = 1.0
+) -> AssociationLoss:
     """Cross-entropy of the reconstructed label plus distance of the reconstructed position (AINet Eq. 1-3, SCN).
 
     Args:
@@ -45,6 +47,8 @@ def association_loss(prob: Tensor, label: Tensor, classes: int, position_weight:
         label: (B, H, W) integer ids in 0..classes-1.
         classes: size of the histogram per cell.
         position_weight: m; the position term has the weight m / 16.
+        single_class_weight: above 0; weight in `semantic` of the pixels whose own cell holds one class only, against 1 for others. The
+            weights of an image are scaled to the mean 1. (Juybari et al., CVPR 2026, the weighted reconstruction loss; 0.1 there.)
     """
     batch, _, height, width = prob.shape
     cells = (batch, height // CELL_SIZE, width // CELL_SIZE)
@@ -64,7 +68,11 @@ def association_loss(prob: Tensor, label: Tensor, classes: int, position_weight:
     rebuilt_position = q @ _neighbours(moments / CELL_SIZE**2 / weight).mT  # (B, h, w, 256, 2)
 
     scale = LOSS_SCALE / batch
-    semantic = -scale * (rebuilt_class + EPSILON).log().sum()
+    log_class = (rebuilt_class + EPSILON).log()
+    if single_class_weight != 1:
+        cell_weight = q.new_ones(cells).masked_fill(own.amin(3) == own.amax(3), single_class_weight)
+        log_class = log_class * (cell_weight / cell_weight.mean((1, 2), keepdim=True))[..., None]
+    semantic = -scale * log_class.sum()
     distance = torch.linalg.vector_norm(rebuilt_position - position, dim=-1).sum()
     spatial = scale * position_weight / CELL_SIZE * distance
     return AssociationLoss(semantic + spatial, semantic, spatial)

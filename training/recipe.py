@@ -43,7 +43,9 @@ class Recipe:
     halve_every: int = 0  # iterations; for "step"
     warmup: int = 0  # iterations of linear rise before the schedule
 
-    position_weight: float = POSITION_WEIGHT  # m of Eq. 3
+    position_weight: float = POSITION_WEIGHT  # m of Eq. 3; for SSN lambda, see `ssn`
+    single_class_weight: float = 1.0  # of pixels in cells of one class, in the first term; 0.1 in its source, see `losses`
+    laplacian_weight: float = 0.0  # of the Laplacian trace loss; 360 in its source, see `laplacian`
     boundary: Literal["off", "paper", "public"] = "off"  # public: patches from the label before jitter, shrunken means
     boundary_weight: float = BOUNDARY_WEIGHT  # alpha
     boundary_start: int = 0  # iteration of the first step with the boundary loss
@@ -54,9 +56,10 @@ class Recipe:
     bf16: bool = False  # autocast; weights, loss and optimizer stay float32
 
     def __post_init__(self) -> None:
-        for field in ("iterations", "batch_size", "crop", "lr"):
+        for field in ("iterations", "batch_size", "crop", "lr", "single_class_weight"):
             self._require(getattr(self, field) > 0, field, "positive")
-        for field in ("halve_every", "warmup", "position_weight", "boundary_weight", "boundary_start", "weight_decay"):
+        not_negative = ("halve_every", "warmup", "position_weight", "laplacian_weight", "boundary_weight", "boundary_start", "weight_decay")
+        for field in not_negative:
             self._require(getattr(self, field) >= 0, field, "0 or more")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
         self._require(self.crop % CELL_SIZE == 0 and self.crop > CELL_SIZE, "crop", f"a multiple of {CELL_SIZE} above it")

@@ -47,9 +47,18 @@ def train(
         with _bar(console) as bar:
             report = _reporter(bar, console)
             initial = load_checkpoint(weights) if weights else None
-            compiled = device.startswith("cuda")
+            on_gpu = device.startswith("cuda")
             trainer = Trainer(
-                network, recipe, samples, out, initial=initial, device=device, compiled=compiled, validate=validate, report=report
+                network,
+                recipe,
+                samples,
+                out,
+                initial=initial,
+                device=device,
+                compiled=on_gpu,
+                captured=on_gpu,
+                validate=validate,
+                report=report,
             )
             if trainer.iteration:
                 console.print(f"going on from iteration {trainer.iteration} in {out}")

@@ -11,6 +11,7 @@ In processes started by torchrun, after `torch.distributed.init_process_group`, 
 """
 
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -26,15 +27,18 @@ from torch.utils.tensorboard import SummaryWriter
 
 from ainet.errors import AINetError, ModelError
 from ainet.files import atomic_path
-from ainet.training.augment import CropSampler
+from ainet.training.augment import Batch, CropSampler
 from ainet.training.boundary import sample_patches
+from ainet.training.capture import CapturedUpdate, Update
 from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
 from ainet.training.ema import EMA
-from ainet.training.networks import UNet, build
+from ainet.training.networks import UNet, build, initialise
+from ainet.training.networks.ssn import SSN
 from ainet.training.recipe import Recipe, recipe_from_dict
-from ainet.training.step import TrainingStep
+from ainet.training.ssn import SSNStep
+from ainet.training.step import FIGURES, TrainingStep
 from ainet.training.stop import StopSignals
 
 STATE = "state.pt"
@@ -49,7 +53,7 @@ class TrainingError(AINetError):
 
 @dataclass(frozen=True)
 class Progress:
-    """Means over the iterations since the last report. figures: loss, semantic, position, boundary, lr, seconds (per iteration)."""
+    """Means over the iterations since the last report. figures: `step.FIGURES`, lr, seconds (per iteration)."""
 
     iteration: int
     iterations: int
@@ -60,15 +64,16 @@ class Trainer:
     """Trains a network by a recipe, in one or many pieces.
 
     Args:
-        network: a name of `ainet.training.networks`.
+        network: a name of `ainet.training.networks`, or "ssn".
         recipe: what to compute.
         samples: the training images.
         out: output folder; training goes on from the state found there.
         initial: a checkpoint whose weights the run starts from, instead of random ones.
         device: a torch device.
         compiled: pass network and loss through torch.compile.
+        captured: on a GPU, replay the updates as a CUDA graph. In one process, and not for SSN, whose step waits for the device.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
-            `validate_every` iterations and at the end.
+            `validate_every` iterations and at the end. Not for SSN, whose input is another.
         save_every: seconds between two checkpoints.
         log_every: iterations between two reports.
         report: called with the progress at every report.
@@ -89,6 +94,7 @@ class Trainer:
         initial: Checkpoint | None = None,
         device: torch.device | str = "cpu",
         compiled: bool = False,
+        captured: bool = False,
         validate: Validate | None = None,
         validate_every: int = 5000,
         save_every: float = 300,
@@ -99,15 +105,15 @@ class Trainer:
         self.validate, self.validate_every = validate, validate_every
         self.save_every, self.log_every, self.report = save_every, log_every, report
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-        self.iteration = 0
+        self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
         self.initial = None if initial is None else initial.sha256
-        self._losses: list[Tensor] = []  # (4,) of every iteration since the last report
+        self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
 
         data = ResidentData.load(samples, self.device)
         self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, self.rank, self.ranks)
 
         torch.manual_seed(recipe.seed)
-        untrained = build(network)
+        untrained = build_network(network)
         if initial is not None:
             if initial.name != network:
                 raise ModelError(f"the weights to start from are of the network '{initial.name}', not of '{network}'; name others")
@@ -116,12 +122,21 @@ class Trainer:
         self.ema = EMA(self.network, recipe.ema_decay)
         self.optimizer = make_optimizer(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
-        step: nn.Module = TrainingStep(self.network, recipe, self.sampler.classes)
+        step: nn.Module
+        if isinstance(self.network, SSN):
+            step = SSNStep(self.network, recipe, self.sampler.classes)
+        else:
+            step = TrainingStep(self.network, recipe, self.sampler.classes)
         if self.ranks > 1:
             if self.device.type == "cuda":
                 step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
             step = DistributedDataParallel(step)
         self._forward = torch.compile(step) if compiled else step
+        self._update: Update = self._eager_update
+        self._lr: Tensor | None = None  # read by the graph
+        if captured and self.device.type == "cuda" and self.ranks == 1 and isinstance(self.network, UNet):
+            self._update = CapturedUpdate(self._eager_update, self.optimizer)
+            self._lr = torch.zeros((), device=self.device)
 
     def run(self, budget: float | None = None) -> bool:
         """Train until the recipe ends, `budget` seconds have passed, or SIGINT or SIGTERM comes; always leaves a checkpoint.
@@ -133,7 +148,7 @@ class Trainer:
             OutputError: a checkpoint cannot be written; the one before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
-        saved = reported = time.monotonic()
+        saved = reported = last = time.monotonic()
         with StopSignals() as signals, SummaryWriter(os.fspath(self.out / LOGS), purge_step=self.iteration + 1) as logs:
             while self.iteration < self.recipe.iterations:
                 self._losses.append(self.step())
@@ -144,6 +159,8 @@ class Trainer:
                 if self.iteration % self.validate_every == 0 or self.iteration == self.recipe.iterations:
                     self._validate(logs)
                 now = time.monotonic()
+                self.seconds += now - last
+                last = now
                 stop, save = self._any_rank(signals.received or now >= end, now - saved >= self.save_every)
                 if stop:
                     break
@@ -154,20 +171,25 @@ class Trainer:
         return self.iteration >= self.recipe.iterations
 
     def step(self) -> Tensor:
-        """One iteration; gives its losses (4,): total, semantic, position, boundary. Does not wait for the device."""
+        """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
+        lr = self.recipe.lr_at(self.iteration)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(self.iteration)
+            group["lr"] = lr if self._lr is None else self._lr.fill_(lr)
         batch = self.sampler.batch(self.iteration)
         corners = None
         if self.recipe.boundary != "off" and self.iteration >= self.recipe.boundary_start:
             label = batch.plain_label if self.recipe.boundary == "public" else batch.label
             corners = sample_patches(label, self.sampler.generator(self.iteration))
+        figures = self._update(batch, corners)
+        self.ema.update(self.iteration)
+        self.iteration += 1
+        return figures
+
+    def _eager_update(self, batch: Batch, corners: Tensor | None) -> Tensor:
         loss, figures = self._forward(batch, corners)
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
-        self.ema.update(self.iteration)
-        self.iteration += 1
         return figures
 
     def save(self) -> None:
@@ -189,6 +211,7 @@ class Trainer:
                 "recipe": self.recipe.to_dict(),
                 "initial": self.initial,
                 "iteration": self.iteration,
+                "seconds": self.seconds,
                 "weights": self.network.state_dict(),
                 "ema": self.ema.module.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -197,7 +220,8 @@ class Trainer:
         )
         with atomic_path(self.out / STATE) as temporary:
             temporary.write_bytes(buffer.getbuffer())
-        config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
+        about = {"iteration": self.iteration, "seconds": self.seconds, "weights": "EMA"}
+        config = {"network": self.name, "recipe": self.recipe.to_dict(), **about}
         save_checkpoint(self.out / WEIGHTS, self.ema.module, config)
 
     def _resume(self) -> None:
@@ -217,8 +241,11 @@ class Trainer:
             raise ModelError(f"{path} was made by another recipe: {shown}; use that recipe or another output folder")
         self.network.load_state_dict(state["weights"])
         self.ema.module.load_state_dict(state["ema"])
+        for group in state["optimizer"]["param_groups"]:  # the state may be from another device
+            group["fused"] = self.optimizer.defaults["fused"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration = state["iteration"]
+        self.seconds = state.get("seconds", math.nan)  # unknown in states from before it was kept
 
     def _any_rank(self, *wishes: bool) -> list[bool]:
         """Which wishes any process has. Processes meet only every `log_every` iterations, so as not to wait at each step."""
@@ -231,8 +258,8 @@ class Trainer:
         return [bool(vote) for vote in votes]
 
     def _finite_losses(self) -> Tensor:
-        """The losses (n, 4) since the last report, on the host, the mean over all ranks."""
-        losses = torch.stack([*self._losses, torch.zeros(4, device=self.device)])
+        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all ranks."""
+        losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
         if self.ranks > 1:
             dist.all_reduce(losses)
             losses /= self.ranks
@@ -247,8 +274,7 @@ class Trainer:
         return f"{self.out} keeps the last good checkpoint; lower the learning rate or turn bf16 off in the recipe"
 
     def _report(self, logs: SummaryWriter, seconds: float) -> None:
-        names = ("loss", "semantic", "position", "boundary")
-        figures = dict(zip(names, self._finite_losses().mean(0).tolist(), strict=True))
+        figures = dict(zip(FIGURES, self._finite_losses().mean(0).tolist(), strict=True))
         figures |= {"lr": self.recipe.lr_at(self.iteration - 1), "seconds": seconds}
         self._losses.clear()
         if self.rank == 0:
@@ -256,11 +282,24 @@ class Trainer:
             self.report(Progress(self.iteration, self.recipe.iterations, figures))
 
     def _validate(self, logs: SummaryWriter) -> None:
-        if self.validate is not None and self.rank == 0:
+        if self.validate is not None and self.rank == 0 and isinstance(self.ema.module, UNet):
             _log(logs, "val", self.validate(self.ema.module), self.iteration)
 
 
-def make_optimizer(network: UNet, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
+def build_network(name: str) -> UNet | SSN:
+    """Make the network called `name` with fresh weights.
+
+    Raises:
+        ModelError: no network has that name.
+    """
+    if name != "ssn":
+        return build(name)
+    network = SSN()
+    initialise(network)
+    return network
+
+
+def make_optimizer(network: nn.Module, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
     """Adam with weight decay as an L2 term in the gradient, on weights (BatchNorm's too) and not on biases, as the public code."""
     groups = [
         {"params": [p for name, p in network.named_parameters() if name.endswith("weight")], "weight_decay": recipe.weight_decay},

@@ -11,9 +11,11 @@ from ainet.errors import DeviceError, UsageError
 app = typer.Typer(help="Measure AINet, SCN and their peers.", no_args_is_help=True, rich_markup_mode=None)
 
 MethodOption = Annotated[
-    list[str], typer.Option("--method", help="ainet, scn, ssn, seal, ers, slic ...; may be repeated.", show_default=False)
+    list[str], typer.Option("--method", help="ainet, scn, checkpoint, ssn, seal, ers, slic ...; may be repeated.", show_default=False)
 ]
-WeightsOption = Annotated[Path | None, typer.Option(help="Folder with ssn.safetensors and seal.safetensors.", show_default=False)]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="Folder with ssn.safetensors and seal.safetensors, or what `ainet train` wrote.", show_default=False)
+]
 
 
 @app.command()

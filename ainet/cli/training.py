@@ -16,8 +16,8 @@ BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ an
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public or scn.")],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k), or a .toml file.", show_default=False)],
+    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, scn or ssn.")],
+    recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k, ssn), or a .toml file.", show_default=False)],
     bsds: BsdsOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -44,19 +44,25 @@ def ablate(
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file; with boundary loss and jitter.")] = "ablation-cpu",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Images measured at the same time, each in a process of one thread.")] = 1,
 ) -> None:
-    """Train AINet without each of its parts and with all of them (paper Fig. 6), and measure each on BSDS500 val."""
+    """Train AINet without each of its parts and with all of them (paper Fig. 6), and measure each on BSDS500 val.
+
+    The result, OUT/ablation.json, goes into a report: ainet bench report OUT/ablation.json -o report.html
+    """
     try:
         from ainet.benchmarks.ablation import VARIANTS, run_ablation
-        from ainet.training.datasets import BSDS500
         from ainet.training.recipe import load_recipe
         from ainet.training.stop import parse_duration
     except ImportError as error:
         raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
-    samples, seconds = list(BSDS500(bsds, "train")), parse_duration(budget) if budget else None
-    rows = run_ablation(load_recipe(recipe), samples, _validate_on_val(bsds), out, device=device, budget=seconds, report=output.print)
-    print_rows([(row["variant"], "  ".join(f"{key.upper()} {row[key]:.4f}" for key in ("asa", "br", "bp", "co"))) for row in rows])
-    output.print("finished" if len(rows) == len(VARIANTS) else "stopped; run the same command to go on")
+    seconds = parse_duration(budget) if budget else None
+    result = run_ablation(load_recipe(recipe), bsds, out, device=device, budget=seconds, jobs=jobs, report=output.print)
+    if figures := result["figures"]:
+        output.print("means of the scales that ask for 384 to 1200 superpixels:")
+        names = {"asa": "ASA", "rec": "BR", "pre": "BP", "co": "CO"}
+        print_rows([(name, *(f"{title} {of['scales'][key]:.4f}" for key, title in names.items())) for name, of in figures.items()])
+    output.print("finished" if len(figures) == len(VARIANTS) else "stopped; run the same command to go on")
 
 
 def _validate_on_val(bsds: Path) -> "Validate":

@@ -6,6 +6,7 @@
 | name | method |
 |---|---|
 | `ainet`, `scn` | the bundled weights; ONNX Runtime on the CPU, or `ainet@DEVICE` with a device of `Segmenter.load`, as `ainet@openvino` |
+| `checkpoint` | `weights.safetensors` in the folder of weights, as `ainet train` writes it, in PyTorch |
 | `ssn` | SSN in PyTorch (ECCV 2018) |
 | `seal` | SEAL in PyTorch, with ERS (CVPR 2018) |
 | `ers` | entropy rate superpixels, native (CVPR 2011) |
@@ -28,6 +29,7 @@ __all__ = ["METHODS", "Method", "Options", "Stages", "open_method", "open_method
 _MODULES = {
     "ainet": "ours",
     "scn": "ours",
+    "checkpoint": "ours",
     "ssn": "ssn",
     "seal": "seal",
     "ers": "ers",
@@ -53,7 +55,7 @@ def open_method(name: str, options: Options) -> Method:
         ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
     """
     base, _, device = name.partition("@")
-    if base not in _MODULES or (device and _MODULES[base] != "ours"):
+    if base not in _MODULES or (device and base not in ("ainet", "scn")):
         raise UsageError(f"unknown method '{name}'; choose one of {', '.join(METHODS)}; ainet and scn take a device too, as ainet@openvino")
     try:
         return import_module(f"{__name__}.{_MODULES[base]}").open_method(name, options)

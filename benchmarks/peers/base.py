@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 class Options:
     """Where and with what the methods run. A method ignores what does not concern it."""
 
-    weights: Path | None = None  # folder with ssn.safetensors and seal.safetensors
+    weights: Path | None = None  # folder with ssn.safetensors, seal.safetensors or, for `checkpoint`, weights.safetensors
     device: str = "cpu"  # of the methods in torch: "cpu" or "cuda"; ours name their backend in the method's name
     threads: int = 1  # of the CPU for one image
 

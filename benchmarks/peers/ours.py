@@ -1,21 +1,27 @@
-"""AINet and SCN: the bundled weights on any of the toolkit's backends, the way of `ainet.Segmenter` in timed stages."""
+"""AINet and SCN: the bundled weights on any of the toolkit's backends, or a checkpoint in PyTorch, the way of `ainet.Segmenter` in
+timed stages."""
 
 from importlib.metadata import version
+from pathlib import Path
 
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
+from ainet.errors import ModelError
 from ainet.runtime.pipeline import network_output
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
 from ainet.segmenter import Segmenter, bundled
 
+FILE = "weights.safetensors"
 TENTHS = range(1, 21)  # scales of the public protocol, in tenths
 
 
 def open_method(name: str, options: Options) -> Method:
     network, _, device = name.partition("@")
+    if network == "checkpoint":
+        device = f"torch:{options.device}"
     torch_device = device.startswith("torch")
-    weights = bundled(f"{network}.safetensors" if torch_device else f"{network}.onnx")
+    weights = _own(options) if network == "checkpoint" else bundled(f"{network}.safetensors" if torch_device else f"{network}.onnx")
     segmenter = Segmenter.load(weights, device or "cpu", options.threads)
     backend, info = segmenter.backend, segmenter.info
 
@@ -41,6 +47,12 @@ def open_method(name: str, options: Options) -> Method:
         "ainet": version("ainet-toolkit"),
     }
     return Peer(name, parameters, segment, threads=options.threads)
+
+
+def _own(options: Options) -> Path:
+    if options.weights is None:
+        raise ModelError(f"method 'checkpoint' runs {FILE} of the folder of weights; name the folder that `ainet train` has written")
+    return options.weights / FILE
 
 
 def plan_for(height: int, width: int, n_segments: int) -> Plan:

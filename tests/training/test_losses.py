@@ -62,6 +62,47 @@ def test_gradcheck(memory_format: torch.memory_format) -> None:
     assert torch.autograd.gradcheck(lambda x: association_loss(x.softmax(1), label, 4).total, logits, fast_mode=True)
 
 
+def literal_weighted_semantic(prob: Tensor, label: Tensor, classes: int, weight: float) -> Tensor:
+    one_hot = F.one_hot(label, classes).permute(0, 3, 1, 2).to(prob.dtype)
+    entropy = -((reconstruct(pool(one_hot, prob), prob) + 1e-8).log() * one_hot).sum(1)  # (B, H, W)
+    weights = torch.ones_like(entropy)
+    for image, y, x in np.ndindex(len(label), label.shape[1] // 16, label.shape[2] // 16):
+        cell = image, slice(16 * y, 16 * y + 16), slice(16 * x, 16 * x + 16)
+        if len(label[cell].unique()) == 1:
+            weights[cell] = weight
+    return 0.005 * sum((w / w.mean() * e).sum() for w, e in zip(weights, entropy, strict=True)) / len(label)
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5, 3.0])
+def test_weight_of_single_class_cells_equals_the_literal_one_hot_form(weight: float) -> None:
+    logits, label = random_case(3, 48, 64, 2)
+    label[0, :16, :32] = 1  # cells of one class in the first image; all of the last
+    label[2] = 0
+    gradients = []
+    for fast in (True, False):
+        leaf = logits.clone().requires_grad_()
+        prob = leaf.softmax(1)
+        if fast:
+            semantic = association_loss(prob, label, 2, single_class_weight=weight).semantic
+        else:
+            semantic = literal_weighted_semantic(prob, label, 2, weight)
+        gradients.append((semantic, *torch.autograd.grad(semantic, leaf)))
+    for own, literal in zip(*gradients, strict=True):
+        torch.testing.assert_close(own, literal, rtol=1e-10, atol=1e-12)
+    plain = association_loss(logits.softmax(1), label, 2)
+    assert association_loss(logits.softmax(1), label, 2, single_class_weight=weight).position == plain.position
+    assert abs(gradients[0][0] - plain.semantic) > 1e-3  # there is something to weigh
+    last = logits[2:].softmax(1), label[2:], 2  # where all cells are alike there is not
+    torch.testing.assert_close(association_loss(*last, single_class_weight=weight).semantic, association_loss(*last).semantic)
+
+
+def test_gradcheck_with_weighted_cells() -> None:
+    logits, label = random_case(1, 32, 32, 2)
+    label[0, :16, :16] = 0
+    leaf = logits.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: association_loss(x.softmax(1), label, 2, single_class_weight=0.1).total, leaf, fast_mode=True)
+
+
 def test_a_larger_bound_on_the_ids_changes_nothing() -> None:
     logits, label = random_case(2, 32, 48, 5)
     prob = logits.softmax(1)

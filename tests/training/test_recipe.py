@@ -57,6 +57,8 @@ def test_own_file(tmp_path: Path) -> None:
         ("iterations = 5\nbatch_size = 2\nlr = -1", "lr is -1.0; it must be positive"),
         ("iterations = 5\nbatch_size = 2\nlr = nan", "lr is nan; it must be positive"),
         ("iterations = 5\nbatch_size = 2\nlr = 1\ncrop = 100", "crop is 100; it must be a multiple of 16"),
+        ("iterations = 5\nbatch_size = 2\nlr = 1\nsingle_class_weight = 0", "single_class_weight is 0.0; it must be positive"),
+        ("iterations = 5\nbatch_size = 2\nlr = 1\nlaplacian_weight = -1", "laplacian_weight is -1.0; it must be 0 or more"),
         ('iterations = 5\nbatch_size = 2\nlr = 1\nschedule = "linear"', "one of constant, step, poly, cosine"),
         ('iterations = 5\nbatch_size = 2\nlr = 1\nschedule = "step"', "halve_every is 0; it must be positive"),
         ('iterations = 5\nbatch_size = 2\nlr = 1\nsplits = "train"', "splits is 'train'; it must be a list"),

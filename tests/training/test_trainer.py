@@ -136,12 +136,26 @@ def test_a_kill_while_saving_leaves_the_checkpoint_before(tmp_path: Path, unbrok
 
 
 def test_pieces_by_budget(tmp_path: Path, unbroken: Trainer) -> None:
-    pieces = 0
+    pieces, seconds = 0, 0.0
     while not (trainer := Trainer("scn", RECIPE, SAMPLES, tmp_path)).run(budget=1e-9):
         pieces += 1
         assert trainer.iteration == pieces
+        assert trainer.seconds > seconds  # of all pieces
+        seconds = trainer.seconds
     assert pieces == RECIPE.iterations - 1
     assert_same(trainer, unbroken)
+
+
+def test_a_state_from_a_gpu_goes_on_with_the_optimizer_of_this_device(tmp_path: Path, unbroken: Trainer) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    for _ in range(2):
+        trainer.step()
+    for group in trainer.optimizer.param_groups:  # as a captured run leaves them
+        group.update(lr=torch.tensor(1.0), fused=True)
+    trainer.save()
+    resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+    resumed.run()
+    assert_same(resumed, unbroken)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -156,6 +170,7 @@ def test_signals_stop_with_a_checkpoint(tmp_path: Path, number: signal.Signals) 
 def test_weights_file_is_the_ema_network(unbroken: Trainer) -> None:
     checkpoint = load_checkpoint(unbroken.out / WEIGHTS)
     assert checkpoint.config["recipe"] == unbroken.recipe.to_dict() and checkpoint.config["iteration"] == 6
+    assert 0 < checkpoint.config["seconds"] == unbroken.seconds
     own = checkpoint.network.state_dict()
     assert all(torch.equal(own[key], value) for key, value in unbroken.ema.module.state_dict().items())
 

@@ -31,4 +31,4 @@ def build(name: str) -> UNet:
     return network
 
 
-__all__ = ["NETWORKS", "UNet", "build"]
+__all__ = ["NETWORKS", "UNet", "build", "initialise"]

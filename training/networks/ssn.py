@@ -67,8 +67,8 @@ def ssn_input(lab: Tensor, n_segments: int) -> Tensor:
     return torch.cat((COLOUR_SCALE * lab, position), 1)
 
 
-def differentiable_slic(features: Tensor, rows: int, columns: int) -> Tensor:
-    """Ten rounds of soft assignment to the 9 cells around each pixel's own, and of cells as weighted means.
+def differentiable_slic(features: Tensor, rows: int, columns: int, iterations: int = ITERATIONS) -> Tensor:
+    """Rounds of soft assignment to the 9 cells around each pixel's own, and of cells as weighted means.
 
     Args:
         features: (B, C, H, W).
@@ -84,12 +84,12 @@ def differentiable_slic(features: Tensor, rows: int, columns: int) -> Tensor:
     # Distances do not depend on the origin: one in each cell keeps numbers small, and so differences exact.
     origin = centres.flatten(2).mT[:, :, None]  # (B, cells, 1, C)
     x = torch.cat((blocks.gather(features) - origin, torch.ones_like(origin[..., :1]).expand(-1, -1, blocks.pixels, -1)), 3)
-    for iteration in range(ITERATIONS):
+    for iteration in range(iterations):
         near = _neighbours(centres) - origin  # (B, cells, 9, C)
         # -|x - c|^2 + |x|^2 = 2 x c - |c|^2, as a product of matrices
         logits = x @ torch.cat((2 * near, -near.square().sum(3, keepdim=True)), 3).mT  # (B, cells, P, 9)
         logits = logits.masked_fill(blocks.outside, -math.inf)
-        if iteration < ITERATIONS - 1:
+        if iteration < iterations - 1:
             sent = (logits.softmax(3) * blocks.filled).mT @ x  # (B, cells, 9, C + 1): features and weight
             sent = torch.cat((sent[..., :-1] + origin * sent[..., -1:], sent[..., -1:]), 3)
             received = F.fold(sent.permute(0, 3, 2, 1).flatten(1, 2), (rows, columns), 3, padding=1)  # (B, C + 1, rows, columns)
@@ -100,9 +100,16 @@ def differentiable_slic(features: Tensor, rows: int, columns: int) -> Tensor:
 def cell_ids(logits: Tensor, rows: int, columns: int) -> Tensor:
     """Logits (B, 9, H, W) -> (B, H, W), the best cell of each pixel, numbered row by row."""
     height, width = logits.shape[2:]
-    row, column = _home(height, rows, logits.device), _home(width, columns, logits.device)
-    best = logits.argmax(1)
-    return (row[:, None] + best // 3 - 1) * columns + column + best % 3 - 1
+    cells = near_cells(height, width, rows, columns, logits.device)
+    return cells.expand(len(logits), -1, -1, -1).gather(1, logits.argmax(1, keepdim=True))[:, 0]
+
+
+def near_cells(height: int, width: int, rows: int, columns: int, device: torch.device) -> Tensor:
+    """(9, H, W), the cells that the 9 channels of each pixel stand for, numbered row by row; any cell for those outside the grid."""
+    step = torch.arange(NEIGHBOURS, device=device)[:, None]
+    row = (_home(height, rows, device) + step // 3 - 1).clamp(0, rows - 1)  # (9, H)
+    column = (_home(width, columns, device) + step % 3 - 1).clamp(0, columns - 1)  # (9, W)
+    return row[:, :, None] * columns + column[:, None]
 
 
 def _home(size: int, cells: int, device: torch.device) -> Tensor:

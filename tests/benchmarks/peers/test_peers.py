@@ -16,13 +16,14 @@ from ainet.benchmarks.peers.peer import grid, join_fragments
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 from ainet.runtime.plan import PUBLIC_PROTOCOL, plan_public, plan_segments
 from ainet.runtime.postprocess import enforce_connectivity
+from ainet.segmenter import bundled
 
 CheckLabels = Callable[[NDArray[np.int32], NDArray[np.uint8]], int]
-PEERS = [name for name in METHODS if name not in ("ainet", "scn")]
+PEERS = [name for name in METHODS if name not in ("ainet", "scn", "checkpoint")]
 EXACT = ("ers", "seal", "snic")  # of which the count is the grid's or the very number
 
 
-@pytest.fixture(scope="module", params=METHODS)
+@pytest.fixture(scope="module", params=["ainet", "scn", *PEERS])
 def method(request: pytest.FixtureRequest) -> Method:
     if request.param in ("ainet", "scn"):
         pytest.importorskip("onnxruntime")
@@ -99,8 +100,8 @@ def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
         method(photo, 0)
     with pytest.raises(ImageError, match=r"snic takes uint8 RGB images \(H, W, 3\), not uint8 \(75, 113\)"):
         method(photo[..., 0], 10)
-    for name in ("spam", "slic@cpu", ""):
-        with pytest.raises(UsageError, match=f"unknown method '{name}'; choose one of ainet, scn, ssn"):
+    for name in ("spam", "slic@cpu", "checkpoint@torch", ""):
+        with pytest.raises(UsageError, match=f"unknown method '{name}'; choose one of ainet, scn, checkpoint, ssn"):
             open_method(name, Options())
     with pytest.raises(UsageError, match="unknown device 'spam'"):
         open_method("ainet@spam", Options())
@@ -122,6 +123,18 @@ def test_opencv_without_contrib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "ximgproc")
     with pytest.raises(DeviceError, match="method 'lsc' needs OpenCV's contrib modules: pip install opencv-contrib-python-headless"):
         open_method("lsc", Options())
+
+
+def test_a_checkpoint_is_measured_as_it_is(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
+    with pytest.raises(ModelError, match="name the folder that `ainet train` has written"):
+        open_method("checkpoint", Options())
+    with pytest.raises(ModelError, match=r"cannot read checkpoint .*weights\.safetensors"):
+        open_method("checkpoint", Options(tmp_path))
+    weights = bundled("scn.safetensors")
+    (tmp_path / "weights.safetensors").write_bytes(weights.read_bytes())
+    method = open_method("checkpoint", Options(tmp_path))
+    assert method.parameters["network"] == "scn"
+    np.testing.assert_array_equal(method(photo, 60), open_method("scn@torch", Options())(photo, 60))
 
 
 @pytest.mark.parametrize("name", ["ssn", "seal"])
