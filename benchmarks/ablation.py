@@ -14,12 +14,13 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ainet.benchmarks.accuracy import run_accuracy
+from ainet.benchmarks.protocol import BSDS, Protocol
 from ainet.errors import UsageError
 from ainet.files import write_json
 from ainet.training.checkpoint import load_checkpoint
@@ -56,7 +57,7 @@ def run_ablation(
     device: str = "auto",
     budget: float | None = None,
     jobs: int = 1,
-    scales: Sequence[float] | None = None,
+    protocol: Protocol = BSDS,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
     """Train and measure every variant, in the order of `VARIANTS`.
@@ -68,7 +69,7 @@ def run_ablation(
         device: of torch, for training; accuracy is measured on the CPU.
         budget: seconds, after which the run stops with what it has.
         jobs: images measured at the same time.
-        scales: of the accuracy; None for those of the protocol, others only for tests.
+        protocol: of the accuracy, on BSDS500.
         report: called with a line on the progress.
 
     Returns:
@@ -101,12 +102,14 @@ def run_ablation(
         if not trainer.run(end - time.monotonic()):
             break
         try:
-            (path,) = run_accuracy(["checkpoint"], bsds_root, "val", out / variant, out / variant, jobs, progress=measured, scales=scales)
+            (path,) = run_accuracy(
+                ["checkpoint"], bsds_root, "val", out / variant, out / variant, jobs, progress=measured, protocol=protocol
+            )
         except _BudgetSpentError:
             break
         accuracy, checkpoint = json.loads(path.read_text()), load_checkpoint(out / variant / WEIGHTS)
         about = {"network": network, "boundary": own.boundary, "jitter": own.jitter, "iterations": own.iterations}
-        about |= {"seconds": checkpoint.config["seconds"], "checkpoint_sha256": checkpoint.sha256}
+        about |= {"seconds": trainer.seconds, "checkpoint_sha256": checkpoint.sha256}
         result["training"][variant] = about
         result["variants"][variant], result["figures"][variant] = accuracy["scales"], accuracy["figures"]
         result |= {key: accuracy[key] for key in ("protocol", "data", "versions", "machine")}

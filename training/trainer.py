@@ -220,8 +220,7 @@ class Trainer:
         )
         with atomic_path(self.out / STATE) as temporary:
             temporary.write_bytes(buffer.getbuffer())
-        about = {"iteration": self.iteration, "seconds": self.seconds, "weights": "EMA"}
-        config = {"network": self.name, "recipe": self.recipe.to_dict(), **about}
+        config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
         save_checkpoint(self.out / WEIGHTS, self.ema.module, config)
 
     def _resume(self) -> None:

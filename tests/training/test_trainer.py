@@ -170,7 +170,6 @@ def test_signals_stop_with_a_checkpoint(tmp_path: Path, number: signal.Signals) 
 def test_weights_file_is_the_ema_network(unbroken: Trainer) -> None:
     checkpoint = load_checkpoint(unbroken.out / WEIGHTS)
     assert checkpoint.config["recipe"] == unbroken.recipe.to_dict() and checkpoint.config["iteration"] == 6
-    assert 0 < checkpoint.config["seconds"] == unbroken.seconds
     own = checkpoint.network.state_dict()
     assert all(torch.equal(own[key], value) for key, value in unbroken.ema.module.state_dict().items())
 
