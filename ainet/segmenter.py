@@ -10,6 +10,7 @@ or with a model that stays loaded:
 
 import operator
 import os
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -223,10 +224,12 @@ def _checked_start(start_label: SupportsIndex) -> np.int32:
 def open_torch(checkpoint: Path, device: str) -> Backend:
     """Open a checkpoint with PyTorch in float32; errors as of `Segmenter.load`."""
     try:
-        from ainet.runtime.backends.pytorch import TorchBackend
+        from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
         from ainet.training.checkpoint import load_checkpoint
     except ImportError as error:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
+    if match := re.fullmatch(r"cuda(?::(\d+))?", device):
+        return open_cuda(loaded.network, info, int(match[1] or 0))
     return TorchBackend(loaded.network, info, device)

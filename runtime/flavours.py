@@ -99,7 +99,7 @@ def local_capability() -> str:
     try:
         cudart: Any = importlib.import_module("cuda.bindings.runtime")
     except ImportError as error:
-        raise DeviceError(f"asking for the GPU needs the package cuda-bindings ({error}): pip install 'ainet-toolkit[tensorrt]'") from error
+        raise DeviceError(f"asking for the GPU needs the package cuda-bindings ({error}): pip install cuda-bindings") from error
     status, device = cudart.cudaGetDevice()
     attributes = cudart.cudaDeviceAttr
     version = ""

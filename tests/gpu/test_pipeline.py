@@ -171,7 +171,7 @@ def test_torch_between_the_kernels(gpu):
         def forward(self, x):
             return x.repeat(1, 3, 1, 1)
 
-    pipeline = GpuPipeline(gpu, TorchNetwork(Module().cuda(), INFO), "PyTorch")
+    pipeline = GpuPipeline(gpu, TorchNetwork(Module().cuda(), INFO, "cuda:0"), "PyTorch")
     for seed in range(3):
         images = photos(3, seed=seed)
         np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))

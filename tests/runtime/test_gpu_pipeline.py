@@ -2,8 +2,6 @@
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from unittest.mock import NonCallableMagicMock
 
 import host_kernels
 import numpy as np
@@ -14,7 +12,6 @@ from ainet import Segmenter
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 from ainet.runtime.cuda import pipeline as module
 from ainet.runtime.cuda.driver import OutOfMemoryError
-from ainet.runtime.cuda.guests import OnnxRuntimeNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.model import ModelInfo
@@ -296,33 +293,6 @@ def test_the_network_alone():
     images = np.random.default_rng(1).integers(0, 256, (2, 32, 48, 3), dtype=np.uint8)
     ids = GpuPipeline(gpu, Network(gpu, "labels"), "stand-in").run(images)
     np.testing.assert_array_equal(ids, assign(scores(normalise(images, MEAN)), 32, 48))
-
-
-def test_onnx_runtime_between_the_kernels():
-    """Over a session that knows the names of the real one, and addresses instead of a GPU."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    gpu = HostGpu()
-    binding = NonCallableMagicMock(spec_set=onnxruntime.IOBinding)
-    session = NonCallableMagicMock(spec_set=onnxruntime.InferenceSession)
-    session.io_binding.return_value = binding
-    session.get_inputs.return_value, session.get_outputs.return_value = [SimpleNamespace(name="image")], [SimpleNamespace(name="logits")]
-
-    def run(bound):
-        (name, *place, kind, shape, address), (out_name, *out_place, out_kind, out_shape, out_address) = (
-            bound.bind_input.call_args.args,
-            bound.bind_output.call_args.args,
-        )
-        assert (name, out_name, place, out_place) == ("image", "logits", ["cuda", 0], ["cuda", 0])
-        view(out_address, out_shape, out_kind)[...] = scores(view(address, shape, kind))
-
-    session.run_with_iobinding.side_effect = run
-    pipeline = GpuPipeline(gpu, OnnxRuntimeNetwork(session, Network(gpu).info, gpu), "ONNX Runtime")
-    images = photos(2)
-    np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))
-    assert gpu.graphs == []
-    session.run_with_iobinding.side_effect = RuntimeError("CUDA failure 2\nat line 5")
-    with pytest.raises(DeviceError, match=r"ONNX Runtime failed on an input of 2x64x96: CUDA failure 2$"):
-        pipeline.labels(images, PLAN)
 
 
 def test_the_pipeline_of_the_cpu_hands_over():
