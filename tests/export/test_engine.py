@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from ainet.cli import app
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
-from ainet.export.engine import build_engine, count_precisions
+from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.runtime import flavours
@@ -373,11 +373,3 @@ def test_compute_capability_of_the_gpu(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
     with pytest.raises(DeviceError, match="needs the package cuda-bindings"):
         flavours.local_capability()
-
-
-def test_precisions_in_both_wordings_of_the_inspector():
-    formats = ["Row major linear FP16 format", "Channel major FP16 format where channel % 8 == 0", "Half", "Float", "Row major linear FP32"]
-    formats += ["Int8", "Int32", "UInt8", "N/A due to dynamic shapes"]
-    report = {"Layers": [{"Name": "x", "Outputs": [{"Format/Datatype": text}]} for text in formats], "Bindings": ["image"]}
-    assert count_precisions(json.dumps(report)) == {"fp16": 3, "fp32": 2, "int8": 1}
-    assert count_precisions('{"Layers": ["names", "alone"]}') == {}
