@@ -19,8 +19,9 @@ from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.files import atomic_path
+from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, sidecar
-from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour, local_capability
+from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour
 from ainet.runtime.model import ModelInfo
 
 

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -10,7 +11,11 @@ from command_line import FAST, Run, expected, tree
 
 import ainet
 from ainet import Segmenter
+from ainet.cli import doctor
+from ainet.runtime import flavours
+from ainet.runtime.cuda.devices import Device
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.flavours import Flavour
 from ainet.runtime.model import ModelInfo
 from ainet.segmenter import bundled
 from ainet.spec import MEAN
@@ -141,6 +146,48 @@ def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.code == 1
     assert result.lines[-1] == "No device works: pip install 'ainet-toolkit[cpu]'"
     assert any(line.startswith("openvino  ") and "no     device 'openvino' needs OpenVINO: pip install" in line for line in result.lines)
+
+
+def doctor_rows(run: Run) -> dict[str, str]:
+    """Second table of `ainet doctor`: a row's name -> the rest of it."""
+    result = run("doctor")
+    assert (result.code, result.errors) == (0, [])
+    start = next(index for index, line in enumerate(result.lines) if line.startswith("GPU"))
+    end = result.lines.index("", start)
+    return {name: " ".join(rest) for name, *rest in map(str.split, result.lines[start + 1 : end])}
+
+
+def test_doctor_on_a_machine_with_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = [Device("NVIDIA H200", "sm90", "13.0"), Device("NVIDIA GeForce RTX 5090", "sm120", "13.0")]
+    monkeypatch.setattr(doctor, "find_devices", lambda: gpus)
+    monkeypatch.setattr(doctor, "load_flavour", lambda name: Flavour(name, SimpleNamespace(__version__="11.4.0.106"), None))
+    rows = doctor_rows(run)
+    assert rows["NVIDIA"] == "yes NVIDIA H200 (sm90), NVIDIA GeForce RTX 5090 (sm120); driver for CUDA 13.0"
+    assert rows["tensorrt"] == "yes tensorrt 11.4.0.106, builds for the GPU of this machine"
+
+
+def test_doctor_says_what_is_missing_for_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cuda.bindings.runtime", "cuda.bindings.nvrtc", "tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("ainet.runtime.flavours._load", flavours._load.__wrapped__)
+    monkeypatch.setattr("ainet.runtime.cuda.binary._SHIPPED", Path("nowhere"))
+    rows = doctor_rows(run)
+    assert rows["NVIDIA"].startswith("no asking for the GPU needs the package cuda-bindings")
+    assert rows["NVIDIA"].endswith(": pip install cuda-bindings")
+    assert "pip install cuda-bindings nvidia-cuda-nvrtc" in rows["kernels"]
+    for name in ("tensorrt", "tensorrt-rtx"):
+        assert rows[name].endswith(f"pip install 'ainet-toolkit[{name}]'")
+
+
+def test_doctor_survives_a_damaged_library(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> str:
+        raise SystemError("initialisation of tensorrt failed\nwithout raising an exception")
+
+    monkeypatch.setattr(doctor, "load_flavour", damaged)
+    monkeypatch.setattr(doctor, "kernel_source", damaged)
+    for name in ("kernels", "tensorrt", "tensorrt-rtx"):
+        wanted = "no SystemError: initialisation of tensorrt failed without raising an exception; install its package again"
+        assert doctor_rows(run)[name] == wanted
 
 
 def test_version_and_help(run: Run) -> None:
