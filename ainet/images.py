@@ -100,9 +100,7 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise ImageError(f"an image must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {np.shape(image)}")
-    if array.shape[0] * array.shape[1] > MAX_PIXELS:
-        size = f"{array.shape[0]}x{array.shape[1]}"
-        raise ImageError(f"an image of {size} has more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+    check_size(*array.shape[:2])
     array = array[:, :, :3]
     if array.dtype.kind == "f":
         if array.size and not (array.min() >= 0 and array.max() <= 1):  # false for NaN too
@@ -113,3 +111,9 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
     return np.ascontiguousarray(array)
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise `ImageError` for an image over 67 megapixels."""
+    if height * width > MAX_PIXELS:
+        raise ImageError(f"an image of {height}x{width} has more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")

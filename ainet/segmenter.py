@@ -10,21 +10,23 @@ or with a model that stays loaded:
 
 import operator
 import os
+import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import TracebackType
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.images import as_rgb
+from ainet.images import as_rgb, check_size
 from ainet.runtime.backends import ENGINE, Backend, open_backend
+from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.pipeline import run_pipeline
+from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
 from ainet.spec import MEAN
 
@@ -92,6 +94,28 @@ class Segmenter:
             return plan_scale(height, width, scale)
         return plan_segments(height, width, n_segments)
 
+    @overload
+    def __call__(
+        self,
+        image: DeviceArray,
+        n_segments: SupportsIndex = ...,
+        *,
+        scale: float | None = ...,
+        protocol: str | None = ...,
+        start_label: SupportsIndex = ...,
+    ) -> DeviceLabels: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Any,
+        n_segments: SupportsIndex = ...,
+        *,
+        scale: float | None = ...,
+        protocol: str | None = ...,
+        start_label: SupportsIndex = ...,
+    ) -> NDArray[np.int32]: ...
+
     def __call__(
         self,
         image: Any,
@@ -100,27 +124,36 @@ class Segmenter:
         scale: float | None = None,
         protocol: str | None = None,
         start_label: SupportsIndex = 0,
-    ) -> NDArray[np.int32]:
+    ) -> NDArray[np.int32] | DeviceLabels:
         """Segment an image into superpixels.
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels; or a batch (N, H, W, 3) of uint8 RGB.
+                16 x 16 to 67 megapixels; or a batch (N, H, W, 3) of uint8 RGB. Devices that are a GPU also take arrays in its
+                memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch, CuPy, Numba, or any library
+                with DLPack or `__cuda_array_interface__`.
             n_segments: about how many superpixels, 4 to a quarter of the pixels.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
-            start_label: the first label.
+            start_label: the first label; 0 for an array on a GPU.
 
         Returns:
             labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance; each label is
-            one 4-connected region. So `labels.max() - start_label + 1` is the actual count.
+            one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Labels of an array on a GPU stay
+            there, as `DeviceLabels`.
 
         Raises:
             ImageError: an image of another shape, type or size.
-            UsageError: an argument out of range.
+            UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
         first = _checked_start(start_label)
+        if is_device_array(image):
+            if first != 0:
+                raise UsageError(f"labels on a GPU start at 0, not at start_label={first}; add it to them there")
+            height, width = device_image_size(image)
+            check_size(height, width)
+            return run_on_device(backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol))
         images = self._as_batch(image)
         height, width = images.shape[1:3]
         plan = self.plan(height, width, n_segments, scale=scale, protocol=protocol)
@@ -191,10 +224,12 @@ def _checked_start(start_label: SupportsIndex) -> np.int32:
 def open_torch(checkpoint: Path, device: str) -> Backend:
     """Open a checkpoint with PyTorch in float32; errors as of `Segmenter.load`."""
     try:
-        from ainet.runtime.backends.pytorch import TorchBackend
+        from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
         from ainet.training.checkpoint import load_checkpoint
     except ImportError as error:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
+    if match := re.fullmatch(r"cuda(?::(\d+))?", device):
+        return open_cuda(loaded.network, info, int(match[1] or 0))
     return TorchBackend(loaded.network, info, device)

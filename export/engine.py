@@ -8,10 +8,7 @@ Networks are strongly typed: the graph says which precision runs where, in every
 """
 
 import hashlib
-import json
 import os
-import re
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,14 +16,13 @@ from typing import Any
 import onnx
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.files import atomic_path
+from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, sidecar
-from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour, local_capability
+from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour
 from ainet.runtime.model import ModelInfo
-
-# How the engine inspector names element types: "Half", or "Channel major FP16 format where channel % 8 == 0".
-PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile("Float|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
 
 
 def build_engine(
@@ -59,8 +55,8 @@ def build_engine(
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
     plan = _build(chosen, model, info, onnx_path, profiles, capabilities)
-    precisions = _inspect(chosen, plan, _input_shape(info, profiles[0].largest))
-    _check_precisions(precisions, info.precision)
+    precisions = inspect(chosen, plan, _input_shape(info, profiles[0].largest))
+    check_precisions(precisions, info.precision)
     engine = EngineInfo(
         flavour=chosen.name,
         version=chosen.version,
@@ -161,33 +157,3 @@ def _parser_error(parser: Any) -> str:
     error = parser.get_error(0)
     lines = [line for line in error.desc().splitlines() if NO_DRIVER not in line]
     return f"{' '.join(lines[:2])} (node '{error.node_name()}', operator {error.node_operator()})"
-
-
-def _inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
-    """Precisions of the built engine's layers at the input `shape`; empty where this machine's GPU cannot load it, or there is none."""
-    api = flavour.api
-    runtime = api.Runtime(flavour.logger)
-    engine = runtime.deserialize_cuda_engine(plan)
-    if engine is None:
-        return {}
-    context = engine.create_execution_context()
-    inspector = engine.create_engine_inspector()
-    if context is not None:  # too little memory: the inspector then describes static shapes alone
-        context.set_input_shape("image", tuple(shape))
-        inspector.execution_context = context
-    return count_precisions(inspector.get_engine_information(api.LayerInformationFormat.JSON))
-
-
-def count_precisions(report: str) -> dict[str, int]:
-    """How many layer outputs have which precision, by the engine inspector's JSON `report`; integers and indices are left out."""
-    layers = json.loads(report).get("Layers", [])
-    outputs = [tensor for layer in layers if isinstance(layer, dict) for tensor in layer.get("Outputs", [])]
-    types = [str(tensor.get("Format/Datatype", "")) for tensor in outputs]
-    return dict(Counter(name for text in types for name, pattern in PRECISIONS.items() if pattern.search(text)))
-
-
-def _check_precisions(precisions: dict[str, int], asked: str) -> None:
-    """An fp16 graph keeps a few fp32 values at its ends, an fp32 graph has nothing else: most outputs must be what was asked for."""
-    if precisions and max(precisions, key=lambda name: precisions[name]) != asked:
-        found = ", ".join(f"{count} {name}" for name, count in precisions.items())
-        raise ModelError(f"the engine is not {asked}: its layers' outputs are {found}; the graph says otherwise, so update TensorRT")

@@ -5,6 +5,7 @@ The association-implantation module needs no rewriting here: the networks hold i
 """
 
 import copy
+from collections.abc import Collection
 from typing import Literal, get_args
 
 import torch
@@ -12,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_weights
 
+from ainet.export.islands import to_half
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.networks import UNet
 from ainet.training.networks.implantation import Implantation
@@ -42,15 +44,16 @@ class WithOutput(nn.Module):
 
     logits, association: normalised RGB float32 (N, 3, H, W) -> float32 (N, 9, H, W).
     labels: RGB uint8 (N, H, W, 3) -> int32 cell ids (N, H, W). H and W are multiples of 16.
-    At fp16 the network alone runs in half precision; input, normalisation, softmax and output stay as they are.
+    At fp16 the network alone runs in half precision, save for the layers `islands`; input, normalisation, softmax and output
+    stay as they are.
     """
 
     mean: Tensor
 
-    def __init__(self, network: UNet, output: Output, precision: Precision) -> None:
+    def __init__(self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = ()) -> None:
         super().__init__()
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
-        self.network = network.to(self.dtype)
+        self.network = to_half(network, islands) if precision == "fp16" else network
         self.output = output
         self.register_buffer("mean", torch.tensor(MEAN), persistent=False)
 

@@ -10,7 +10,7 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import onnx
 import torch
@@ -28,13 +28,19 @@ OPSET = 18
 DIMENSIONS = {"logits": (2, 3), "association": (2, 3), "labels": (1, 2)}  # where height and width stand in the input
 
 
-def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike[str], precision: Precision = "fp32", output: Output = "logits") -> None:
+def export_onnx(
+    checkpoint: Checkpoint,
+    path: str | os.PathLike[str],
+    precision: Precision = "fp32",
+    output: Output = "logits",
+    islands: Collection[str] = (),
+) -> None:
     """Write the checkpoint's network as an ONNX file (opset 18), checked against PyTorch before it takes its name.
 
     Input `image`: normalised RGB float32 (N, 3, H, W), or RGB uint8 (N, H, W, 3) for `output="labels"`.
     Output, named as `output`: float32 (N, 9, H, W) `logits` or `association` (softmax), or int32 cell ids (N, H, W) `labels`.
-    H and W are multiples of 16. The metadata entry "ainet" is JSON: network, grid, normalisation, precision, output,
-    SHA-256 of the checkpoint, version of the toolkit.
+    H and W are multiples of 16. `islands`: layers that stay in float32 at fp16, see `ainet.export.islands`. The metadata
+    entry "ainet" is JSON: network, grid, normalisation, precision, output, SHA-256 of the checkpoint, version of the toolkit.
 
     Raises:
         UsageError: unknown `precision` or `output`.
@@ -46,7 +52,7 @@ def export_onnx(checkpoint: Checkpoint, path: str | os.PathLike[str], precision:
     if output not in OUTPUTS:
         raise UsageError(f"unknown output '{output}'; choose one of {', '.join(OUTPUTS)}")
     with atomic_path(path) as temporary:
-        model = _trace(WithOutput(deployable(checkpoint.network), output, precision).eval(), output)
+        model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands).eval(), output)
         _describe(model, checkpoint, precision, output)
         onnx.save(model, temporary)
         check_file(temporary, checkpoint.network)

@@ -88,26 +88,3 @@ def _logger(api: Any) -> Any:
                 self.errors.append(message)
 
     return ErrorList()
-
-
-def local_capability() -> str:
-    """Compute capability of the current CUDA device, such as "sm90".
-
-    Raises:
-        DeviceError: there is no usable GPU, or the package cuda-bindings is missing.
-    """
-    try:
-        cudart: Any = importlib.import_module("cuda.bindings.runtime")
-    except ImportError as error:
-        raise DeviceError(f"asking for the GPU needs the package cuda-bindings ({error}): pip install 'ainet-toolkit[tensorrt]'") from error
-    status, device = cudart.cudaGetDevice()
-    attributes = cudart.cudaDeviceAttr
-    version = ""
-    for attribute in (attributes.cudaDevAttrComputeCapabilityMajor, attributes.cudaDevAttrComputeCapabilityMinor):
-        if status == cudart.cudaError_t.cudaSuccess:
-            status, value = cudart.cudaDeviceGetAttribute(attribute, device)
-            version += str(value)
-    if status != cudart.cudaError_t.cudaSuccess:
-        reason = cudart.cudaGetErrorString(status)[1].decode()
-        raise DeviceError(f"no usable NVIDIA GPU ({reason}); check the driver with: nvidia-smi")
-    return f"sm{version}"

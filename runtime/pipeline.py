@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ainet.errors import UsageError
 from ainet.runtime.backends.base import Backend, LabelBackend
+from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign, normalise, postprocess
@@ -31,6 +32,25 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
     except (cv2.error, MemoryError) as error:
         size = f"{plan.working_height}x{plan.working_width}"
         raise UsageError(f"{plan.cells} superpixels need a working image of {size}, too large for this machine; ask for fewer") from error
+
+
+def run_on_device(backend: Backend, images: Any, plan: Plan) -> DeviceLabels:
+    """Images in GPU memory, RGB uint8 (N, H, W, 3) or (H, W, 3) of the plan's size -> labels there, (N, H, W) or (H, W).
+
+    Raises:
+        UsageError: the backend does not read GPU memory, the images are no such array, or the working size is above `MAX_PIXELS`.
+    """
+    if not isinstance(backend, LabelBackend):
+        raise UsageError(
+            f"the image is on a GPU, which {backend.name} does not read; copy it to the host, or choose device tensorrt or cuda"
+        )
+    if plan.working_height * plan.working_width > MAX_PIXELS:
+        size = f"{plan.working_height}x{plan.working_width}"
+        raise UsageError(
+            f"{plan.cells} superpixels need a working image of {size}, which runs in tiles, from host memory alone; "
+            "copy the image to the host, or ask for fewer"
+        )
+    return backend.device_labels(images, plan)
 
 
 def _run(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:

@@ -1,56 +1,84 @@
-"""`ainet doctor`: what is installed, which devices work, and what to type to mend the rest."""
+"""`ainet doctor`: what is installed, which GPUs and devices work, and what to type to mend the rest."""
 
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 import ainet
 from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
+from ainet.runtime.cuda.binary import kernel_source
+from ainet.runtime.cuda.devices import find_devices
+from ainet.runtime.flavours import MODULES, load_flavour
 
 PACKAGES = (
-    ("onnxruntime", "cpu", "the CPU"),
-    ("onnxruntime-gpu", "gpu", "NVIDIA GPUs"),
-    ("openvino", "openvino", "the CPU, faster"),
-    ("torch", "train", "training, export, device torch"),
-    ("onnx", "export", "export"),
-    ("tensorrt", "tensorrt", "engines for this machine's GPU"),
-    ("tensorrt-rtx-cu13", "tensorrt-rtx", "engines, ahead of time too"),
+    ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU"),
+    ("onnxruntime-gpu", "'ainet-toolkit[gpu]'", "NVIDIA GPUs"),
+    ("openvino", "'ainet-toolkit[openvino]'", "the CPU, faster"),
+    ("torch", "'ainet-toolkit[train]'", "training, export, device torch"),
+    ("onnx", "'ainet-toolkit[export]'", "export"),
+    ("cuda-bindings", "cuda-bindings", "all devices on NVIDIA GPUs"),
+    ("tensorrt", "'ainet-toolkit[tensorrt]'", "engines for this machine's GPU"),
+    ("tensorrt-rtx-cu13", "'ainet-toolkit[tensorrt-rtx]'", "engines, ahead of time too"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 DEVICES = ("cpu", "openvino", "cuda", "torch", "torch:cuda")
 
 
 def doctor() -> None:
-    """Say what is installed, which devices work, and what to type to mend the rest."""
+    """Say what is installed, which GPUs and devices work, and what to type to mend the rest."""
     print_line(f"ainet {ainet.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
     packages = [("package", "version", "needed for", "to install")]
-    for name, extra, purpose in PACKAGES:
+    for name, requirement, purpose in PACKAGES:
         version = _version(name)
         # The two ONNX Runtime packages are one module in two builds: the second to be installed would damage the first.
         other = next((twin for twin in RUNTIMES if name in RUNTIMES and twin != name and _version(twin)), None)
-        advice = f"pip uninstall -y {other} && " * (other is not None) + f"pip install 'ainet-toolkit[{extra}]'"
+        advice = f"pip uninstall -y {other} && " * (other is not None) + f"pip install {requirement}"
         packages.append((name, version or "-", purpose, "" if version else advice))
     print_rows(packages)
     print_line("")
-    devices = [(device, *_try(device)) for device in DEVICES]
+    flavours = [_row(name, partial(_flavour, name)) for name in MODULES]
+    print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *flavours])
+    print_line("")
+    devices = [_row(device, partial(_segment, device)) for device in DEVICES]
     print_rows([("device", "works", "engine, or what to do"), *devices])
     if not any(works == "yes" for _, works, _ in devices):
         print_line("\nNo device works: pip install 'ainet-toolkit[cpu]'")
         sys.exit(1)
 
 
-def _try(device: str) -> tuple[str, str]:
-    """Segment a small image on `device`: "yes" and its engine, or "no" and the error."""
-    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+def _row(name: str, check: Callable[[], str]) -> tuple[str, str, str]:
+    """The name, "yes" or "no", and what the check says, or its error."""
     try:
-        with ainet.Segmenter.load(device=device) as segmenter:
-            segmenter(image, n_segments=16)
-            return "yes", segmenter.device
+        return name, "yes", check()
     except AINetError as error:
-        return "no", str(error)
+        return name, "no", " ".join(str(error).split())
+    except Exception as error:  # a library that is damaged or does not fit the others: that is what a doctor is for
+        return name, "no", f"{type(error).__name__}: {' '.join(str(error).split())}; install its package again"
+
+
+def _gpus() -> str:
+    devices = find_devices()
+    names = ", ".join(f"{device.name} ({device.capability})" for device in devices)
+    return f"{names}; driver for CUDA {devices[0].driver_cuda}"
+
+
+def _flavour(name: str) -> str:
+    flavour = load_flavour(name)
+    targets = ", ".join(flavour.targets)
+    return f"{flavour}, builds {f'ahead of time for {targets}' if targets else 'for the GPU of this machine'}"
+
+
+def _segment(device: str) -> str:
+    """Segment a small image on `device`: the name of its engine."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    with ainet.Segmenter.load(device=device) as segmenter:
+        segmenter(image, n_segments=16)
+        return segmenter.device
 
 
 def _version(package: str) -> str | None:

@@ -14,6 +14,8 @@ from ainet.errors import DeviceError, ModelError, UsageError
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
 
+ISLAND_IMAGES = 8
+
 CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
 
 
@@ -23,6 +25,9 @@ def export(
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
     graph_output: Annotated[
         str | None, typer.Option("--output", help="logits, association or labels.", show_default="logits; labels for Triton")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Photos on which to find the layers that an fp16 model has to keep in float32.", show_default="none")
     ] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
 ) -> None:
@@ -36,6 +41,8 @@ def export(
         raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")
     if out is not None and out.suffix not in (".onnx", ".engine"):
         raise UsageError(f"cannot export to '{out}': the name must end in .onnx or .engine")
+    if images is not None and precision != "fp16":
+        raise UsageError("--images finds what an fp16 model has to keep in float32; add --precision fp16, or leave it out")
     if graph_output is None:
         graph_output = "logits" if triton is None else "labels"
     loaded = read_checkpoint(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
@@ -46,9 +53,10 @@ def export(
         raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
     with tempfile.TemporaryDirectory() as scratch:
+        islands = () if images is None else _islands(loaded, images)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(".onnx")
         with errors.status(f"exporting {loaded.name}, {precision}"):
-            export_onnx(loaded, model, precision, graph_output)  # type: ignore[arg-type]  # checked there
+            export_onnx(loaded, model, precision, graph_output, islands)  # type: ignore[arg-type]  # checked there
         what = f"{loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch"
         if out is not None:
             print_line(f"{model}: {what}")
@@ -56,6 +64,26 @@ def export(
             print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
     if out is not None and out.suffix == ".engine":
         build(model, out, triton=triton)
+
+
+def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
+    """The layers that stay in float32, by the photos of a folder; says what it found."""
+    import torch
+
+    from ainet.calibration.images import choose_images, image_files, network_input
+    from ainet.export.graph import deployable
+    from ainet.export.islands import choose_islands
+    from ainet.runtime.model import ModelInfo
+    from ainet.spec import MEAN
+
+    info = ModelInfo(loaded.name, "logits", "fp16", MEAN, loaded.sha256, loaded.config, "")
+    with errors.status("reading images") as status:
+        inputs = [torch.from_numpy(network_input(image.pixels, info)) for image in choose_images(image_files(folder), ISLAND_IMAGES)]
+        status.update("rounding to half precision")
+        choice = choose_islands(deployable(loaded.network), inputs, lambda done, total: status.update(f"fp32 islands: {done} of {total}"))
+    what = f"{', '.join(choice.layers)} in float32, {choice.agreement:.3%}" if choice.layers else "no layer has to stay in float32"
+    print_line(f"half precision gives the same cell to {choice.half:.3%} of the pixels of {len(inputs)} images; {what}")
+    return choice.layers
 
 
 def convert(

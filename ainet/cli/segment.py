@@ -109,7 +109,7 @@ class _Work:
     def labels(self, image: "NDArray[np.uint8]", source: Path) -> "NDArray[np.int32]":
         """Segment an image; errors name the file `source`."""
         try:
-            return self.segmenter(image, **self.options)  # type: ignore[arg-type]
+            return self.segmenter(image, **self.options)  # type: ignore[call-overload]
         except AINetError as error:
             raise type(error)(f"{source}: {error}") from error
         except MemoryError as error:

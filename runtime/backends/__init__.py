@@ -45,23 +45,23 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
     if device == "auto":
         return _open_fastest(model, threads)
     if device == "cpu":
-        return _open_onnx_runtime(model, None, threads)
+        return _open_cpu(model, threads)
     if device == "openvino":
         return _open_openvino(model, threads)
     if match := re.fullmatch(r"cuda(?::(\d+))?", device):
-        return _open_onnx_runtime(model, int(match[1] or 0), threads)
+        return _open_cuda(model, int(match[1] or 0), threads)
     raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE")
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:
     if _installed("onnxruntime"):
         try:
-            return _open_onnx_runtime(model, 0, threads)
+            return _open_cuda(model, 0, threads)
         except DeviceError:
             pass
     if _installed("openvino"):
         return _open_openvino(model, threads)
-    return _open_onnx_runtime(model, None, threads)
+    return _open_cpu(model, threads)
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:
@@ -72,13 +72,20 @@ def _open_tensorrt(model: Path, gpu: int) -> Backend:
     return open_engine(model, gpu)
 
 
-def _open_onnx_runtime(model: Path, gpu: int | None, threads: int) -> Backend:
+def _open_cpu(model: Path, threads: int) -> Backend:
     if not _installed("onnxruntime"):
-        device, extra = ("cpu", "cpu") if gpu is None else ("cuda", "gpu")
-        raise DeviceError(f"device '{device}' needs ONNX Runtime: pip install 'ainet-toolkit[{extra}]'")
+        raise DeviceError("device 'cpu' needs ONNX Runtime: pip install 'ainet-toolkit[cpu]'")
     from ainet.runtime.backends.onnx_runtime import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, gpu, threads)
+    return OnnxRuntimeBackend(model, threads)
+
+
+def _open_cuda(model: Path, gpu: int, threads: int) -> Backend:
+    if not _installed("onnxruntime"):
+        raise DeviceError("device 'cuda' needs ONNX Runtime: pip install 'ainet-toolkit[gpu]'")
+    from ainet.runtime.backends.onnx_runtime import open_cuda
+
+    return open_cuda(model, gpu, threads)
 
 
 def _open_openvino(model: Path, threads: int) -> Backend:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
+from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 
@@ -36,7 +37,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class LabelBackend(Backend, Protocol):
-    """An engine that takes the whole way from images to labels by itself."""
+    """An engine that takes the whole way from images to labels by itself, on a GPU."""
 
     def labels(self, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
         """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); working sizes up to `pipeline.MAX_PIXELS`.
@@ -44,6 +45,14 @@ class LabelBackend(Backend, Protocol):
         Raises:
             ModelError: the model does not take the plan's working size.
             DeviceError: the engine fails on this input.
+        """
+        ...
+
+    def device_labels(self, images: Any, plan: Plan) -> DeviceLabels:
+        """The same for images in GPU memory, RGB uint8 (N, H, W, 3) or (H, W, 3), whose labels, (N, H, W) or (H, W), stay there.
+
+        Raises:
+            UsageError: the images are of another shape, size or type, or on another GPU.
         """
         ...
 

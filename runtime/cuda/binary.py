@@ -8,6 +8,7 @@ from typing import Any
 from ainet.errors import DeviceError
 
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm90", "sm100", "sm120")  # what the shipped file holds; newer GPUs take its PTX
+_SHIPPED = resources.files("ainet.runtime.cuda") / "kernels.fatbin"
 
 
 @cache
@@ -17,8 +18,15 @@ def kernel_binary(capability: str) -> bytes:
     Raises:
         DeviceError: there is neither compiled code nor NVRTC.
     """
-    shipped = resources.files("ainet.runtime.cuda") / "kernels.fatbin"
-    return shipped.read_bytes() if shipped.is_file() else compile_kernels(capability)
+    return _SHIPPED.read_bytes() if _SHIPPED.is_file() else compile_kernels(capability)
+
+
+def kernel_source() -> str:
+    """Where `kernel_binary` gets the code from, for people; errors likewise."""
+    if _SHIPPED.is_file():
+        return "compiled in this package"
+    _, major, minor = _nvrtc().nvrtcVersion()
+    return f"compiled at first use by NVRTC {major}.{minor}"
 
 
 def compile_kernels(capability: str) -> bytes:
@@ -29,13 +37,9 @@ def compile_kernels(capability: str) -> bytes:
     """
     sources = {file.name: file.read_bytes() for file in (resources.files("ainet.runtime") / "native" / "device").iterdir()}
     headers = {name: text for name, text in sources.items() if name.endswith(".cuh")}
-    try:
-        nvrtc: Any = importlib.import_module("cuda.bindings.nvrtc")
-        names, texts = [name.encode() for name in headers], list(headers.values())
-        created, program = nvrtc.nvrtcCreateProgram(sources["kernels.cu"], b"kernels.cu", len(names), texts, names)
-    except (ImportError, RuntimeError) as error:  # RuntimeError: the bindings do not find the library
-        reason = "this package has no compiled GPU kernels, and no NVRTC to compile them: pip install nvidia-cuda-nvrtc"
-        raise DeviceError(f"{reason} ({error})") from error
+    nvrtc = _nvrtc()
+    names, texts = [name.encode() for name in headers], list(headers.values())
+    created, program = nvrtc.nvrtcCreateProgram(sources["kernels.cu"], b"kernels.cu", len(names), texts, names)
     success = nvrtc.nvrtcResult.NVRTC_SUCCESS
     options = [b"--std=c++17", f"--gpu-architecture={capability.replace('sm', 'sm_')}".encode()]
     status = created
@@ -48,6 +52,16 @@ def compile_kernels(capability: str) -> bytes:
     nvrtc.nvrtcGetCUBIN(program, code)
     nvrtc.nvrtcDestroyProgram(program)
     return code
+
+
+def _nvrtc() -> Any:
+    try:
+        nvrtc: Any = importlib.import_module("cuda.bindings.nvrtc")
+        nvrtc.nvrtcVersion()
+    except (ImportError, RuntimeError) as error:  # RuntimeError: the bindings do not find the library
+        reason = "this package has no compiled GPU kernels, and no NVRTC to compile them: pip install cuda-bindings nvidia-cuda-nvrtc"
+        raise DeviceError(f"{reason} ({error})") from error
+    return nvrtc
 
 
 def _log(nvrtc: Any, program: Any) -> str:

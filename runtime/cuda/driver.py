@@ -37,7 +37,7 @@ class Gpu:
             self._runtime: Any = importlib.import_module("cuda.bindings.runtime")
             self._driver: Any = importlib.import_module("cuda.bindings.driver")
         except ImportError as error:
-            raise DeviceError(f"using the GPU needs the package cuda-bindings ({error}): pip install 'ainet-toolkit[tensorrt]'") from error
+            raise DeviceError(f"using the GPU needs the package cuda-bindings ({error}): pip install cuda-bindings") from error
         self.index = index
         self.activate()
         attributes = self._runtime.cudaDeviceAttr

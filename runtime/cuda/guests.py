@@ -14,13 +14,16 @@ from ainet.runtime.model import ModelInfo
 
 
 class TorchNetwork:
-    """A module that maps normalised float32 planes (N, 3, h, w) on the GPU to logits (N, 9, h, w)."""
+    """A module that maps normalised float32 planes (N, 3, h, w) to logits (N, 9, h, w), on a torch device such as "cuda:0".
+
+    TF32 as PyTorch's settings have it.
+    """
 
     input_dtype = output_dtype = "float32"
     capturable = False  # its allocator would have to know of the capture
 
-    def __init__(self, module: Any, info: ModelInfo) -> None:
-        self._module = module
+    def __init__(self, module: Any, info: ModelInfo, device: str) -> None:
+        self._module, self._device = module, device
         self.info = info
 
     def fitting_batch(self, images: int, height: int, width: int) -> int:
@@ -29,18 +32,18 @@ class TorchNetwork:
     def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
         import torch
 
-        input_shape, output_shape = tensor_shapes(self, shape)
-        source, target = (torch.as_tensor(_Floats(*view), device="cuda") for view in ((image, input_shape), (output, output_shape)))
-        queue = torch.cuda.ExternalStream(stream)
+        source, target = (
+            torch.as_tensor(_Floats(address, sides), device=self._device)
+            for address, sides in zip((image, output), tensor_shapes(self, shape), strict=True)
+        )
+        queue = torch.cuda.ExternalStream(stream, device=self._device)
 
         def enqueue() -> None:
             try:
                 with torch.inference_mode(), torch.cuda.stream(queue):
                     target.copy_(self._module(source))
-            except torch.cuda.OutOfMemoryError as error:
-                raise OutOfMemoryError(f"PyTorch failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
             except RuntimeError as error:
-                raise DeviceError(f"PyTorch failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
+                raise _failed("PyTorch", shape, error) from error
 
         return enqueue
 
@@ -74,12 +77,18 @@ class OnnxRuntimeNetwork:
             try:
                 self._session.run_with_iobinding(binding)
             except Exception as error:  # the engine's exceptions have no public common base
-                raise DeviceError(f"ONNX Runtime failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}") from error
+                raise _failed("ONNX Runtime", shape, error) from error
 
         return enqueue
 
     def close(self) -> None:
         del self._session
+
+
+def _failed(engine: str, shape: Shape, error: Exception) -> DeviceError:
+    """The error of an engine that cannot run a shape; that of too little memory lets the pipeline try fewer images."""
+    kind = OutOfMemoryError if "memory" in str(error).lower() else DeviceError
+    return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
 
 
 class _Floats:

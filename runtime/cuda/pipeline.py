@@ -2,7 +2,7 @@
 
 pipeline = GpuPipeline(Gpu(0), network, "PyTorch (CUDA 0)")
 labels = pipeline.labels(images, plan)         # a numpy array
-labels = pipeline.device_labels(images, plan)  # stays on the GPU: torch.as_tensor(labels), cupy.asarray(labels)
+labels = pipeline.device_labels(images, plan)  # stays on the GPU: cupy.asarray(labels), and so on
 """
 
 from collections import OrderedDict
@@ -56,11 +56,12 @@ class GpuPipeline:
             return result
 
     def device_labels(self, images: Any, plan: Plan) -> DeviceLabels:
-        """The same with labels that stay on the GPU."""
+        """The same with labels that stay on the GPU; of one image (H, W, 3) there, labels (H, W)."""
         with self._lane() as lane:
             source = self._source(images, plan, lane)
-            shape = (source.shape[0], plan.height, plan.width)
-            result = DeviceLabels(self._gpu.allocate(4 * shape[0] * shape[1] * shape[2]), shape, self._gpu.free)
+            size = plan.height, plan.width
+            shape = size if isinstance(source, DeviceImages) and source.single else (source.shape[0], *size)
+            result = DeviceLabels(self._gpu.allocate(4 * source.shape[0] * size[0] * size[1]), shape, self._gpu.free)
             self._run(lane, source, plan, result)
             return result
 

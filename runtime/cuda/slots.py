@@ -53,9 +53,9 @@ class LabelSlot:
             shape = count, plan.working_height, plan.working_width
             self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
             self._replay = self._enqueue
+            self._enqueue()  # an engine does the last of its preparations in its first run: they may need memory, and cannot be captured
+            gpu.synchronize(stream)
             if network.capturable:
-                self._enqueue()  # an engine does the last of its preparations in its first run, where none can be captured
-                gpu.synchronize(stream)
                 self._replay, destroy = gpu.capture(stream, self._enqueue)
                 self._memory.on_close(destroy)
 

@@ -1,16 +1,23 @@
 """`ainet export`, `convert`, `info` and `doctor`."""
 
+import re
+import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
 import pytest
-from command_line import FAST, Run, expected, tree
+from command_line import FAST, PHOTOS, Run, expected, tree
 
 import ainet
 from ainet import Segmenter
+from ainet.cli import doctor
+from ainet.runtime import flavours
+from ainet.runtime.cuda.devices import Device
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.flavours import Flavour
 from ainet.runtime.model import ModelInfo
 from ainet.segmenter import bundled
 from ainet.spec import MEAN
@@ -39,6 +46,17 @@ def test_export_info_and_segment(run: Run, segmenter: Segmenter) -> None:
     assert ["output", "labels"] in [line.split() for line in run("info", "new/model.onnx").lines]
     assert run("segment", "a.png", "-o", "out", "--model", "new/model.onnx", *FAST).code == 0
     np.testing.assert_array_equal(np.load("out/a.npy"), expected(segmenter, "a.png"))
+
+
+def test_export_with_photos(run: Run) -> None:
+    pytest.importorskip("onnxscript")
+    for name in ("chelsea", "coffee", "astronaut"):
+        shutil.copy(PHOTOS / f"{name}.jpg", ".")
+    result = run("export", "-o", "half.onnx", "--precision", "fp16", "--images", ".")
+    assert (result.code, result.errors) == (0, [])
+    said = r"half precision gives the same cell to 99\.9\d\d% of the pixels of 5 images; no layer has to stay in float32"
+    assert re.fullmatch(said, result.lines[0])
+    assert result.lines[1].startswith("half.onnx: ainet, fp16, output logits, ")
 
 
 def test_convert(run: Run, public_checkpoints: dict[str, Path]) -> None:
@@ -97,6 +115,8 @@ def test_checkpoints_that_do_not_fit(run: Run) -> None:
     [
         (["export", "-o", "x.pt"], 2, "cannot export to 'x.pt': the name must end in .onnx"),
         (["export", "-o", "x.onnx", "--precision", "int4"], 2, "unknown precision 'int4'; choose one of fp32, fp16"),
+        (["export", "-o", "x.onnx", "--images", "."], 2, "--images finds what an fp16 model has to keep in float32; add --precision fp16"),
+        (["export", "-o", "x.onnx", "--precision", "fp16", "--images", "gone"], 2, "no folder gone; name a folder of calibration images"),
         (["export", "-o", "x.onnx", "--output", "ids"], 2, "unknown output 'ids'; choose one of logits, association, labels"),
         (["export", "model.onnx", "-o", "x.onnx"], 1, "model.onnx is an ONNX model already; name a checkpoint"),
         (["convert", "x.tar", "-o", "x.onnx"], 2, "cannot convert to 'x.onnx': the name must end in .safetensors"),
@@ -141,6 +161,48 @@ def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.code == 1
     assert result.lines[-1] == "No device works: pip install 'ainet-toolkit[cpu]'"
     assert any(line.startswith("openvino  ") and "no     device 'openvino' needs OpenVINO: pip install" in line for line in result.lines)
+
+
+def doctor_rows(run: Run) -> dict[str, str]:
+    """Second table of `ainet doctor`: a row's name -> the rest of it."""
+    result = run("doctor")
+    assert (result.code, result.errors) == (0, [])
+    start = next(index for index, line in enumerate(result.lines) if line.startswith("GPU"))
+    end = result.lines.index("", start)
+    return {name: " ".join(rest) for name, *rest in map(str.split, result.lines[start + 1 : end])}
+
+
+def test_doctor_on_a_machine_with_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus = [Device("NVIDIA H200", "sm90", "13.0"), Device("NVIDIA GeForce RTX 5090", "sm120", "13.0")]
+    monkeypatch.setattr(doctor, "find_devices", lambda: gpus)
+    monkeypatch.setattr(doctor, "load_flavour", lambda name: Flavour(name, SimpleNamespace(__version__="11.4.0.106"), None))
+    rows = doctor_rows(run)
+    assert rows["NVIDIA"] == "yes NVIDIA H200 (sm90), NVIDIA GeForce RTX 5090 (sm120); driver for CUDA 13.0"
+    assert rows["tensorrt"] == "yes tensorrt 11.4.0.106, builds for the GPU of this machine"
+
+
+def test_doctor_says_what_is_missing_for_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("cuda.bindings.runtime", "cuda.bindings.nvrtc", "tensorrt", "tensorrt_rtx"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setattr("ainet.runtime.flavours._load", flavours._load.__wrapped__)
+    monkeypatch.setattr("ainet.runtime.cuda.binary._SHIPPED", Path("nowhere"))
+    rows = doctor_rows(run)
+    assert rows["NVIDIA"].startswith("no asking for the GPU needs the package cuda-bindings")
+    assert rows["NVIDIA"].endswith(": pip install cuda-bindings")
+    assert "pip install cuda-bindings nvidia-cuda-nvrtc" in rows["kernels"]
+    for name in ("tensorrt", "tensorrt-rtx"):
+        assert rows[name].endswith(f"pip install 'ainet-toolkit[{name}]'")
+
+
+def test_doctor_survives_a_damaged_library(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def damaged(*_: object) -> str:
+        raise SystemError("initialisation of tensorrt failed\nwithout raising an exception")
+
+    monkeypatch.setattr(doctor, "load_flavour", damaged)
+    monkeypatch.setattr(doctor, "kernel_source", damaged)
+    for name in ("kernels", "tensorrt", "tensorrt-rtx"):
+        wanted = "no SystemError: initialisation of tensorrt failed without raising an exception; install its package again"
+        assert doctor_rows(run)[name] == wanted
 
 
 def test_version_and_help(run: Run) -> None:

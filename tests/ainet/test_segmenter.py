@@ -77,6 +77,15 @@ def test_batches(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
         segmenter(batch[:0])
 
 
+def test_an_image_on_a_gpu_for_an_engine_on_the_cpu(segmenter: Segmenter) -> None:
+    class OnGpu:
+        __cuda_array_interface__ = {"shape": (64, 96, 3), "typestr": "|u1", "data": (4096, False), "version": 3}  # noqa: RUF012
+
+    message = r"the image is on a GPU, which ONNX Runtime \(CPU\) does not read; copy it to the host, or choose device tensorrt or cuda"
+    with pytest.raises(UsageError, match=message):
+        segmenter(OnGpu(), 24)
+
+
 def test_scale_and_protocol(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     plan = segmenter.plan(160, 240, scale=0.5)
     assert (plan.working_height, plan.working_width) == (80, 128)

@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from ainet.cli import app
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
-from ainet.export.engine import build_engine, count_precisions
+from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.runtime import flavours
+from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile
 from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint
@@ -52,7 +53,7 @@ def models(chain, tmp_path_factory):
 @pytest.fixture
 def no_gpu():
     try:
-        flavours.local_capability()
+        devices.local_capability()
     except DeviceError:
         return
     pytest.skip("this machine has a GPU")
@@ -324,7 +325,7 @@ def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monke
     stand_in("11.4.0.106")
     with pytest.raises(UsageError, match="this machine's GPU alone; for named targets use --flavour tensorrt-rtx"):
         build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt", targets=["sm86"])
-    monkeypatch.setattr("ainet.export.engine.local_capability", flavours.local_capability)
+    monkeypatch.setattr("ainet.export.engine.local_capability", devices.local_capability)
     with pytest.raises(DeviceError, match=r"'tensorrt' builds on a GPU: .*; without one use --flavour tensorrt-rtx"):
         build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt")
 
@@ -352,32 +353,3 @@ def test_the_installed_flavour_is_the_default(rtx, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
     assert flavours.load_flavour().name == "tensorrt-rtx"
-
-
-def test_compute_capability_of_the_gpu(monkeypatch):
-    def cudart(status):
-        attributes = SimpleNamespace(cudaDevAttrComputeCapabilityMajor=75, cudaDevAttrComputeCapabilityMinor=76)
-        return SimpleNamespace(
-            cudaGetDevice=lambda: (status, 1 if status == 0 else None),
-            cudaDeviceGetAttribute=lambda attribute, device: (0, {(75, 1): 12, (76, 1): 0}[attribute, device]),
-            cudaGetErrorString=lambda code: (0, b"no CUDA-capable device is detected"),
-            cudaDeviceAttr=attributes,
-            cudaError_t=SimpleNamespace(cudaSuccess=0),
-        )
-
-    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cudart(0))
-    assert flavours.local_capability() == "sm120"
-    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", cudart(100))
-    with pytest.raises(DeviceError, match=r"no usable NVIDIA GPU \(no CUDA-capable device is detected\); check the driver"):
-        flavours.local_capability()
-    monkeypatch.setitem(sys.modules, "cuda.bindings.runtime", None)
-    with pytest.raises(DeviceError, match="needs the package cuda-bindings"):
-        flavours.local_capability()
-
-
-def test_precisions_in_both_wordings_of_the_inspector():
-    formats = ["Row major linear FP16 format", "Channel major FP16 format where channel % 8 == 0", "Half", "Float", "Row major linear FP32"]
-    formats += ["Int8", "Int32", "UInt8", "N/A due to dynamic shapes"]
-    report = {"Layers": [{"Name": "x", "Outputs": [{"Format/Datatype": text}]} for text in formats], "Bindings": ["image"]}
-    assert count_precisions(json.dumps(report)) == {"fp16": 3, "fp32": 2, "int8": 1}
-    assert count_precisions('{"Layers": ["names", "alone"]}') == {}

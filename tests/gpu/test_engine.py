@@ -1,4 +1,4 @@
-"""Engines, built and run on this GPU, against ONNX Runtime on the CPU."""
+"""Every engine that runs on this GPU, against ONNX Runtime on the CPU; TensorRT's are built here."""
 
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
@@ -19,17 +19,32 @@ pytestmark = pytest.mark.gpu
 PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
 
 
-@pytest.fixture(scope="module", params=MODULES)
+@pytest.fixture(scope="module", params=[*MODULES, "cuda", "torch:cuda"])
 def segmenter(request, gpu, tmp_path_factory):
+    with _open(request.param, tmp_path_factory) as loaded:
+        yield loaded
+
+
+def _open(device, tmp_path_factory):
+    if device == "cuda":
+        onnxruntime = pytest.importorskip("onnxruntime")
+        if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+            pytest.skip("this ONNX Runtime has no CUDA provider")
+        return Segmenter.load(device=device)
+    if device == "torch:cuda":
+        torch = pytest.importorskip("torch")
+        if not torch.cuda.is_available():
+            pytest.skip("this PyTorch has no CUDA")
+        torch.backends.cudnn.allow_tf32 = False  # compared with float32
+        return Segmenter.load(device=device)
     pytest.importorskip("onnx")
-    if importlib.util.find_spec(MODULES[request.param]) is None:
-        pytest.skip(f"{request.param} is not installed")
+    if importlib.util.find_spec(MODULES[device]) is None:
+        pytest.skip(f"{device} is not installed")
     from ainet.export.engine import build_engine
 
     path = tmp_path_factory.mktemp("engine") / "ainet.engine"
-    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], flavour=request.param)
-    with Segmenter.load(path) as loaded:
-        yield loaded
+    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], flavour=device)
+    return Segmenter.load(path)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import host_kernels
 import numpy as np
 import pytest
 
+from ainet import Segmenter
 from ainet.runtime.cuda.guests import OnnxRuntimeNetwork, TorchNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.model import ModelInfo
@@ -94,6 +95,34 @@ def test_arrays_of_other_libraries_in_and_out(pipeline, library):
     np.testing.assert_array_equal(back(pipeline.device_labels(images, PLAN)), expected(images))
 
 
+@pytest.mark.parametrize("library", ["torch", "cupy"])
+def test_a_segmenter_keeps_labels_on_the_gpu(pipeline, library):
+    module = pytest.importorskip(library)
+    images = photos(3)
+    array = module.as_tensor(images, device="cuda") if library == "torch" else module.asarray(images)
+    segmenter = Segmenter(pipeline)
+    for source, wanted in ((array, expected(images)), (array[1], expected(images)[1])):
+        labels = segmenter(source, 24)
+        if library == "torch":
+            shared = module.as_tensor(labels, device="cuda")
+            assert (shared.data_ptr(), shared.dtype) == (labels.address, module.int32)
+            result = shared.cpu().numpy()
+        else:
+            result = module.asnumpy(module.asarray(labels))
+        np.testing.assert_array_equal(result, wanted)
+
+
+def test_tensors_that_their_stream_has_not_done_yet(pipeline):
+    """PyTorch's own interface says nothing of its stream, so the tensor itself has to be ordered too."""
+    torch = pytest.importorskip("torch")
+    images = photos(4)
+    tensor = torch.zeros(images.shape, dtype=torch.uint8, device="cuda")
+    source = torch.as_tensor(images).pin_memory()
+    torch.cuda._sleep(20_000_000)
+    tensor.copy_(source, non_blocking=True)
+    np.testing.assert_array_equal(pipeline.labels(tensor, PLAN), expected(images))
+
+
 def test_dlpack(pipeline):
     torch = pytest.importorskip("torch")
     images = photos(2)
@@ -142,7 +171,7 @@ def test_torch_between_the_kernels(gpu):
         def forward(self, x):
             return x.repeat(1, 3, 1, 1)
 
-    pipeline = GpuPipeline(gpu, TorchNetwork(Module().cuda(), INFO), "PyTorch")
+    pipeline = GpuPipeline(gpu, TorchNetwork(Module().cuda(), INFO, "cuda:0"), "PyTorch")
     for seed in range(3):
         images = photos(3, seed=seed)
         np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))

@@ -2,18 +2,16 @@
 
 import gc
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from unittest.mock import NonCallableMagicMock
 
 import host_kernels
 import numpy as np
 import pytest
 from host_kernels import HostGpu, view
 
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet import Segmenter
+from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 from ainet.runtime.cuda import pipeline as module
 from ainet.runtime.cuda.driver import OutOfMemoryError
-from ainet.runtime.cuda.guests import OnnxRuntimeNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.model import ModelInfo
@@ -63,17 +61,17 @@ class Network:
 class Interface:
     """What of an array of another library the pipeline sees."""
 
-    def __init__(self, array, stream=None):
+    def __init__(self, array, stream=None, version=3):
         self.array = array
         strides = None if array.flags.c_contiguous else array.strides
         self.__cuda_array_interface__ = {
-            "shape": array.shape, "typestr": array.dtype.str, "data": (array.ctypes.data, False), "strides": strides, "version": 3,
+            "shape": array.shape, "typestr": array.dtype.str, "data": (array.ctypes.data, False), "strides": strides, "version": version,
         } | ({} if stream is None else {"stream": stream})  # fmt: skip
 
 
 class DLPack:
     def __init__(self, array, device=(2, 0)):
-        self.array, self.device, self.streams = array, device, []
+        self.array, self.shape, self.device, self.streams = array, array.shape, device, []
 
     def __dlpack_device__(self):
         return self.device
@@ -81,6 +79,19 @@ class DLPack:
     def __dlpack__(self, stream=None):
         self.streams.append(stream)
         return self.array.__dlpack__()
+
+
+class Unshared(DLPack):
+    def __dlpack__(self, stream=None):
+        raise BufferError("it requires gradients")
+
+
+class Both(Interface, DLPack):
+    """As PyTorch's tensors are: version 2 of the interface, which says nothing of streams, and DLPack, which orders them."""
+
+    def __init__(self, array):
+        DLPack.__init__(self, array)
+        Interface.__init__(self, array, version=2)
 
 
 PLAN = plan_segments(70, 93, 24)
@@ -190,7 +201,7 @@ def test_other_shapes_make_room():
     assert len(gpu.graphs) == 4
 
 
-@pytest.mark.parametrize("wrap", [Interface, DLPack])
+@pytest.mark.parametrize("wrap", [Interface, DLPack, Both])
 def test_images_on_the_gpu(wrap):
     gpu = HostGpu()
     pipeline = GpuPipeline(gpu, Network(gpu, batch=2), "stand-in")
@@ -207,9 +218,11 @@ def test_work_of_the_producer_is_waited_for():
     pipeline.labels(Interface(photos(1), stream=77), PLAN)
     (stream,) = gpu.streams
     assert gpu.waits == [(stream, 77)]
-    producer = DLPack(photos(1))
-    pipeline.labels(producer, PLAN)
-    assert producer.streams == [stream]
+    for producer in (DLPack(photos(1)), Both(photos(1))):
+        pipeline.labels(producer, PLAN)
+        assert producer.streams == [stream]
+    pipeline.labels(Interface(photos(1), version=2), PLAN)  # leaves it open, so the default stream is waited for
+    assert gpu.waits == [(stream, 77), (stream, 1)]
 
 
 @pytest.mark.parametrize("wrap", [Interface, np.asarray])
@@ -228,6 +241,32 @@ def test_labels_that_stay_on_the_gpu(wrap):
     del first, second, interface
     gc.collect()
     assert gpu.memory == {}
+
+
+@pytest.mark.parametrize("wrap", [Interface, DLPack, Both])
+def test_a_segmenter_of_images_on_the_gpu(wrap):
+    gpu = HostGpu()
+    with Segmenter(GpuPipeline(gpu, Network(gpu), "stand-in")) as segmenter:
+        images = photos(2)
+        batch, single = segmenter(wrap(images), 24), segmenter(wrap(images[1]), 24)
+        assert (batch.shape, single.shape) == ((2, 70, 93), (70, 93)) == (batch.shape, single.__cuda_array_interface__["shape"])
+        for labels, wanted in ((batch, expected(images)), (single, expected(images)[1])):
+            np.testing.assert_array_equal(view(labels.address, labels.shape, np.int32), wanted)
+        np.testing.assert_array_equal(segmenter(images, 24, start_label=1), expected(images) + 1)  # from the host as ever
+        for image, options, message in (
+            (images, {"start_label": 1}, "labels on a GPU start at 0, not at start_label=1; add it to them there"),
+            (images[..., 0], {}, r"must have the shape \(H, W, 3\) or \(N, H, W, 3\), RGB, not \(2, 70, 93\)"),
+            (images[:0], {}, "must not be empty"),
+            (images.astype(np.float32), {}, "must be uint8, not another type; convert them first"),
+            (images, {"n_segments": 3}, "n_segments=3 is out of range"),
+            (photos(1, Plan(3000, 3000, 16, 16, 1, 1)), {"n_segments": 17_000}, "runs in tiles, from host memory alone; copy the image"),
+        ):
+            with pytest.raises(UsageError, match=message):
+                segmenter(wrap(np.ascontiguousarray(image)), **({"n_segments": 24} | options))
+        with pytest.raises(ImageError, match="too small"):
+            segmenter(wrap(images[:, :8].copy()), 24)
+        with pytest.raises(ImageError, match="more than 67 megapixels"):
+            segmenter(wrap(np.zeros((8200, 8200, 3), np.uint8)), 24)
 
 
 def test_threads_have_buffers_each():
@@ -256,33 +295,6 @@ def test_the_network_alone():
     np.testing.assert_array_equal(ids, assign(scores(normalise(images, MEAN)), 32, 48))
 
 
-def test_onnx_runtime_between_the_kernels():
-    """Over a session that knows the names of the real one, and addresses instead of a GPU."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    gpu = HostGpu()
-    binding = NonCallableMagicMock(spec_set=onnxruntime.IOBinding)
-    session = NonCallableMagicMock(spec_set=onnxruntime.InferenceSession)
-    session.io_binding.return_value = binding
-    session.get_inputs.return_value, session.get_outputs.return_value = [SimpleNamespace(name="image")], [SimpleNamespace(name="logits")]
-
-    def run(bound):
-        (name, *place, kind, shape, address), (out_name, *out_place, out_kind, out_shape, out_address) = (
-            bound.bind_input.call_args.args,
-            bound.bind_output.call_args.args,
-        )
-        assert (name, out_name, place, out_place) == ("image", "logits", ["cuda", 0], ["cuda", 0])
-        view(out_address, out_shape, out_kind)[...] = scores(view(address, shape, kind))
-
-    session.run_with_iobinding.side_effect = run
-    pipeline = GpuPipeline(gpu, OnnxRuntimeNetwork(session, Network(gpu).info, gpu), "ONNX Runtime")
-    images = photos(2)
-    np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))
-    assert gpu.graphs == []
-    session.run_with_iobinding.side_effect = RuntimeError("CUDA failure 2\nat line 5")
-    with pytest.raises(DeviceError, match=r"ONNX Runtime failed on an input of 2x64x96: CUDA failure 2$"):
-        pipeline.labels(images, PLAN)
-
-
 def test_the_pipeline_of_the_cpu_hands_over():
     gpu = HostGpu()
     pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
@@ -298,13 +310,14 @@ def test_the_pipeline_of_the_cpu_hands_over():
         (photos(1)[:, :60], UsageError, r"must have the shape \(N, 70, 93, 3\), not \(1, 60, 93, 3\)"),
         (photos(1)[:0], UsageError, r"not \(0, 70, 93, 3\)"),
         (photos(1).astype(np.float32), UsageError, "must be uint8, not float32"),
-        (Interface(photos(1).astype(np.int8)), UsageError, "must be uint8 .* not another type"),
+        (Interface(photos(1).astype(np.int8)), UsageError, "must be uint8, not another type"),
         (Interface(photos(2)[:, :, ::-1]), UsageError, "C-contiguous"),
-        (Interface(photos(1)[..., :2].copy()), UsageError, r"not uint8 \(1, 70, 93, 2\)"),
+        (Interface(photos(1)[..., :2].copy()), UsageError, r"shape \(H, W, 3\) or .* not \(1, 70, 93, 2\)"),
         (Interface(photos(1)[:0]), UsageError, r"not be empty; the shape is \(0, 70, 93, 3\)"),
         (Interface(photos(1)[:, :60].copy()), UsageError, r"not \(1, 60, 93, 3\)"),
         (DLPack(photos(1), (2, 1)), UsageError, "on GPU 1, the model on GPU 0"),
         (DLPack(photos(1).astype(np.int8)), UsageError, "not another type"),
+        (Unshared(photos(1)), UsageError, "cannot be shared: it requires gradients"),
     ],
 )
 def test_wrong_images(images, error, message):

@@ -21,6 +21,7 @@ def nvrtc():
         module.nvrtcVersion()
     except RuntimeError as error:
         pytest.skip(f"no NVRTC: {error}")
+    return module
 
 
 @pytest.mark.parametrize("capability", binary.TARGETS)
@@ -43,9 +44,17 @@ def test_the_shipped_file_is_taken_where_there_is_one():
     code = binary.kernel_binary("sm90")
     assert code[:4] == (0xBA55ED50).to_bytes(4, "little")  # a fat binary
     assert len(code) > 50_000
+    assert binary.kernel_source() == "compiled in this package"
+
+
+def test_nvrtc_takes_the_place_of_the_shipped_file(nvrtc, monkeypatch, tmp_path):
+    monkeypatch.setattr(binary, "_SHIPPED", tmp_path / "kernels.fatbin")
+    _, major, minor = nvrtc.nvrtcVersion()
+    assert binary.kernel_source() == f"compiled at first use by NVRTC {major}.{minor}"
+    assert binary.kernel_binary.__wrapped__("sm86") == binary.compile_kernels("sm86")
 
 
 def test_neither_compiled_kernels_nor_nvrtc(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.bindings.nvrtc", None)
-    with pytest.raises(DeviceError, match=r"no NVRTC to compile them: pip install nvidia-cuda-nvrtc"):
+    with pytest.raises(DeviceError, match=r"no NVRTC to compile them: pip install cuda-bindings nvidia-cuda-nvrtc"):
         binary.compile_kernels("sm90")

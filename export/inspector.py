@@ -1,0 +1,63 @@
+"""What a built engine's layers are made of, by TensorRT's engine inspector, against what the graph asked for."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from ainet.errors import ModelError
+from ainet.runtime.flavours import Flavour
+
+# Where the type of a layer's output stands: in TensorRT 11 and TensorRT-RTX, and in TensorRT 10, together with the memory format.
+TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")
+# What is written there: "Half", or "Channel major FP16 format where channel % 8 == 0".
+PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
+
+
+def inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
+    """How many layer outputs of the engine have which precision at the input `shape`, such as {"fp16": 40, "fp32": 3}.
+
+    Empty where nothing could be learned: no GPU here can load the engine, or the inspector names no types.
+    """
+    api = flavour.api
+    runtime = api.Runtime(flavour.logger)
+    engine = runtime.deserialize_cuda_engine(plan)
+    if engine is None:
+        return {}
+    context = engine.create_execution_context()
+    inspector = engine.create_engine_inspector()
+    if context is not None:  # too little memory: the inspector then describes static shapes alone
+        context.set_input_shape("image", tuple(shape))
+        inspector.execution_context = context
+    return count_precisions(inspector.get_engine_information(api.LayerInformationFormat.JSON))
+
+
+def count_precisions(report: str) -> dict[str, int]:
+    """How many layer outputs have which precision, by the inspector's JSON `report`; integers and indices are left out."""
+    try:
+        layers = json.loads(report).get("Layers", [])
+    except (ValueError, AttributeError):  # some versions write quotes inside of names as they are
+        return {}
+    outputs = [output for layer in layers if isinstance(layer, dict) for output in layer.get("Outputs", [])]
+    types = [_type_of(output) for output in outputs if isinstance(output, dict)]
+    return dict(Counter(name for text in types for name, pattern in PRECISIONS.items() if pattern.search(text)))
+
+
+def _type_of(output: dict[str, Any]) -> str:
+    return next((str(output[field]) for field in TYPE_FIELDS if field in output), "")
+
+
+def check_precisions(found: dict[str, int], asked: str) -> None:
+    """Raise if an engine is not what was asked for; one that could not be inspected passes.
+
+    A graph in fp16 keeps a few fp32 values at its ends, one in INT8 what it leaves in float; a graph in fp32 has nothing else.
+
+    Raises:
+        ModelError: fp32 where something smaller was asked for, or the other way round; names what was found.
+    """
+    full = found.get("fp32", 0)
+    reduced = sum(found.values()) - full
+    if found and (reduced > full if asked == "fp32" else full > reduced or asked not in found):
+        names = ", ".join(f"{count} {name}" for name, count in found.items())
+        raise ModelError(f"the engine is not {asked}: its layers' outputs are {names}; the graph says otherwise, so update TensorRT")
