@@ -15,7 +15,8 @@
 | `snic` | SNIC, native (CVPR 2017) |
 
 Their stages are at most three: "network" (with the preparation of its input), "assignment" (from its output, or the image, to
-labels) and "connectivity". Methods in PyTorch set its number of threads, all set that of OpenCV: for the whole process.
+labels) and "connectivity"; ours on a GPU have one, "pipeline". Methods in PyTorch set its number of threads, all set that of OpenCV: for
+the whole process.
 """
 
 from collections.abc import Iterable

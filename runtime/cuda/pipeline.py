@@ -18,10 +18,10 @@ from ainet.runtime.cuda.arrays import DeviceImages, DeviceLabels, device_images,
 from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
 from ainet.runtime.cuda.network import GpuNetwork
 from ainet.runtime.cuda.slots import LabelSlot, NetworkSlot, tensor_shapes
-from ainet.runtime.pipeline import MAX_PIXELS
 from ainet.runtime.plan import Plan
 
 MAX_SLOTS = 8  # shapes that are kept, for each stream
+BATCH_PIXELS = 2**23  # working pixels of a batch that goes through the network at once: 54 photos of 320 x 480
 
 Slot = TypeVar("Slot", NetworkSlot, LabelSlot)
 
@@ -107,7 +107,7 @@ class GpuPipeline:
 
     def _run(self, lane: "_Lane", source: NDArray[np.uint8] | DeviceImages, plan: Plan, result: NDArray[np.int32] | DeviceLabels) -> None:
         working = plan.working_height, plan.working_width
-        limit = max(1, MAX_PIXELS // (working[0] * working[1]))
+        limit = max(1, BATCH_PIXELS // (working[0] * working[1]))
         from_device = isinstance(source, DeviceImages)
         start = 0
         while start < source.shape[0]:

@@ -5,7 +5,7 @@ from ainet.benchmarks.gpu_check.floor import RATES, floors, least_work
 from ainet.benchmarks.gpu_check.stages import STAGES
 from ainet.benchmarks.network_cost import elements, multiply_adds
 from ainet.export.profiles import parse_profiles
-from ainet.runtime.pipeline import MAX_PIXELS
+from ainet.runtime.cuda.pipeline import BATCH_PIXELS
 from ainet.segmenter import bundled
 
 IMAGE, WORKING = 321 * 481, 320 * 480
@@ -30,7 +30,7 @@ def test_work_of_one_photo(network):
 
 def test_weights_are_read_once_for_each_pass_of_a_batch():
     moved, weights = elements(bundled("scn.onnx"), 1088, 1904)
-    assert images_at_once(FULL_HD, 8) == MAX_PIXELS // (1088 * 1904) == 2
+    assert images_at_once(FULL_HD, 8) == BATCH_PIXELS // (1088 * 1904) == 4
     assert least_work("scn", FULL_HD, 8)["network"]["bytes"] == 2 * (8 * moved + 4 * weights)
 
 
