@@ -198,8 +198,11 @@ def _read_rows(folder: Path, image_id: str) -> dict[float, list[Row]]:
     path = _rows_path(folder, image_id)
     if not path.is_file():
         return {}
-    lines = (json.loads(line) for line in path.read_text().splitlines())
-    return {line["scale"]: [Row(image_id, k, **pair) for k, pair in enumerate(line["pairs"])] for line in lines}
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return {line["scale"]: [Row(image_id, k, **pair) for k, pair in enumerate(line["pairs"])] for line in lines}
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} is damaged ({error}); remove it, and its image is measured again") from error
 
 
 def _write_rows(folder: Path, image_id: str, done: Mapping[float, Sequence[Row]]) -> None:
@@ -241,7 +244,10 @@ def _data_hash(samples: Iterable[Sample]) -> str:
 def _check_same_run(path: Path, about: Mapping[str, Any]) -> None:
     if not path.is_file():
         return
-    found = json.loads(path.read_text())
+    try:
+        found = dict(json.loads(path.read_text()))
+    except ValueError as error:
+        raise UsageError(f"{path} is damaged ({error}); remove the folder {path.parent}, and measure again") from error
     for key, value in json.loads(json.dumps(about)).items():
         if found.get(key) != value:
             raise UsageError(

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ class Probe:
     """Of a first call: seconds, and MiB of memory (None where the system does not tell).
 
     `loaded_mib`: resident once the method is open; `peak_mib`: highest until the call is done; `gpu_mib`: what open and call have taken
-    of the GPU and not given back (engines keep their highest).
+    of the GPUs and not given back (engines keep their highest).
     """
 
     seconds: float
@@ -50,8 +51,7 @@ def available_mib() -> float | None:
 
 
 def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: int) -> Probe:
-    on_gpu = "cuda" in name or options.device.startswith("cuda")
-    free_before = _gpu_free_mib() if on_gpu else None
+    free_before = _gpu_free_mib()
     method, stages = open_method(name, options), Stages()
     loaded = _kilobytes(Path("/proc/self/status"), "VmRSS")
     try:
@@ -61,7 +61,8 @@ def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: in
     except Exception as error:  # MemoryError, or an engine's own word for it
         raise DeviceError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
     peak = _kilobytes(Path("/proc/self/status"), "VmHWM")  # of this program alone; getrusage would count the parent's from before exec
-    gpu = None if free_before is None else free_before - _gpu_free_mib()
+    free_after = _gpu_free_mib()
+    gpu = None if free_before is None or free_after is None else free_before - free_after
     return Probe(sum(stages.seconds.values()), loaded, peak, gpu)
 
 
@@ -74,7 +75,10 @@ def _kilobytes(path: Path, field: str) -> float | None:
     return int(found[1]) * 1024 / MIB if found else None
 
 
-def _gpu_free_mib() -> float:
-    import torch
-
-    return torch.cuda.mem_get_info()[0] / MIB
+def _gpu_free_mib() -> float | None:
+    """Free memory of all GPUs; None without an NVIDIA driver."""
+    command = ["nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits"]
+    try:
+        return sum(map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()))
+    except (OSError, ValueError, subprocess.CalledProcessError):
+        return None

@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
-PLOT = ROOT / "docs/accuracy.svg"
+PLOTS = {"fig4-asa": ROOT / "docs/accuracy.svg", "fig4-br-bp": ROOT / "docs/boundaries.svg"}
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -79,23 +79,35 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
+def conventions(results: dict[str, dict[str, Any]]) -> str:
+    """The bundled networks at 600 superpixels, by each convention of averaging."""
+    rows = []
+    for method in ("ainet", "scn"):
+        (at_600,) = (scale for scale in results[method]["scales"] if scale["n_segments"] == 600)
+        for average, by_truths in at_600["means"].items():
+            for truths, values in by_truths.items():
+                rows.append([f"`{method}`", f"`{average}/{truths}`", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre", "co"))])
+    return table(["network", "variant", "ASA", "BR", "BP", "CO"], rows)
+
+
 def latency(result: dict[str, Any]) -> str:
     """A row per method: time at 600 superpixels, its ratios, and how time and memory grow."""
     at_600 = {row["method"]: row for row in result["counts"] if row["n_segments"] == 600}
     large = {row["method"]: row for row in result["sizes"] if (row["width"], row["height"]) == (1920, 1080)}
-    memory = {row["method"]: row["peak_mib"] for row in result["memory"] if (row["width"], row["height"]) == (481, 321)}
+    memory = {row["method"]: row for row in result["memory"] if (row["width"], row["height"]) == (481, 321)}
     rows = []
     for method, row in sorted(at_600.items(), key=lambda item: item[1]["seconds"]["median"]):
         times = [f"{1e3 * row['seconds'][name]:,.0f}" for name in ("median", "p95")]
         ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
         full_hd = f"{1e3 * large[method]['seconds']['median']:,.0f}" if method in large else "-"
         growth = f"{result['growth'][method]['exponent']:.2f}" if method in result["growth"] else "-"
-        rows.append([f"`{method}`", *times, *ratios, full_hd, growth, f"{memory[method]:,.0f}"])
+        rows.append([f"`{method}`", *times, *ratios, full_hd, growth, f"{memory[method]['peak_mib']:,.0f}"])
     settings, versions = result["settings"], result["versions"]
     note = (
         f"ms, {settings['threads']} CPU threads of an {result['machine']['processor']}, all methods taking turns in one run; ONNX Runtime "
         f"{versions['onnxruntime']}, OpenVINO {versions['openvino']}, PyTorch {versions['torch'].partition('+')[0]}. Ratios are medians "
-        "within the rounds. Growth: p of time ~ pixels^p from VGA on, one superpixel for 256 pixels. Memory: peak of the process, MiB."
+        "within the rounds. Growth: p of time ~ pixels^p from VGA on, one superpixel for 256 pixels. "
+        f"Memory: peak of the process at {memory['ainet']['n_segments']} superpixels, MiB."
     )
     head = ["method", "600 superpixels, 481x321", "p95", "/ SCN", "/ SSN", "1920x1080", "growth", "memory"]
     return table(head, rows) + "\n\n" + note
@@ -168,13 +180,13 @@ def int8_curve(result: dict[str, Any]) -> str:
 
 
 def plot(results: dict[str, dict[str, Any]]) -> None:
-    """ASA over superpixels, signed with the hash of the results that it was drawn from."""
+    """The curves of Fig. 4, signed with the hash of the results that they were drawn from."""
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
-    paths = [RESULTS / f"accuracy_{method}.json" for method in results]
-    drawn = next(one for one in draw_all(load_results(paths)) if one.name == "fig4-asa")
-    PLOT.write_text(drawn.picture("svg").decode() + signature(results))
+    drawn = {one.name: one for one in draw_all(load_results([RESULTS / f"accuracy_{method}.json" for method in results]))}
+    for name, path in PLOTS.items():
+        path.write_text(drawn[name].picture("svg").decode() + signature(results))
 
 
 def signature(results: dict[str, dict[str, Any]]) -> str:
@@ -192,6 +204,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "latency": ("latency_cpu", latency),
         "training_speed": ("training_speed", training_speed),
     },
+    "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
     "docs/int8.md": {
         "int8_accuracy": ("int8", int8_accuracy),
         "int8_speed": ("int8", int8_speed),
@@ -221,8 +234,8 @@ def main() -> int:
     results = accuracies()
     if "--check" not in sys.argv:
         plot(results)
-    elif not PLOT.read_text().endswith(signature(results)):
-        different.append(PLOT.name)
+    else:
+        different += [path.name for path in PLOTS.values() if not path.read_text().endswith(signature(results))]
     if different:
         print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/readme_figures.py")
     return len(different)

@@ -67,7 +67,10 @@ def latency(
     budget: Annotated[float, typer.Option(help="Seconds for a method in a case; what takes longer for one call is left out.")] = 30,
     image: Annotated[Path | None, typer.Option(help="Photo, resized to each size.", show_default="a synthetic picture")] = None,
 ) -> None:
-    """Time against number of superpixels and image size, all methods taking turns in one run; memory; ratios to SCN and SSN."""
+    """Time against number of superpixels and image size, all methods taking turns in one run; memory; ratios to SCN and SSN.
+
+    Stop and go on at any time: what is finished is kept beside the result.
+    """
     try:
         from ainet.benchmarks.cases import parse_counts, parse_sizes
         from ainet.benchmarks.latency import run_latency
@@ -79,10 +82,15 @@ def latency(
 
     options = Options(weights, device, threads)
     picture = None if image is None else read_image(image)
+    keep = out.with_suffix(".partial.json")
     with atomic_path(out) as temporary, errors.status("") as status:  # says now whether it can be written
         progress = status.update if errors.is_terminal else lambda line: None
-        result = run_latency(method, parse_counts(counts), parse_sizes(sizes), options, repeats, budget, picture, progress, _skipped)
+        counted, sized = parse_counts(counts), parse_sizes(sizes)
+        result = run_latency(method, counted, sized, options, repeats, budget, picture, progress, _skipped, keep)
         write_json(temporary, result)
+    for name, about in result["methods"].items():
+        if not about["trained"]:
+            print_line(f"{name}: random weights, as its own are not in the folder of weights; they take the same time")
     for row in result["left_out"]:
         print_line(f"left out: {row['method']}, {row['width']}x{row['height']}: {row['reason']}")
     print_line(str(out))

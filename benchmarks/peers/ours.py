@@ -8,7 +8,7 @@ from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.errors import ModelError
 from ainet.runtime.backends.base import LabelBackend
-from ainet.runtime.pipeline import network_output
+from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
 from ainet.segmenter import Segmenter, bundled
@@ -35,7 +35,7 @@ def open_method(name: str, options: Options) -> Method:
         plan = plan_for(height, width, n_segments)
         if isinstance(backend, LabelBackend):  # all on a GPU, in one captured graph
             with stages("pipeline"):
-                return backend.labels(image[None], plan)[0]
+                return run_pipeline(backend, image[None], plan)[0]
         with stages("network"):
             output = network_output(backend, image[None], plan)
         with stages("assignment"):

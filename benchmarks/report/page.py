@@ -25,7 +25,13 @@ TITLE = "Superpixels: accuracy and time"
 def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip]) -> str:
     """HTML of one file: nothing in it is fetched from elsewhere."""
     drawn = {plot.name: _figure(plot) for plot in plots}
-    sections = [*_accuracy(results, drawn), *_ablation(results, drawn), *_latency(results, drawn), *_strips(strips), _conditions(results)]
+    sections = [
+        *_accuracy(results, drawn),
+        *_ablation(results, drawn),
+        *_latency(results, drawn),
+        *_strips(results, strips),
+        _conditions(results),
+    ]
     links = "".join(f'<a href="#{identity}">{escape(title)}</a>' for identity, title, _ in sections)
     body = "\n".join(f'<section id="{identity}"><h2>{escape(title)}</h2>\n{content}</section>' for identity, title, content in sections)
     data = "\n".join(f'<script type="application/json" data-file="{escape(result.name)}">{_json(result)}</script>' for result in results)
@@ -72,12 +78,17 @@ def _lead(results: Results) -> str:
     return "".join(f"<p>{line}</p>" for line in lines)
 
 
+def _about_scale_one(results: Results) -> str:
+    counts = [entry["n_segments"] for result in results.accuracy for entry in result.data["scales"] if entry["scale"] == 1]
+    return f"About {counts[0]:,} superpixels" if counts else "Scale 1"
+
+
 def _accuracy(results: Results, drawn: dict[str, str]) -> list[Section]:
     if not results.accuracy:
         return []
     all_scales = scales_table(results.accuracy, lambda result: [(result.data["method"], ("scales",))])
     content = (
-        f"<h3>About 600 superpixels, and over a range</h3>{accuracy_table(results)}"
+        f"<h3>{_about_scale_one(results)}, and over a range</h3>{accuracy_table(results)}"
         "<p>Methods differ in how many superpixels they make of what they are asked for; more superpixels make ASA and BR easier. "
         "So compare the curves and the mean over <em>actual</em> counts, not the columns at one scale alone.</p>"
         f"{drawn['fig4-asa']}{drawn['fig4-br-bp']}{drawn['ue']}{drawn['co']}"
@@ -121,12 +132,12 @@ def _latency(results: Results, drawn: dict[str, str]) -> list[Section]:
     return sections
 
 
-def _strips(strips: Sequence[Strip]) -> list[Section]:
+def _strips(results: Results, strips: Sequence[Strip]) -> list[Section]:
     content = ""
     for k, strip in enumerate(strips):
         cells = "".join(_pictures(escape(name), _class(k, j)) for j, name in enumerate(["image", *strip.outlines]))
         content += f'<h3>Image {escape(strip.image_id)}</h3><div class="strip s{k}">{cells}</div>'
-    return [("pictures", "Pictures, about 600 superpixels", content)] if strips else []
+    return [("pictures", f"Pictures: {_about_scale_one(results).lower()}", content)] if strips else []
 
 
 def _pictures(name: str, css_class: str) -> str:

@@ -98,6 +98,8 @@ def _read(path: Path, sources: Sequence[Path]) -> Result:
         raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
     if missing := [key for key in KINDS[data["benchmark"]] if key not in data]:
         raise UsageError(f"{path} lacks '{missing[0]}': of another version or changed by hand; run `ainet bench {data['benchmark']}` again")
+    if not data.get("scales", True):
+        raise UsageError(f"{path} has no scales; run `ainet bench accuracy` again")
     unique = sum(len([other for other in _files(source) if other.name == path.name]) for source in sources) == 1
     return Result(path.name if unique else str(path), path, data)
 

@@ -38,6 +38,12 @@ OTHERS = (
     Style("#4d7c0f", "#a3cf5f", ">"),
     Style("#7c3aed", "#b794f6", "8"),
     Style("#0f766e", "#5eead4", "H"),
+    Style("#be123c", "#fb7185", "o", ":"),
+    Style("#1d4ed8", "#93c5fd", "s", ":"),
+    Style("#65510f", "#d6bc62", "^", ":"),
+    Style("#86198f", "#e879f9", "v", ":"),
+    Style("#334155", "#94a3b8", "D", ":"),
+    Style("#15803d", "#86efac", "P", ":"),
 )
 
 

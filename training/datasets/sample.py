@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ImageError
+from ainet.images import read_image
 
 
 class Sample(Protocol):
@@ -44,7 +45,7 @@ def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Raises:
         ImageError: the file is missing, damaged or no image.
     """
-    return _decode(path, cv2.IMREAD_COLOR_RGB)
+    return read_image(path)
 
 
 def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint16]:
@@ -60,7 +61,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint16]:
         except (OSError, ValueError) as error:
             raise ImageError(f"{path} is no table of integers ({error}); fetch it again") from error
     else:
-        ids = _decode(path, cv2.IMREAD_UNCHANGED)
+        ids = _decode(path)
     if ids.ndim == 3:  # colours: one id per colour
         ids = (ids[..., :3].astype(np.int64) << (0, 8, 16)).sum(2)
     if ids.min() < 0 or ids.max() > 0xFFFF:
@@ -82,10 +83,10 @@ def without_border(array: NDArray[Any], border: int) -> NDArray[Any]:
     return np.ascontiguousarray(array[border : height - border, border : width - border])
 
 
-def _decode(path: str | os.PathLike[str], flags: int) -> NDArray[Any]:
+def _decode(path: str | os.PathLike[str]) -> NDArray[Any]:
     if not Path(path).is_file():
         raise ImageError(f"no image at {path}; check the path")
-    image: NDArray[Any] | None = cv2.imread(os.fspath(path), flags)
+    image: NDArray[Any] | None = cv2.imread(os.fspath(path), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ImageError(f"cannot decode {path}: damaged, half downloaded or no image; fetch it again")
     return image
