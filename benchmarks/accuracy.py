@@ -246,7 +246,7 @@ def _check_same_run(path: Path, about: Mapping[str, Any]) -> None:
         return
     try:
         found = dict(json.loads(path.read_text()))
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise UsageError(f"{path} is damaged ({error}); remove the folder {path.parent}, and measure again") from error
     for key, value in json.loads(json.dumps(about)).items():
         if found.get(key) != value:

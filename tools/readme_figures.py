@@ -101,7 +101,8 @@ def latency(result: dict[str, Any]) -> str:
         ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
         full_hd = f"{1e3 * large[method]['seconds']['median']:,.0f}" if method in large else "-"
         growth = f"{result['growth'][method]['exponent']:.2f}" if method in result["growth"] else "-"
-        rows.append([f"`{method}`", *times, *ratios, full_hd, growth, f"{memory[method]['peak_mib']:,.0f}"])
+        name = f"`{method}`" if result["methods"][method]["trained"] else f"`{method}`, random weights"
+        rows.append([name, *times, *ratios, full_hd, growth, f"{memory[method]['peak_mib']:,.0f}"])
     settings, versions = result["settings"], result["versions"]
     note = (
         f"ms, {settings['threads']} CPU threads of an {result['machine']['processor']}, all methods taking turns in one run; ONNX Runtime "
@@ -180,17 +181,24 @@ def int8_curve(result: dict[str, Any]) -> str:
 
 
 def plot(results: dict[str, dict[str, Any]]) -> None:
-    """The curves of Fig. 4, signed with the hash of the results that they were drawn from."""
+    """The curves of Fig. 4, signed with a hash of themselves and of the results that they were drawn from."""
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
     drawn = {one.name: one for one in draw_all(load_results([RESULTS / f"accuracy_{method}.json" for method in results]))}
     for name, path in PLOTS.items():
-        path.write_text(drawn[name].picture("svg").decode() + signature(results))
+        curves = drawn[name].picture("svg").decode()
+        path.write_text(curves + signature(curves, results))
 
 
-def signature(results: dict[str, dict[str, Any]]) -> str:
-    return f"<!-- {hashlib.sha256(json.dumps(results, sort_keys=True).encode()).hexdigest()} -->\n"
+def signature(curves: str, results: dict[str, dict[str, Any]]) -> str:
+    return f"<!-- {hashlib.sha256((curves + json.dumps(results, sort_keys=True)).encode()).hexdigest()} -->\n"
+
+
+def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
+    text = path.read_text()
+    curves = text.rpartition("<!-- ")[0]
+    return text == curves + signature(curves, results)
 
 
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
@@ -235,7 +243,7 @@ def main() -> int:
     if "--check" not in sys.argv:
         plot(results)
     else:
-        different += [path.name for path in PLOTS.values() if not path.read_text().endswith(signature(results))]
+        different += [path.name for path in PLOTS.values() if not is_signed(path, results)]
     if different:
         print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/readme_figures.py")
     return len(different)

@@ -1,12 +1,15 @@
-"""AINet and SCN: the bundled weights on any of the toolkit's backends, or a checkpoint in PyTorch, the way of `ainet.Segmenter` in
-timed stages."""
+"""AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` in timed stages: the bundled weights, a checkpoint in
+PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`, made by `ainet build`)."""
 
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
+import cv2
+
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
-from ainet.errors import ModelError
+from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
@@ -14,6 +17,7 @@ from ainet.runtime.postprocess import assign, enforce_connectivity, resize_neare
 from ainet.segmenter import Segmenter, bundled
 
 FILE = "weights.safetensors"
+ENGINES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "PyTorch": "torch"}
 TENTHS = range(1, 21)  # scales of the public protocol, in tenths
 
 
@@ -22,8 +26,7 @@ def open_method(name: str, options: Options) -> Method:
     if network == "checkpoint":
         device = f"torch:{options.device}"
     torch_device = device.startswith("torch")
-    weights = _own(options) if network == "checkpoint" else bundled(f"{network}.safetensors" if torch_device else f"{network}.onnx")
-    segmenter = Segmenter.load(weights, device or "cpu", options.threads)
+    segmenter = Segmenter.load(_file(network, device, options), device or "cpu", options.threads)
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
@@ -48,15 +51,34 @@ def open_method(name: str, options: Options) -> Method:
         "checkpoint_sha256": info.checkpoint_sha256,
         "precision": info.precision,
         "engine": segmenter.device,
+        **_engine_version(segmenter.device),
+        "opencv": cv2.__version__,
         "ainet": version("ainet-toolkit"),
     }
     return Peer(name, parameters, segment, threads=options.threads)
 
 
-def _own(options: Options) -> Path:
-    if options.weights is None:
-        raise ModelError(f"method 'checkpoint' runs {FILE} of the folder of weights; name the folder that `ainet train` has written")
-    return options.weights / FILE
+def _file(network: str, device: str, options: Options) -> Path:
+    """The model that a method runs."""
+    if network == "checkpoint":
+        if options.weights is None:
+            raise ModelError(f"method 'checkpoint' runs {FILE} of the folder of weights; name the folder that `ainet train` has written")
+        return options.weights / FILE
+    if device.startswith("tensorrt"):
+        engine = f"{network}.engine"
+        if options.weights is None or not (options.weights / engine).is_file():
+            raise DeviceError(
+                f"method '{network}@{device}' runs {engine} of the folder of weights; make it with: ainet export -o {network}.onnx, "
+                f"ainet build {network}.onnx"
+            )
+        return options.weights / engine
+    return bundled(f"{network}.safetensors" if device.startswith("torch") else f"{network}.onnx")
+
+
+def _engine_version(engine: str) -> dict[str, str]:
+    """Of the library behind "ONNX Runtime (CPU)" and the like; an engine of TensorRT was built for one version."""
+    module = ENGINES.get(engine.partition(" (")[0])
+    return {} if module is None else {module: import_module(module).__version__}
 
 
 def plan_for(height: int, width: int, n_segments: int) -> Plan:

@@ -1,5 +1,5 @@
 """SEAL: a network that predicts the affinity of neighbouring pixels, and ERS on it (Tu et al., "Learning Superpixels with
-Segmentation-Aware Affinity Loss", CVPR 2018). For measuring only; weights: `seal.safetensors` in the folder of weights.
+Segmentation-Aware Affinity Loss", CVPR 2018). For measuring only; weights: `seal.safetensors` or `seal.pth` in the folder of weights.
 
 The affinity does not depend on the number of superpixels and costs nearly all the time. So the method keeps that of the last
 image: many counts of one image in a row cost one run of the network. With `stages`, when time is measured, it runs anew.
@@ -20,7 +20,6 @@ from ainet.benchmarks.peers.ers import BALANCE, entropy_rate_superpixels
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, join_fragments
 from ainet.benchmarks.peers.weights import open_network
 
-FILE = "seal.safetensors"
 EDGES = (50, 100)  # thresholds of Canny
 
 
@@ -101,7 +100,7 @@ class _Seal(Peer):
 
 
 def open_method(name: str, options: Options) -> Method:
-    network, sha256 = open_network(AffinityNetwork, FILE, options)
+    network, sha256 = open_network(AffinityNetwork, "seal", options)
     kept: dict[bytes, NDArray[np.float32]] = {}
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:

@@ -1,4 +1,4 @@
-"""SSN with the weights of the common PyTorch ports (`ssn.safetensors` in the folder of weights)."""
+"""SSN with the weights of the common PyTorch ports (`ssn.safetensors` or `ssn.pth` in the folder of weights)."""
 
 from importlib.metadata import version
 
@@ -11,11 +11,9 @@ from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
 from ainet.benchmarks.peers.weights import open_network, synchronise
 from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
 
-FILE = "ssn.safetensors"
-
 
 def open_method(name: str, options: Options) -> Method:
-    network, sha256 = open_network(SSN, FILE, options)
+    network, sha256 = open_network(SSN, "ssn", options)
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         torch.set_num_threads(options.threads)

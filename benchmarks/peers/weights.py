@@ -1,13 +1,15 @@
 """Networks of peers. Weights are read at run time from a folder that the user names, under their authors' terms, never shipped."""
 
 import hashlib
+import io
 from collections.abc import Callable
+from pickle import UnpicklingError
 from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import nn
+from torch import Tensor, nn
 
 from ainet.benchmarks.peers.base import Options
 from ainet.errors import DeviceError, ModelError
@@ -15,10 +17,11 @@ from ainet.errors import DeviceError, ModelError
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def open_network(build: Callable[[], Network], file_name: str, options: Options) -> tuple[Network, str | None]:
+def open_network(build: Callable[[], Network], name: str, options: Options) -> tuple[Network, str | None]:
     """A network ready for inference with the weights in `options.weights`, and the SHA-256 of their file.
 
-    Without the folder or the file, the weights are random (the same every time) and the hash is None.
+    The file is NAME.safetensors or NAME.pth, a state dict as PyTorch saves it. Without the folder or a file, the weights are
+    random (the same every time) and the hash is None.
 
     Raises:
         ModelError: the folder that was named is not there, or the file is damaged or of another network.
@@ -30,13 +33,13 @@ def open_network(build: Callable[[], Network], file_name: str, options: Options)
     sha256 = None
     if options.weights is not None:
         if not options.weights.is_dir():
-            raise ModelError(f"no folder {options.weights}; name the folder that holds {file_name}")
-        path = options.weights / file_name
-        if path.is_file():
+            raise ModelError(f"no folder {options.weights}; name the folder that holds {name}.safetensors")
+        path = next((path for suffix in READERS if (path := options.weights / f"{name}{suffix}").is_file()), None)
+        if path is not None:
             data = path.read_bytes()
             try:
-                network.load_state_dict(load(data))
-            except (SafetensorError, RuntimeError) as error:
+                network.load_state_dict(READERS[path.suffix](data))
+            except (SafetensorError, RuntimeError, UnpicklingError, TypeError, EOFError) as error:
                 reason = " ".join(str(error).split())[:200]
                 raise ModelError(f"{path} does not hold the weights of {build.__name__}: {reason}; fetch it again") from error
             sha256 = hashlib.sha256(data).hexdigest()
@@ -44,6 +47,13 @@ def open_network(build: Callable[[], Network], file_name: str, options: Options)
         return network.eval().to(options.device), sha256
     except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
         raise DeviceError(f"PyTorch cannot use the device '{options.device}'; use device 'cpu'") from error
+
+
+def _load_pickle(data: bytes) -> dict[str, Tensor]:
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+
+
+READERS: dict[str, Callable[[bytes], dict[str, Tensor]]] = {".safetensors": load, ".pth": _load_pickle}
 
 
 def synchronise(device: str) -> None:

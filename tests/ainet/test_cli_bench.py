@@ -46,7 +46,8 @@ def test_latency(run: Run) -> None:
     result = run("bench", "latency", "--method", "ainet", *cases, "-o", "times.json")
     assert (result.code, result.lines, result.errors) == (0, ["times.json"], [])
     times = json.loads(Path("times.json").read_text())
-    assert times["settings"]["image"] == "photo"
+    assert len(times["settings"]["image_sha256"]) == 64
+    assert tree(".").count("times.partial.json") == 0
     assert [(row["width"], row["height"], row["n_segments"]) for row in times["counts"] + times["sizes"]] == [(481, 321, 24), (64, 48, 12)]
     for row in times["counts"] + times["sizes"]:
         assert set(row["stages"]) == {"network", "assignment", "connectivity"}
@@ -56,6 +57,7 @@ def test_latency(run: Run) -> None:
 
 
 BAD = {
+    ("latency", "--method", "ainet", "--sizes", "60000x60000", "-o", "x.json"): (1, "an image of 60000x60000 has more than 67 megapixels"),
     ("accuracy", "--method", "blocks", "-o", "out"): (2, "name one data set: --bsds FOLDER or --nyuv2 FOLDER"),
     ("accuracy", "--bsds", "bsds", "--nyuv2", "bsds", "--method", "blocks", "-o", "out"): (2, "name one data set"),
     ("accuracy", "--nyuv2", "bsds", "--method", "blocks", "-o", "out"): (2, "NYUv2 has no split 'val'; choose train, test"),

@@ -91,6 +91,16 @@ def test_a_folder_of_another_run_is_refused(bsds: Path, tmp_path: Path, methods:
     with pytest.raises(UsageError, match=r"another parameters: .*rectangles.*triangles.*; choose another folder"):
         run(bsds, tmp_path / "run", "blocks")
     methods["blocks"].parameters = {"kind": "rectangles"}
+    rows, about = tmp_path / "run/blocks/rows/11.jsonl", tmp_path / "run/blocks/run.json"
+    rows.write_text(rows.read_text()[:100])
+    with pytest.raises(UsageError, match=r"11\.jsonl is damaged .*; remove it"):
+        run(bsds, tmp_path / "run", "blocks")
+    rows.unlink()
+    about_text = about.read_text()
+    about.write_text("[1]")
+    with pytest.raises(UsageError, match=r"run\.json is damaged"):
+        run(bsds, tmp_path / "run", "blocks")
+    about.write_text(about_text)
     truth = bsds / "groundTruth/val/11.mat"
     truth.write_bytes((bsds / "groundTruth/val/12.mat").read_bytes())
     with pytest.raises(UsageError, match="another data"):

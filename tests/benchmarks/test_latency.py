@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,56 @@ def test_ratios_are_of_the_same_rounds(methods: dict[str, Any], clock: list[str]
     assert rows["ainet"]["ratio"] == {"scn": 5.25, "ssn": pytest.approx((9 / 8 + 5 / 8) / 2)}  # medians of 9, 9, 1.5, 1.25 and so on
     assert rows["scn"]["ratio"]["scn"] == 1.0
     assert rows["ainet"]["seconds"]["p99"] <= 9.0
+
+
+def test_ratios_are_to_the_same_kind_of_device(methods: dict[str, Any], clock: list[str]) -> None:
+    times = {"scn": 8.0, "scn@openvino": 4.0, "scn@cuda": 1.0, "ainet@openvino": 6.0, "ainet@cpu": 6.0, "ainet@cuda:1": 3.0}
+    for name, seconds in times.items():
+        methods[name] = Timed(name, [seconds] * 5)
+    rows = {row["method"]: row["ratio"] for row in run_latency(list(times), [96], [], repeats=3)["counts"]}
+    assert rows["ainet@openvino"] == {"scn": 1.5}
+    assert rows["ainet@cpu"] == {"scn": 0.75}
+    assert rows["ainet@cuda:1"] == {"scn": 3.0}
+
+
+def test_an_interrupted_run_goes_on(methods: dict[str, Any], clock: list[str], tmp_path: Path) -> None:
+    keep, sizes = tmp_path / "keep.json", [(64, 64), (80, 80)]
+    whole = run_latency(["blocks"], [96, 150], sizes, repeats=3)
+    methods["blocks"].calls, calls = Stopping(2 * 5 + 5 + 1), methods["blocks"].calls  # in the second size
+    with pytest.raises(KeyboardInterrupt):
+        run_latency(["blocks"], [96, 150], sizes, repeats=3, keep=keep)
+    clock.clear()
+    calls.clear()
+    methods["blocks"].calls = calls
+    resumed = run_latency(["blocks"], [96, 150], sizes, repeats=3, keep=keep)
+    assert calls == [25] * 5 and clock == []
+    assert not keep.exists()
+    for part in ("counts", "sizes"):
+        assert rows_of(resumed, part) == rows_of(whole, part)
+    assert resumed["memory"] == whole["memory"]
+    keep.write_text("{")
+    with pytest.raises(UsageError, match=r"keep\.json is damaged"):
+        run_latency(["blocks"], [96], [], repeats=3, keep=keep)
+
+
+def test_a_method_that_fails_on_the_way_is_left_out(methods: dict[str, Any], clock: list[str]) -> None:
+    methods["other"].calls = Stopping(3, MemoryError("too much"))
+    result = run_latency(["blocks", "other"], [96], [], repeats=3)
+    assert [row["method"] for row in result["counts"]] == ["blocks"]
+    assert [(row["method"], row["reason"]) for row in result["left_out"]] == [("other", "MemoryError: too much")]
+
+
+class Stopping(list[int]):
+    """Calls, of which one raises."""
+
+    def __init__(self, number: int, error: BaseException | None = None) -> None:
+        super().__init__()
+        self.number, self.error = number, error or KeyboardInterrupt()
+
+    def append(self, count: int) -> None:
+        super().append(count)
+        if len(self) == self.number:
+            raise self.error
 
 
 class Timed:

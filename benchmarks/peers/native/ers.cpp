@@ -114,9 +114,11 @@ class Graph {
     }
 
     std::vector<double> cut(int32_t segments, double balance) {
+        if (forest_.trees() <= segments) return {};
         double largest = 0;
         for (const Candidate& candidate : heap_.items) largest = std::max(largest, entropy_gain(candidate.edge));
-        balance_ = balance * largest / balance_gain(1, 1);
+        const double first = balance_gain(1, 1);
+        balance_ = first > 0 ? balance * largest / first : 0;  // 0: of two pixels
         const double top = largest + balance_ * balance_gain(1, 1);
         const double steps = top > 0 ? std::ldexp(1.0, 40 - std::ilogb(top)) : 1;  // per unit of gain
         const auto in_steps = [&](double gain) { return static_cast<int64_t>(gain * steps + 0.5); };

@@ -1,5 +1,6 @@
 """SSN and SEAL against the outputs of the implementations that their weights come from."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,7 @@ MeanASA = Callable[[NDArray[np.integer], str], float]
 def test_ssn(peer_data: Path, peer_vectors: Vectors, val_image: ValImage, mean_asa: MeanASA) -> None:
     method = open_method("ssn", Options(weights=peer_data))
     assert method.trained
-    for image_id, n_segments in (("3096", 600), ("175043", 100), ("33039", 600)):
+    for image_id, n_segments in itertools.product(("3096", "175043", "33039"), (100, 600)):
         labels, reference = method(val_image(image_id), n_segments), peer_vectors[f"{image_id}.ssn_{n_segments}"].astype(np.int32)
         assert (labels == reference).mean() >= 0.999  # after connectivity
         assert abs(mean_asa(labels, image_id) - mean_asa(reference, image_id)) < 5e-4

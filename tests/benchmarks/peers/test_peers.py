@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 
 import ainet
 from ainet.benchmarks.peers import METHODS, Method, Options, Stages, open_method
@@ -17,13 +19,14 @@ from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 from ainet.runtime.plan import PUBLIC_PROTOCOL, plan_public, plan_segments
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.segmenter import bundled
+from ainet.training.networks.ssn import SSN
 
 CheckLabels = Callable[[NDArray[np.int32], NDArray[np.uint8]], int]
 PEERS = [name for name in METHODS if name not in ("ainet", "scn", "checkpoint")]
 EXACT = ("ers", "seal", "snic")  # of which the count is the grid's or the very number
 
 
-@pytest.fixture(scope="module", params=["ainet", "scn", *PEERS])
+@pytest.fixture(scope="module", params=["ainet", "scn", "ainet@openvino", "scn@torch", *PEERS])
 def method(request: pytest.FixtureRequest) -> Method:
     if request.param in ("ainet", "scn"):
         pytest.importorskip("onnxruntime")
@@ -137,6 +140,23 @@ def test_a_checkpoint_is_measured_as_it_is(tmp_path: Path, photo: NDArray[np.uin
     np.testing.assert_array_equal(method(photo, 60), open_method("scn@torch", Options())(photo, 60))
 
 
+def test_weights_as_pytorch_saves_them(photo: NDArray[np.uint8], tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = SSN()
+    torch.save(network.state_dict(), tmp_path / "ssn.pth")
+    method = open_method("ssn", Options(tmp_path))
+    assert method.trained
+    (tmp_path / "other").mkdir()
+    save_file(network.state_dict(), tmp_path / "other/ssn.safetensors")
+    np.testing.assert_array_equal(method(photo, 60), open_method("ssn", Options(tmp_path / "other"))(photo, 60))
+
+
+def test_tensorrt_needs_an_engine_in_the_folder_of_weights(tmp_path: Path) -> None:
+    for weights in (None, tmp_path):
+        with pytest.raises(DeviceError, match=r"'ainet@tensorrt' runs ainet\.engine of the folder of weights; make it with: ainet export"):
+            open_method("ainet@tensorrt", Options(weights))
+
+
 @pytest.mark.parametrize("name", ["ssn", "seal"])
 def test_weights_of_peers(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=f"no folder .*spam; name the folder that holds {name}.safetensors"):
@@ -144,6 +164,10 @@ def test_weights_of_peers(name: str, tmp_path: Path) -> None:
     assert not open_method(name, Options(tmp_path)).trained
     (tmp_path / f"{name}.safetensors").write_bytes(b"\0" * 100)
     with pytest.raises(ModelError, match=rf"{name}.safetensors does not hold the weights of \w+: .*; fetch it again"):
+        open_method(name, Options(tmp_path))
+    (tmp_path / f"{name}.safetensors").unlink()
+    (tmp_path / f"{name}.pth").write_bytes(b"\0" * 100)
+    with pytest.raises(ModelError, match=rf"{name}.pth does not hold the weights of \w+: .*; fetch it again"):
         open_method(name, Options(tmp_path))
     with pytest.raises(DeviceError, match="PyTorch cannot use the device 'meta:spam'; use device 'cpu'"):
         open_method(name, Options(device="meta:spam"))
