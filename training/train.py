@@ -1,7 +1,7 @@
 """A training run as `ainet train` starts it: data, recipe, device, processes and progress on the terminal."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 import torch.distributed as dist
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from ainet.training.checkpoint import load_checkpoint
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import Sample
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
 from ainet.training.trainer import Progress, Trainer, Validate
@@ -19,7 +19,7 @@ from ainet.training.trainer import Progress, Trainer, Validate
 def train(
     network: str,
     recipe_name: str,
-    bsds: str,
+    data: Callable[[Sequence[str]], Iterable[Sample]],
     out: str,
     device: str = "auto",
     budget: str | None = None,
@@ -28,7 +28,8 @@ def train(
 ) -> bool:
     """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
 
-    `weights` names a checkpoint to start from. `validate` is handed to the trainer.
+    `data` opens the data set: from the recipe's splits to its samples. `weights` names a checkpoint to start from. `validate` is
+    handed to the trainer.
 
     Raises:
         AINetError: see `Trainer`.
@@ -42,7 +43,7 @@ def train(
     try:
         recipe = load_recipe(recipe_name)
         seconds = parse_duration(budget) if budget else None
-        samples = [sample for split in recipe.splits for sample in BSDS500(bsds, split)]
+        samples = list(data(recipe.splits))
         console = Console(quiet=not _is_first_process())
         with _bar(console) as bar:
             report = _reporter(bar, console)

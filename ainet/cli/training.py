@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.cli.console import output, print_rows
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from ainet.training.datasets import Sample
     from ainet.training.trainer import Validate
 
 BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
@@ -18,22 +21,26 @@ BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ an
 def train(
     network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, scn or ssn.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k, ssn), or a .toml file.", show_default=False)],
-    bsds: BsdsOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
+    bsds: Annotated[Path | None, typer.Option(help="Train on BSDS500: its folder.", show_default=False)] = None,
+    nyuv2: Annotated[Path | None, typer.Option(help="Train on NYUv2: its folder.", show_default=False)] = None,
+    images: Annotated[Path | None, typer.Option(help="Train on images of your own: their folder.", show_default=False)] = None,
+    labels: Annotated[Path | None, typer.Option(help="Label maps of --images: NAME.png, or NAME-0.png ...", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
-    The val split, where it is there, is measured on the way: loss, and ASA, BR and BP at 600 superpixels.
+    BSDS500's val split, where it is there, is measured on the way: loss, and ASA, BR and BP at 600 superpixels.
     """
     try:
         from ainet.training.train import train as run
     except ImportError as error:
         raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
-    validate = _validate_on_val(bsds) if (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, str(bsds), str(out), device, budget, weights, validate)
+    data = _data_set(bsds, nyuv2, images, labels)
+    validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
+    finished = run(network, recipe, data, str(out), device, budget, weights, validate)
     if os.environ.get("RANK", "0") == "0":  # set by torchrun
         output.print("finished" if finished else "stopped; run the same command to go on")
 
@@ -63,6 +70,24 @@ def ablate(
         names = {"asa": "ASA", "rec": "BR", "pre": "BP", "co": "CO"}
         print_rows([(name, *(f"{title} {of['scales'][key]:.4f}" for key, title in names.items())) for name, of in figures.items()])
     output.print("finished" if len(figures) == len(VARIANTS) else "stopped; run the same command to go on")
+
+
+def _data_set(
+    bsds: Path | None, nyuv2: Path | None, images: Path | None, labels: Path | None
+) -> "Callable[[Sequence[str]], Iterable[Sample]]":
+    """What opens the one data set that was named: from splits to samples; a folder of images has no splits."""
+    from ainet.training import datasets
+
+    if (images is None) != (labels is None):
+        raise UsageError("images of your own need both --images FOLDER and --labels FOLDER")
+    if sum(folder is not None for folder in (bsds, nyuv2, images)) != 1:
+        raise UsageError("name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER")
+    if bsds is not None:
+        return lambda splits: (sample for split in splits for sample in datasets.BSDS500(bsds, split))
+    if nyuv2 is not None:
+        return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
+    assert images is not None and labels is not None
+    return lambda splits: datasets.LabelFolder(images, labels)
 
 
 def _validate_on_val(bsds: Path) -> "Validate":
