@@ -41,7 +41,7 @@ from ainet.benchmarks.protocol import BSDS, Protocol
 from ainet.benchmarks.summary import Row, evaluate_image, summarise
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
-from ainet.training.datasets import Sample
+from ainet.training.datasets import FileSample
 
 EXAMPLES = 3  # images whose labels are kept for the report's strips
 
@@ -147,7 +147,7 @@ class _Task:
 
     method: str
     options: Options
-    sample: Sample
+    sample: FileSample
     protocol: Protocol
     folder: Path
     keep: bool  # label maps: at scale 1
@@ -220,7 +220,7 @@ def _write_labels(path: Path, labels: NDArray[np.int32]) -> None:
 # --- the run as a whole ----------------------------------------------------------------------------------------------------------------
 
 
-def _samples(protocol: Protocol, root: str | os.PathLike[str], split: str) -> list[Sample]:
+def _samples(protocol: Protocol, root: str | os.PathLike[str], split: str) -> list[FileSample]:
     if split not in protocol.splits:
         raise UsageError(f"{protocol.data} has no split '{split}'; choose {', '.join(protocol.splits)}")
     samples = list(protocol.open(root, split))
@@ -232,7 +232,7 @@ def _samples(protocol: Protocol, root: str | os.PathLike[str], split: str) -> li
     return samples
 
 
-def _data_hash(samples: Iterable[Sample]) -> str:
+def _data_hash(samples: Iterable[FileSample]) -> str:
     """SHA-256 over the names and contents of all files of images and ground truths."""
     total = hashlib.sha256()
     for path in dict.fromkeys(path for sample in samples for path in sample.files):

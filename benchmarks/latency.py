@@ -140,7 +140,7 @@ def run_latency(
             "budget_s": budget,
             "warm_up_rounds": WARM_UP,
             "pause_s": PAUSE,
-            "image_sha256": hashlib.sha256(np.ascontiguousarray(picture)).hexdigest(),
+            "image_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         },
         "methods": {name: {"parameters": dict(method.parameters), "trained": method.trained} for name, method in methods.items()},
         "versions": versions(),

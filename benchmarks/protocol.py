@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ainet.training.datasets import BSDS500, Sample, nyuv2
+from ainet.training.datasets import BSDS500, FileSample, nyuv2
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Protocol:
     segments: int  # asked for at scale 1
     sizes: tuple[tuple[int, int], ...]  # (H, W) that its images have
     splits: Mapping[str, int]  # and how many images each has
-    open: Callable[[str | os.PathLike[str], str], Sequence[Sample]]  # root, split
+    open: Callable[[str | os.PathLike[str], str], Sequence[FileSample]]  # root, split
 
     def segments_at(self, scale: float) -> int:
         """The number of superpixels that is asked for: int(segments s^2)."""

@@ -70,9 +70,10 @@ def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
     """The layers that stay in float32, by the photos of a folder; says what it found."""
     import torch
 
-    from ainet.calibration.images import choose_images, image_files, network_input
+    from ainet.calibration.images import choose_images, network_input
     from ainet.export.graph import deployable
     from ainet.export.islands import choose_islands
+    from ainet.images import image_files
     from ainet.runtime.model import ModelInfo
     from ainet.spec import MEAN
 

@@ -50,7 +50,7 @@ def open_network(build: Callable[[], Network], name: str, options: Options) -> t
 
 
 def _load_pickle(data: bytes) -> dict[str, Tensor]:
-    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)  # type: ignore[no-any-return]
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
 READERS: dict[str, Callable[[bytes], dict[str, Tensor]]] = {".safetensors": load, ".pth": _load_pickle}

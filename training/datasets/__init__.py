@@ -9,6 +9,6 @@ Every data set is a sequence of `Sample`; `resident.ResidentData` lays one out a
 from ainet.training.datasets.bsds import BSDS500
 from ainet.training.datasets.folder import LabelFolder
 from ainet.training.datasets.nyu import nyuv2
-from ainet.training.datasets.sample import Sample
+from ainet.training.datasets.sample import FileSample, Sample
 
-__all__ = ["BSDS500", "LabelFolder", "Sample", "nyuv2"]
+__all__ = ["BSDS500", "FileSample", "LabelFolder", "Sample", "nyuv2"]

@@ -20,7 +20,7 @@ from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
 from ainet.training.datasets.folder import LabelFolder
-from ainet.training.datasets.sample import Sample, read_rgb, without_border
+from ainet.training.datasets.sample import FileSample, read_rgb, without_border
 
 BORDER = 16
 FULL_SIZE = (480, 640)
@@ -70,7 +70,7 @@ class NYUSample:
             raise ImageError(f"cannot read {name} of image {self.number} in {self.path} ({error}); fetch the file again") from error
 
 
-def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[Sample]:
+def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
     """The images of one split, "train" (200 images) or "test" (400).
 
     From the .mat file (needs h5py), unlabelled gaps are closed by `fill_gaps`; the benchmark's own files used a

@@ -20,10 +20,6 @@ class Sample(Protocol):
     def image_id(self) -> str:
         """Name of the image, without folder and suffix."""
 
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """The files that image and segmentations are read from."""
-
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB.
 
@@ -37,6 +33,14 @@ class Sample(Protocol):
         Raises:
             ImageError: the file cannot be read, or a map is not of the image's size.
         """
+
+
+class FileSample(Sample, Protocol):
+    """A sample that lies in files."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that image and segmentations are read from."""
 
 
 def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
