@@ -116,7 +116,7 @@ def test_checkpoints_that_do_not_fit(run: Run) -> None:
         (["export", "-o", "x.pt"], 2, "cannot export to 'x.pt': the name must end in .onnx"),
         (["export", "-o", "x.onnx", "--precision", "int4"], 2, "unknown precision 'int4'; choose one of fp32, fp16"),
         (["export", "-o", "x.onnx", "--images", "."], 2, "--images finds what an fp16 model has to keep in float32; add --precision fp16"),
-        (["export", "-o", "x.onnx", "--precision", "fp16", "--images", "gone"], 2, "no folder gone; name a folder of calibration images"),
+        (["export", "-o", "x.onnx", "--precision", "fp16", "--images", "gone"], 2, "no folder gone; name a folder of images"),
         (["export", "-o", "x.onnx", "--output", "ids"], 2, "unknown output 'ids'; choose one of logits, association, labels"),
         (["export", "model.onnx", "-o", "x.onnx"], 1, "model.onnx is an ONNX model already; name a checkpoint"),
         (["convert", "x.tar", "-o", "x.onnx"], 2, "cannot convert to 'x.onnx': the name must end in .safetensors"),
