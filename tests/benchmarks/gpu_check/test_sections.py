@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ainet.benchmarks.gpu_check import gpu_tests, training
+from ainet.benchmarks.gpu_check import gpu_tests, networks, training
 from ainet.benchmarks.gpu_check.gpu_tests import count_errors, others
 from ainet.benchmarks.gpu_check.networks import BACKENDS, absent
 from ainet.benchmarks.gpu_check.section import Context, OutOfTimeError, SkippedError
@@ -119,6 +120,27 @@ def test_the_fp16_module_is_the_bundled_network():
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=0, atol=0.05)
     assert (found != expected).any()
+
+
+@pytest.mark.parametrize("backend", ["torch", networks.COMPILED])
+def test_torch_is_opened_on_the_gpu_that_is_checked(tmp_path, monkeypatch, backend):
+    import torch
+
+    from ainet.runtime.cuda.guests import TorchNetwork
+
+    placed, on = [], networks.torch_module
+
+    def on_cpu(network, precision, device):
+        placed.append(device)
+        return on(network, precision, "cpu")
+
+    for setting in ((torch.backends.cudnn, "allow_tf32"), (torch.backends.cudnn, "benchmark")):
+        monkeypatch.setattr(*setting, getattr(*setting))  # as it was, afterwards
+    monkeypatch.setattr(networks, "torch_module", on_cpu)
+    opened = networks.open_network(backend, "scn", "fp16", SimpleNamespace(index=2), tmp_path)
+    assert isinstance(opened, TorchNetwork)
+    assert placed == [opened._device] == ["cuda:2"]
+    assert (opened.info.network, opened.info.precision) == ("scn", "fp16")
 
 
 def test_events_call_cuda_by_its_names():
