@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Enqueue
 from ainet.runtime.cuda.pipeline import GpuPipeline
@@ -84,5 +84,5 @@ class EngineNetwork:
 
     def _failure(self, shape: Shape) -> DeviceError:
         reason = self._flavour.first_error()
-        kind = OutOfMemoryError if "memory" in reason.lower() else DeviceError
+        kind = engine_error(reason)
         return kind(f"{self._flavour} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")

@@ -5,6 +5,7 @@ It works in the device's primary context, which PyTorch, CuPy, Numba and ONNX Ru
 
 import ctypes
 import importlib
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,10 +18,17 @@ from ainet.runtime.cuda.kernels import TEAMS, Launch
 
 BLOCK = 256  # threads
 WARP = 32
+# How PyTorch, ONNX Runtime, TensorRT and CUDA's libraries say so; an "illegal memory access" is a fault of a kernel.
+OUT_OF_MEMORY = re.compile(r"out ?of ?memory|failed to allocate|not be allocated|alloc(ation)?_failed|MemoryAllocation", re.IGNORECASE)
 
 
 class OutOfMemoryError(DeviceError):
     """The GPU has not as much free memory as was asked for."""
+
+
+def engine_error(reason: str) -> type[DeviceError]:
+    """The kind of an engine's error, by its words: that of too little memory lets the pipeline try fewer images."""
+    return OutOfMemoryError if OUT_OF_MEMORY.search(reason) else DeviceError
 
 
 class Gpu:

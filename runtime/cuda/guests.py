@@ -6,7 +6,7 @@ import numpy as np
 
 from ainet.errors import DeviceError
 from ainet.runtime.backends.base import first_line
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Enqueue
 from ainet.runtime.cuda.slots import tensor_shapes
@@ -86,8 +86,8 @@ class OnnxRuntimeNetwork:
 
 
 def _failed(engine: str, shape: Shape, error: Exception) -> DeviceError:
-    """The error of an engine that cannot run a shape; that of too little memory lets the pipeline try fewer images."""
-    kind = OutOfMemoryError if "memory" in str(error).lower() else DeviceError
+    """The error of an engine that cannot run a shape."""
+    kind = engine_error(str(error))
     return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
 
 

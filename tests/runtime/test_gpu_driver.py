@@ -10,7 +10,7 @@ import pytest
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda import kernels
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError, engine_error
 
 runtime = pytest.importorskip("cuda.bindings.runtime")
 driver = pytest.importorskip("cuda.bindings.driver")
@@ -177,6 +177,26 @@ def test_errors_of_cuda(cuda):
     cuda.driver.fails["cuLaunchKernel"] = driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY
     with pytest.raises(OutOfMemoryError):
         kernels.assign(gpu.launcher(77), 1, "int32", (1, 16, 16), 2, (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB", OutOfMemoryError),
+        ("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 1", OutOfMemoryError),
+        ("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", OutOfMemoryError),
+        ("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", OutOfMemoryError),
+        ("[defaultAllocator.cpp::allocate] Error Code 1: Cuda Runtime (out of memory)", OutOfMemoryError),
+        ("Error Code 2: OutOfMemory (Requested size was 1048576 bytes.)", OutOfMemoryError),
+        ("Requested amount of GPU memory (4096 bytes) could not be allocated. There may not be enough free memory", OutOfMemoryError),
+        ("cudaErrorMemoryAllocation", OutOfMemoryError),
+        ("CUDA error: an illegal memory access was encountered", DeviceError),
+        ("Cuda Runtime (invalid device memory address)", DeviceError),
+        ("the expected memory format is channels_last", DeviceError),
+    ],
+)
+def test_kinds_of_errors_of_engines(reason, kind):
+    assert engine_error(reason) is kind
 
 
 def test_no_gpu():
