@@ -32,7 +32,7 @@ def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
 class EngineNetwork:
     """An engine, loaded on the current GPU; the network of a `GpuPipeline`. plan: the file that `content` is from."""
 
-    capturable = True
+    capturable = True  # until a context says that it is not
 
     def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour) -> None:
         flavour.logger.errors.clear()
@@ -61,7 +61,7 @@ class EngineNetwork:
         profile = self._info.profile_for(shape)
         with self._lock:  # several contexts may run at once, but are made one after the other
             self._flavour.logger.errors.clear()
-            context: Any = self._engine.create_execution_context()
+            context = self._context()
         if context is None:
             raise self._failure(shape)
         set_up = (
@@ -72,6 +72,8 @@ class EngineNetwork:
         )
         if not all(set_up):
             raise self._failure(shape)
+        if hasattr(context, "is_stream_capturable") and not context.is_stream_capturable(stream):
+            self.capturable = False
 
         def enqueue() -> None:
             if not context.execute_async_v3(stream):
@@ -81,6 +83,15 @@ class EngineNetwork:
 
     def close(self) -> None:
         del self._engine, self._runtime
+
+    def _context(self) -> Any:
+        """TensorRT-RTX runs general kernels until those for a shape are compiled, and a graph would hold them for good: so it has to wait."""
+        strategies = getattr(self._flavour.api, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        config = self._engine.create_runtime_config()
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
 
     def _failure(self, shape: Shape) -> DeviceError:
         reason = self._flavour.first_error()
