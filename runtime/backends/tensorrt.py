@@ -85,7 +85,7 @@ class EngineNetwork:
         del self._engine, self._runtime
 
     def _context(self) -> Any:
-        """TensorRT-RTX runs general kernels until those for a shape are compiled, and a graph would hold them for good: so it has to wait."""
+        """TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good."""
         strategies = getattr(self._flavour.api, "DynamicShapesKernelSpecializationStrategy", None)
         if strategies is None:
             return self._engine.create_execution_context()
