@@ -81,6 +81,9 @@ class EngineNetwork:
 
         return enqueue
 
+    def free_cache(self) -> None:
+        pass  # all its memory belongs to contexts, which go with their slots
+
     def close(self) -> None:
         del self._engine, self._runtime
 

@@ -20,7 +20,7 @@ class Captures:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """A capture of this thread; waits until no other one runs."""
+        """A capture of this thread, or what must not meet one; waits until no other one runs."""
         try:
             with self._lock:
                 self._capturing = True

@@ -6,6 +6,7 @@ import numpy as np
 
 from ainet.errors import DeviceError
 from ainet.runtime.backends.base import first_line
+from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Enqueue
@@ -47,8 +48,15 @@ class TorchNetwork:
 
         return enqueue
 
+    def free_cache(self) -> None:
+        import torch
+
+        with CAPTURES.turn():
+            torch.cuda.empty_cache()
+
     def close(self) -> None:
         del self._module
+        self.free_cache()
 
 
 class OnnxRuntimeNetwork:
@@ -80,6 +88,9 @@ class OnnxRuntimeNetwork:
                 raise _failed("ONNX Runtime", shape, error) from error
 
         return enqueue
+
+    def free_cache(self) -> None:
+        pass  # its arena shrinks only by an option of single runs
 
     def close(self) -> None:
         del self._session

@@ -41,6 +41,10 @@ class GpuNetwork(Protocol):
         """
         ...
 
+    def free_cache(self) -> None:
+        """Give back GPU memory that the engine keeps for later; memory is short."""
+        ...
+
     def close(self) -> None:
         """Release the model; nothing that was prepared may run any more."""
         ...

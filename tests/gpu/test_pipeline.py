@@ -43,6 +43,9 @@ class Planes:
 
         return enqueue
 
+    def free_cache(self):
+        pass
+
     def close(self):
         pass
 
