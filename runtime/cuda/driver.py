@@ -6,7 +6,6 @@ It works in the device's primary context, which PyTorch, CuPy, Numba and ONNX Ru
 import ctypes
 import importlib
 import re
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from ainet.errors import DeviceError
 from ainet.runtime.cuda.binary import kernel_binary
 from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.kernels import TEAMS, Launch
+from ainet.runtime.cuda.network import Enqueue, Graph
 
 BLOCK = 256  # threads
 WARP = 32
@@ -118,8 +118,8 @@ class Gpu:
 
         return launch
 
-    def capture(self, stream: int, enqueue: Callable[[], None]) -> tuple[Callable[[], None], Callable[[], None]]:
-        """Capture what `enqueue` puts into the stream as one graph: functions to launch it, and to destroy it."""
+    def capture(self, stream: int, enqueue: Enqueue) -> Graph:
+        """Capture what `enqueue` puts into the stream as one graph."""
         with CAPTURES.turn():
             self._call("cudaStreamBeginCapture", stream, self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
             try:
