@@ -130,6 +130,8 @@ def _build(
         raise ModelError(f"{flavour} cannot read {source}: {_parser_error(parser) or flavour.first_error()}")
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)  # whoever asks for fp32 gets its 24 bits; fp16 is the fast choice
+    if hasattr(api.BuilderFlag, "REQUIRE_USER_ALLOCATION"):  # else TensorRT-RTX may allocate in a run, which no CUDA graph can hold
+        config.set_flag(api.BuilderFlag.REQUIRE_USER_ALLOCATION)
     config.profiling_verbosity = api.ProfilingVerbosity.DETAILED  # lets the inspector see precisions
     image = network.get_input(0)
     for profile in profiles:

@@ -62,5 +62,8 @@ class Network:
 
         return lambda: self.gpu.enqueue(stream, "network", run)
 
+    def free_cache(self):
+        pass
+
     def close(self):
         pass

@@ -42,14 +42,14 @@ class Host:
         stand_in = tensorrt_names.StandIn(names, version, "{}")
         self.flavour = Flavour("tensorrt", stand_in.api, Logger())
         self.flavour.logger.errors = []
-        self.gpu, self.contexts = HostGpu(), []
-        self.runtime = stand_in.api.Runtime()
+        self.gpu, self.contexts, self.stream_capturable = HostGpu(), [], True
+        self.runtime, self.runtime_config = stand_in.api.Runtime(), stand_in.runtime_config
         engine = self.runtime.deserialize_cuda_engine()
         engine.num_io_tensors = 2
         engine.get_tensor_name.side_effect = ["result", "image"].__getitem__
         modes = stand_in.api.TensorIOMode
         engine.get_tensor_mode.side_effect = {"result": modes.OUTPUT, "image": modes.INPUT}.__getitem__
-        engine.create_execution_context.side_effect = lambda: self.context(names["IExecutionContext"])
+        engine.create_execution_context.side_effect = lambda config=None: self.context(names["IExecutionContext"])
         self.engine = engine
         monkeypatch.setattr(tensorrt, "load_flavour", lambda name: self.flavour)
         monkeypatch.setattr(tensorrt, "Gpu", lambda index: self.gpu)
@@ -70,6 +70,8 @@ class Host:
     def context(self, names):
         context = NonCallableMagicMock(spec_set=names)
         context.execute_async_v3.side_effect = lambda stream: self.gpu.enqueue(stream, "network", lambda: self.infer(context)) or True
+        if "is_stream_capturable" in names:
+            context.is_stream_capturable.side_effect = lambda stream: self.stream_capturable
         self.contexts.append(context)
         return context
 

@@ -51,7 +51,8 @@ def assign(output, size, public=False, threads=1):
 class HostGpu:
     """A stand-in for `driver.Gpu` whose memory is the host's and whose kernels run there. A captured graph is a list of functions.
 
-    capacity: bytes of "device" memory. `graphs`: the names of what each captured graph holds; `memory`: what is allocated.
+    capacity: bytes of "device" memory; `reserved` tells how many others hold.
+    `graphs`: the names of what each captured graph holds; `memory`: what is allocated.
     """
 
     index, capability = 0, "sm90"
@@ -62,11 +63,14 @@ class HostGpu:
         self._capturing = {}  # by stream: what is captured
         self._names = itertools.count(1)
 
+    def reserved(self):
+        return 0
+
     def activate(self):
         pass
 
     def allocate(self, size):
-        if sum(array.nbytes for array in self.memory.values()) + size > self.capacity:
+        if sum(array.nbytes for array in self.memory.values()) + size + self.reserved() > self.capacity:
             raise OutOfMemoryError("GPU 0 is out of memory")
         array = np.full(size, 0x77, np.uint8)
         self.memory[array.ctypes.data] = array

@@ -23,7 +23,7 @@ RECORDED = json.loads(Path(__file__).with_suffix(".json").read_text())  # versio
 CLASSES = ["Builder", "INetworkDefinition", "ITensor", "OnnxParser", "ParserError", "IBuilderConfig", "IOptimizationProfile"]
 CLASSES += ["Runtime", "ICudaEngine", "IExecutionContext", "IRuntimeConfig", "EngineInspector"]
 ENUMS = ["NetworkDefinitionCreationFlag", "BuilderFlag", "ProfilingVerbosity", "LayerInformationFormat", "ComputeCapability"]
-ENUMS += ["DataType", "TensorIOMode", "TensorLocation", "ExecutionContextAllocationStrategy"]
+ENUMS += ["DataType", "TensorIOMode", "TensorLocation", "ExecutionContextAllocationStrategy", "DynamicShapesKernelSpecializationStrategy"]
 
 
 def names_of(api):
@@ -45,6 +45,7 @@ class StandIn:
         )
         self.profile, self.context = instance("IOptimizationProfile"), instance("IExecutionContext")
         image, runtime, engine, inspector = map(instance, ("ITensor", "Runtime", "ICudaEngine", "EngineInspector"))
+        self.runtime_config = engine.create_runtime_config.return_value = instance("IRuntimeConfig")
         image.name, image.shape = "image", (-1, 3, -1, -1)
         self.network.get_input.return_value = image
         self.builder.create_network.return_value = self.network

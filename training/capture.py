@@ -7,23 +7,30 @@ The optimizer is fused, and its learning rate a tensor on the device, so that th
 After the notes on CUDA graphs in PyTorch's manual ("Whole-network capture").
 """
 
-import warnings
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from ainet.errors import AINetError
 from ainet.training.augment import Batch
 
 WARM_UP = 3  # updates before a capture: libraries choose their algorithms and compilers compile
 Update = Callable[[Batch, Tensor | None], Tensor]
 
 
+class CaptureError(AINetError):
+    """Something in an update cannot be recorded. That update has changed nothing."""
+
+
 class CapturedUpdate:
     """Does what `update` does: forward, backward and step of the optimizer; gives the figures.
 
     All inputs keep their shapes. The first updates, and those after the boundary loss sets in, run as they are, on a side
-    stream; they count as any other. Where the capture fails all do, with a warning.
+    stream; they count as any other.
+
+    Raises:
+        CaptureError: when called. The process should not go on with updates: PyTorch's memory may be left in disorder.
     """
 
     def __init__(self, update: Update, optimizer: torch.optim.Optimizer) -> None:
@@ -32,7 +39,6 @@ class CapturedUpdate:
         self._figures: Tensor | None = None  # the graph writes these
         self._graph: torch.cuda.CUDAGraph | None = None
         self._warm = 0
-        self._works = True
 
     def __call__(self, batch: Batch, corners: Tensor | None) -> Tensor:
         given = [*batch] if corners is None else [*batch, corners]
@@ -41,13 +47,11 @@ class CapturedUpdate:
             self._inputs = [value.clone() for value in given]
         for own, value in zip(self._inputs, given, strict=True):
             own.copy_(value)
-        if self._warm < WARM_UP or not self._works:
+        if self._warm < WARM_UP:
             self._warm += 1
             return self._on_side_stream()
         if self._graph is None:
             self._graph = self._capture()
-            if self._graph is None:
-                return self._on_side_stream()
         self._graph.replay()
         assert self._figures is not None
         return self._figures.clone()
@@ -64,18 +68,18 @@ class CapturedUpdate:
         torch.cuda.current_stream().wait_stream(stream)
         return figures
 
-    def _capture(self) -> torch.cuda.CUDAGraph | None:
-        """Record the update without running it; None where something in it cannot be recorded."""
-        graph = torch.cuda.CUDAGraph()
+    def _capture(self) -> torch.cuda.CUDAGraph:
+        """Record the update without running it."""
         self._optimizer.zero_grad(set_to_none=True)  # so that the graph makes its own gradients, and overwrites them
         try:
+            graph = torch.cuda.CUDAGraph()
             self._capturable(True)
-            with torch.cuda.graph(graph):
+            # The outer context: a capture that fails leaves its own stream the current one.
+            with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(graph):
                 self._figures = self._run()
         except RuntimeError as error:
-            self._works = False
-            warnings.warn(f"training goes on without a CUDA graph, more slowly: {error}", stacklevel=2)
-            return None
+            reason = str(error).strip().partition("\n")[0]
+            raise CaptureError(f"the updates cannot be captured as a CUDA graph ({reason})") from error
         finally:
             self._capturable(False)
         return graph

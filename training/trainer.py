@@ -29,7 +29,7 @@ from ainet.errors import AINetError, ModelError
 from ainet.files import atomic_path
 from ainet.training.augment import Batch, CropSampler
 from ainet.training.boundary import sample_patches
-from ainet.training.capture import CapturedUpdate, Update
+from ainet.training.capture import CapturedUpdate, CaptureError, Update
 from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
@@ -48,7 +48,7 @@ Validate = Callable[[UNet], Mapping[str, float]]
 
 
 class TrainingError(AINetError):
-    """The training has gone wrong; the last checkpoint is untouched."""
+    """The training has gone wrong; the last good checkpoint is kept."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Trainer:
         initial: a checkpoint whose weights the run starts from, instead of random ones.
         device: a torch device.
         compiled: pass network and loss through torch.compile.
-        captured: on a GPU, replay the updates as a CUDA graph. In one process, and not for SSN, whose step waits for the device.
+        captured: on a GPU, replay the updates as a CUDA graph. In one process, and not for SSN, whose step waits for the device;
+            nor if that has failed before, which the state tells.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
             `validate_every` iterations and at the end. Not for SSN, whose input is another.
         save_every: seconds between two checkpoints.
@@ -107,6 +108,7 @@ class Trainer:
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
         self.initial = None if initial is None else initial.sha256
+        self._capturable = True  # as far as is known
         self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
 
         data = ResidentData.load(samples, self.device)
@@ -134,7 +136,7 @@ class Trainer:
         self._forward = torch.compile(step) if compiled else step
         self._update: Update = self._eager_update
         self._lr: Tensor | None = None  # read by the graph
-        if captured and self.device.type == "cuda" and self.ranks == 1 and isinstance(self.network, UNet):
+        if captured and self._capturable and self.device.type == "cuda" and self.ranks == 1 and isinstance(self.network, UNet):
             self._update = CapturedUpdate(self._eager_update, self.optimizer)
             self._lr = torch.zeros((), device=self.device)
 
@@ -144,14 +146,22 @@ class Trainer:
         Returns whether the recipe is complete.
 
         Raises:
-            TrainingError: the loss is not finite; the last good checkpoint stays.
+            TrainingError: the loss is not finite; the last good checkpoint stays. Or the updates cannot be captured; they go on without
+                that in another process.
             OutputError: a checkpoint cannot be written; the one before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
         saved = reported = last = time.monotonic()
         with StopSignals() as signals, SummaryWriter(os.fspath(self.out / LOGS), purge_step=self.iteration + 1) as logs:
             while self.iteration < self.recipe.iterations:
-                self._losses.append(self.step())
+                try:
+                    self._losses.append(self.step())
+                except CaptureError as error:
+                    self._capturable = False
+                    self.save()
+                    raise TrainingError(
+                        f"{error}; run the same again: it goes on from iteration {self.iteration} without one, more slowly"
+                    ) from error
                 if self.iteration % self.log_every == 0:
                     now = time.monotonic()
                     self._report(logs, (now - reported) / len(self._losses))
@@ -212,6 +222,7 @@ class Trainer:
                 "initial": self.initial,
                 "iteration": self.iteration,
                 "seconds": self.seconds,
+                "capturable": self._capturable,
                 "weights": self.network.state_dict(),
                 "ema": self.ema.module.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
@@ -245,6 +256,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration = state["iteration"]
         self.seconds = state.get("seconds", math.nan)  # unknown in states from before it was kept
+        self._capturable = state.get("capturable", True)
 
     def _any_rank(self, *wishes: bool) -> list[bool]:
         """Which wishes any process has. Processes meet only every `log_every` iterations, so as not to wait at each step."""

@@ -110,11 +110,11 @@ def _stages(
     plan = plan_of(case)
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in NETWORKS}
     pipelines, actions = [], {}
-    captured = True
+    networks: list[GpuNetwork] = []
     for name in NETWORKS:
         staged: Any = StageGpu(gpu, events)
-        network: Any = StageNetwork(opener(name), staged)
-        captured = captured and network.capturable
+        networks.append(opener(name))
+        network: Any = StageNetwork(networks[-1], staged)
         pipelines.append(GpuPipeline(staged, network, name))
         actions[name] = partial(_staged_run, pipelines[-1], staged, images, plan, runs[name])
     try:
@@ -122,7 +122,7 @@ def _stages(
     finally:
         for pipeline in pipelines:
             pipeline.close()
-    return {name: runs[name][-len(counted[name]) :] for name in NETWORKS}, captured
+    return {name: runs[name][-len(counted[name]) :] for name in NETWORKS}, all(network.capturable for network in networks)
 
 
 def _staged_run(pipeline: GpuPipeline, gpu: StageGpu, images: NDArray[np.uint8], plan: Any, runs: list[dict[str, float]]) -> None:

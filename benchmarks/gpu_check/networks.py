@@ -55,7 +55,7 @@ def open_network(backend: str, network: str, precision: Precision, gpu: Gpu, wor
         return _engine(engine_path(work, network, backend), gpu)
     if backend == "onnxruntime":
         return _session(onnx_path(work, network) if precision == "fp16" else bundled(f"{network}.onnx"), gpu)
-    return _module(network, precision, backend == COMPILED)
+    return _module(network, precision, gpu, backend == COMPILED)
 
 
 def _engine(path: Path, gpu: Gpu) -> GpuNetwork:
@@ -79,18 +79,19 @@ def _session(path: Path, gpu: Gpu) -> GpuNetwork:
     return OnnxRuntimeNetwork(session, info, gpu)
 
 
-def _module(network: str, precision: Precision, compiled: bool) -> GpuNetwork:
+def _module(network: str, precision: Precision, gpu: Gpu, compiled: bool) -> GpuNetwork:
     import torch
 
     from ainet.runtime.cuda.guests import TorchNetwork
 
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True  # shapes stay the same
-    module, info = torch_module(network, precision, "cuda")
+    device = f"cuda:{gpu.index}"
+    module, info = torch_module(network, precision, device)
     if compiled:
         torch.compiler.reset()  # else the shapes of all cases add up, and past a number of them it gives up
         module = torch.compile(module, dynamic=False)
-    return TorchNetwork(module, info)
+    return TorchNetwork(module, info, device)
 
 
 def torch_module(network: str, precision: Precision, device: str) -> tuple[Any, ModelInfo]:

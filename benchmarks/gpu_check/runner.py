@@ -24,9 +24,9 @@ SECTIONS = (
     Section("latency", f"{HERE}.latency:run", 0.24),
     Section("parity", f"{HERE}.parity:run", 0.10),
     Section("tests", f"{HERE}.gpu_tests:others", 0.06),
-    Section("training", f"{HERE}.training:run", 0.11),
-    Section("latency, compiled", f"{HERE}.latency:run_compiled", 0.06),
     Section("sanitizer", f"{HERE}.gpu_tests:sanitizer", 0.06),
+    Section("training", f"{HERE}.training:run", 0.11),
+    Section("latency, compiled", f"{HERE}.latency:run_compiled", 0.06),  # compilers take what time is left
 )
 SOFT = 0.9  # of a section's time: when it should stop by itself; at 1 it is ended
 

@@ -11,14 +11,13 @@ cannot be captured are launched one by one; their times hold the gaps that the h
 
 import ctypes
 import importlib
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Protocol
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.kernels import Launch, Shape
-from ainet.runtime.cuda.network import Enqueue, GpuNetwork
+from ainet.runtime.cuda.network import Enqueue, GpuNetwork, Graph
 
 STAGES = ("upload", "resize", "network", "arg-max", "connectivity", "download")
 KERNELS = {"resize_to": "resize", "assign": "arg-max", "resize_ids": "arg-max", "connect": "connectivity"}  # by how names start
@@ -99,10 +98,11 @@ class StageGpu:
 
         return staged
 
-    def capture(self, stream: int, enqueue: Callable[[], None]) -> tuple[Callable[[], None], Callable[[], None]]:
+    def capture(self, stream: int, enqueue: Enqueue, network: GpuNetwork | None = None) -> Graph:
+        """As of `Gpu`, or of the network if it has a way of its own."""
         self._captured = []
         try:
-            launch, destroy = self._gpu.capture(stream, enqueue)
+            launch, destroy = getattr(network, "capture", self._gpu.capture)(stream, enqueue)
             marks = self._captured
         finally:
             self._captured = None
@@ -133,6 +133,9 @@ class StageNetwork:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
+
+    def capture(self, stream: int, enqueue: Enqueue) -> Graph:
+        return self._gpu.capture(stream, enqueue, self._network)
 
     def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
         enqueue = self._network.prepare(shape, image, output, stream)

@@ -101,7 +101,7 @@ def _training(result: Record, sections: Record) -> str:
         speeds = ", ".join(f"{value:.1f} {phase}" for phase, value in row["iterations_per_second"].items())
         parts = ", ".join(f"{part} {share:.0%}" for part, share in row["parts_share"].items())
         hours = f"{row['extrapolated_hours_of_the_recipe']:.1f}"
-        rows.append(["torch.compile" if row["compiled"] else "eager", speeds, parts, hours])
+        rows.append([row["mode"], speeds, parts, hours])
     if not rows:
         return ""
     title = f"training, recipe {found['recipe']['name']}, batch {found['recipe']['batch_size']}, {found['data']}"

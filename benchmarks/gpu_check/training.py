@@ -18,6 +18,7 @@ from ainet.training.trainer import Trainer
 
 NETWORK, RECIPE = "ainet", "full"
 IMAGES = 40  # the speed does not depend on how many
+MODES = {"eager": (False, False), "graph": (False, True), "graph, torch.compile": (True, True)}  # compiled, captured; the last trains
 WARM_UPS, BLOCK, BLOCKS = 5, 10, 8  # steps, steps that are timed together, such blocks
 
 
@@ -48,15 +49,22 @@ def run(context: Context) -> Iterator[Result]:
         "method": {"warm_up_steps": WARM_UPS, "steps_in_a_block": BLOCK, "blocks": BLOCKS},
         "runs": [],
     }
-    for compiled in (False, True):
+    for mode, (compiled, captured) in MODES.items():
         context.check_time()
-        row = measure(recipe, samples, context.work / f"training-{compiled}", compiled, "cuda")
-        result["runs"].append(row)
+        row = measure(recipe, samples, context.work / f"training, {mode}", compiled, captured, "cuda")
+        result["runs"].append({"mode": mode, **row})
         yield result
 
 
 def measure(
-    recipe: Recipe, samples: Sequence[Sample], out: Path, compiled: bool, device: str, block: int = BLOCK, blocks: int = BLOCKS
+    recipe: Recipe,
+    samples: Sequence[Sample],
+    out: Path,
+    compiled: bool,
+    captured: bool,
+    device: str,
+    block: int = BLOCK,
+    blocks: int = BLOCKS,
 ) -> Result:
     """Seconds of a step before and after the boundary loss sets in, of the parts of a step, and of the whole recipe by these."""
     phases = {"without boundary loss": dataclasses.replace(recipe, boundary="off")}
@@ -65,7 +73,7 @@ def measure(
     seconds: dict[str, float] = {}
     parts: list[dict[str, float]] = []
     for name, phase in phases.items():
-        trainer = Trainer(NETWORK, phase, samples, out / name, device=device, compiled=compiled)
+        trainer = Trainer(NETWORK, phase, samples, out / name, device=device, compiled=compiled, captured=captured)
         _repeat(trainer.step, WARM_UPS, device)
         seconds[name] = float(np.median([_repeat(trainer.step, block, device) for _ in range(blocks)]))
         if not parts:
@@ -76,6 +84,7 @@ def measure(
     total = (recipe.iterations - late) * first + late * sum(rest)
     return {
         "compiled": compiled,
+        "captured": captured,
         "seconds_per_step": seconds,
         "iterations_per_second": {name: 1 / value for name, value in seconds.items()},
         "parts_seconds": medians,

@@ -62,6 +62,6 @@ def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
     return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
     return str(error).strip().partition("\n")[0][:300]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Enqueue
 from ainet.runtime.cuda.pipeline import GpuPipeline
@@ -32,7 +32,7 @@ def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
 class EngineNetwork:
     """An engine, loaded on the current GPU; the network of a `GpuPipeline`. plan: the file that `content` is from."""
 
-    capturable = True
+    capturable = True  # until a context says that it is not
 
     def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour) -> None:
         flavour.logger.errors.clear()
@@ -61,7 +61,7 @@ class EngineNetwork:
         profile = self._info.profile_for(shape)
         with self._lock:  # several contexts may run at once, but are made one after the other
             self._flavour.logger.errors.clear()
-            context: Any = self._engine.create_execution_context()
+            context = self._context()
         if context is None:
             raise self._failure(shape)
         set_up = (
@@ -72,6 +72,8 @@ class EngineNetwork:
         )
         if not all(set_up):
             raise self._failure(shape)
+        if hasattr(context, "is_stream_capturable") and not context.is_stream_capturable(stream):
+            self.capturable = False
 
         def enqueue() -> None:
             if not context.execute_async_v3(stream):
@@ -79,10 +81,22 @@ class EngineNetwork:
 
         return enqueue
 
+    def free_cache(self) -> None:
+        pass  # all its memory belongs to contexts, which go with their slots
+
     def close(self) -> None:
         del self._engine, self._runtime
 
+    def _context(self) -> Any:
+        """TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good."""
+        strategies = getattr(self._flavour.api, "DynamicShapesKernelSpecializationStrategy", None)
+        if strategies is None:
+            return self._engine.create_execution_context()
+        config = self._engine.create_runtime_config()
+        config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
+        return self._engine.create_execution_context(config)
+
     def _failure(self, shape: Shape) -> DeviceError:
         reason = self._flavour.first_error()
-        kind = OutOfMemoryError if "memory" in reason.lower() else DeviceError
+        kind = engine_error(reason)
         return kind(f"{self._flavour} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")

@@ -5,7 +5,7 @@ It works in the device's primary context, which PyTorch, CuPy, Numba and ONNX Ru
 
 import ctypes
 import importlib
-from collections.abc import Callable
+import re
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,23 @@ from numpy.typing import DTypeLike, NDArray
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.binary import kernel_binary
+from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.kernels import TEAMS, Launch
+from ainet.runtime.cuda.network import Enqueue, Graph
 
 BLOCK = 256  # threads
 WARP = 32
+# How PyTorch, ONNX Runtime, TensorRT and CUDA's libraries say so; an "illegal memory access" is a fault of a kernel.
+OUT_OF_MEMORY = re.compile(r"out ?of ?memory|failed to allocate|not be allocated|alloc(ation)?_failed|MemoryAllocation", re.IGNORECASE)
 
 
 class OutOfMemoryError(DeviceError):
     """The GPU has not as much free memory as was asked for."""
+
+
+def engine_error(reason: str) -> type[DeviceError]:
+    """The kind of an engine's error, by its words: that of too little memory lets the pipeline try fewer images."""
+    return OutOfMemoryError if OUT_OF_MEMORY.search(reason) else DeviceError
 
 
 class Gpu:
@@ -62,7 +71,8 @@ class Gpu:
             raise OutOfMemoryError(f"{error} (another {size / 2**20:.0f} MB were needed)") from error
 
     def free(self, address: int) -> None:
-        self._call("cudaFree", address)
+        """Free device memory, now or after a capture that is going on in any thread."""
+        CAPTURES.free(lambda: self._call("cudaFree", address))
 
     def allocate_pinned(self, shape: tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
         """An array in host memory that the GPU copies from and to by itself; until `free_pinned`."""
@@ -72,7 +82,8 @@ class Gpu:
         return np.frombuffer(memoryview((ctypes.c_uint8 * size).from_address(address)), dtype, count).reshape(shape)
 
     def free_pinned(self, array: NDArray[Any]) -> None:
-        self._call("cudaFreeHost", array.ctypes.data)
+        address = array.ctypes.data
+        CAPTURES.free(lambda: self._call("cudaFreeHost", address))
 
     def make_stream(self) -> int:
         return int(self._call("cudaStreamCreateWithFlags", self._runtime.cudaStreamNonBlocking))
@@ -107,15 +118,16 @@ class Gpu:
 
         return launch
 
-    def capture(self, stream: int, enqueue: Callable[[], None]) -> tuple[Callable[[], None], Callable[[], None]]:
-        """Capture what `enqueue` puts into the stream as one graph: functions to launch it, and to destroy it."""
-        self._call("cudaStreamBeginCapture", stream, self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
-        try:
-            enqueue()
-        except BaseException:
-            self._runtime.cudaStreamEndCapture(stream)  # it fails too, and ends the capture
-            raise
-        graph = self._call("cudaStreamEndCapture", stream)
+    def capture(self, stream: int, enqueue: Enqueue) -> Graph:
+        """Capture what `enqueue` puts into the stream as one graph."""
+        with CAPTURES.turn():
+            self._call("cudaStreamBeginCapture", stream, self._runtime.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal)
+            try:
+                enqueue()
+            except BaseException:
+                self._runtime.cudaStreamEndCapture(stream)  # it fails too, and ends the capture
+                raise
+            graph = self._call("cudaStreamEndCapture", stream)
         executable = self._call("cudaGraphInstantiate", graph, 0)
         self._call("cudaGraphDestroy", graph)
         return lambda: self._call("cudaGraphLaunch", executable, stream), lambda: self._call("cudaGraphExecDestroy", executable)

@@ -6,9 +6,10 @@ import numpy as np
 
 from ainet.errors import DeviceError
 from ainet.runtime.backends.base import first_line
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.captures import CAPTURES
+from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
-from ainet.runtime.cuda.network import Enqueue
+from ainet.runtime.cuda.network import Enqueue, Graph
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.model import ModelInfo
 
@@ -20,7 +21,7 @@ class TorchNetwork:
     """
 
     input_dtype = output_dtype = "float32"
-    capturable = False  # its allocator would have to know of the capture
+    capturable = True
 
     def __init__(self, module: Any, info: ModelInfo, device: str) -> None:
         self._module, self._device = module, device
@@ -47,8 +48,40 @@ class TorchNetwork:
 
         return enqueue
 
+    def capture(self, stream: int, enqueue: Enqueue) -> Graph:
+        """As `Gpu.capture`, with PyTorch's allocator told: the memory that it gives out meanwhile stays with the graph.
+
+        Raises:
+            DeviceError: it fails.
+        """
+        import torch
+
+        queue = torch.cuda.ExternalStream(stream, device=self._device)
+        graph = torch.cuda.CUDAGraph()
+        capturing = torch.cuda.graph(graph, stream=queue, capture_error_mode="thread_local")
+        try:
+            # The context between: a capture that fails leaves its own stream the current one.
+            with CAPTURES.turn(), torch.cuda.stream(torch.cuda.current_stream()), capturing:
+                enqueue()
+        except RuntimeError as error:  # of the end of the capture; what went wrong before it says more
+            reason = error.__context__ or error
+            raise engine_error(str(reason))(f"PyTorch cannot capture this model as a CUDA graph: {first_line(reason)}") from error
+
+        def launch() -> None:
+            with torch.cuda.stream(queue):
+                graph.replay()
+
+        return launch, graph.reset
+
+    def free_cache(self) -> None:
+        import torch
+
+        with CAPTURES.turn():
+            torch.cuda.empty_cache()
+
     def close(self) -> None:
         del self._module
+        self.free_cache()
 
 
 class OnnxRuntimeNetwork:
@@ -81,13 +114,16 @@ class OnnxRuntimeNetwork:
 
         return enqueue
 
+    def free_cache(self) -> None:
+        pass  # its arena shrinks only by an option of single runs
+
     def close(self) -> None:
         del self._session
 
 
 def _failed(engine: str, shape: Shape, error: Exception) -> DeviceError:
-    """The error of an engine that cannot run a shape; that of too little memory lets the pipeline try fewer images."""
-    kind = OutOfMemoryError if "memory" in str(error).lower() else DeviceError
+    """The error of an engine that cannot run a shape."""
+    kind = engine_error(str(error))
     return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
 
 

@@ -7,6 +7,7 @@ from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.model import ModelInfo
 
 Enqueue = Callable[[], None]
+Graph = tuple[Callable[[], None], Callable[[], None]]  # functions to launch it, and to destroy it
 
 
 class GpuNetwork(Protocol):
@@ -14,7 +15,7 @@ class GpuNetwork(Protocol):
 
     input_dtype: "uint8" for RGB (N, h, w, 3); "float32" or "float16" for normalised planes (N, 3, h, w). output_dtype:
     "int32" for cell ids (N, h, w); "float32" or "float16" for scores (N, 9, h, w). capturable: whether its work can be
-    part of a CUDA graph.
+    part of a CUDA graph. One whose engine has to know of a capture has a method `capture` of its own, in place of `Gpu.capture`.
     """
 
     info: ModelInfo
@@ -39,6 +40,10 @@ class GpuNetwork(Protocol):
             ModelError: it does not take that shape.
             DeviceError: the engine fails, such as for lack of memory.
         """
+        ...
+
+    def free_cache(self) -> None:
+        """Give back GPU memory that the engine keeps for later; memory is short."""
         ...
 
     def close(self) -> None:

@@ -88,7 +88,7 @@ class GpuPipeline:
         try:
             lane = self._idle.pop()
         except IndexError:
-            lane = _Lane(self._gpu)
+            lane = _Lane(self._gpu, self._network)
         try:
             yield lane
         finally:
@@ -129,13 +129,13 @@ class GpuPipeline:
 class _Lane:
     """A stream, and the slots of the shapes that ran in it last."""
 
-    def __init__(self, gpu: Gpu) -> None:
-        self._gpu = gpu
+    def __init__(self, gpu: Gpu, network: GpuNetwork) -> None:
+        self._gpu, self._network = gpu, network
         self._slots: OrderedDict[Hashable, Any] = OrderedDict()
         self.stream = gpu.make_stream()
 
     def slot(self, key: Hashable, make: Callable[[], Slot]) -> Slot:
-        """The slot of that key; if memory is short, the others make room for it."""
+        """The slot of that key; if memory is short, the others and the engine's reserve make room for it."""
         if key not in self._slots:
             while len(self._slots) >= MAX_SLOTS:
                 self._slots.popitem(last=False)[1].close()
@@ -143,6 +143,7 @@ class _Lane:
                 self._slots[key] = make()
             except OutOfMemoryError:
                 self._drop_slots()
+                self._network.free_cache()
                 self._slots[key] = make()
         self._slots.move_to_end(key)
         return self._slots[key]

@@ -13,6 +13,8 @@ from ainet.runtime.cuda.network import GpuNetwork
 from ainet.runtime.plan import Plan
 from ainet.spec import NEIGHBOURS
 
+WARM_UPS = 2  # an engine does the last of its preparations in its first runs: they may need memory, and cannot be captured
+
 
 class NetworkSlot:
     """The network alone, for one shape (N, h, w): a host array in, a host array out."""
@@ -53,10 +55,11 @@ class LabelSlot:
             shape = count, plan.working_height, plan.working_width
             self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
             self._replay = self._enqueue
-            self._enqueue()  # an engine does the last of its preparations in its first run: they may need memory, and cannot be captured
+            for _ in range(WARM_UPS):
+                self._enqueue()
             gpu.synchronize(stream)
             if network.capturable:
-                self._replay, destroy = gpu.capture(stream, self._enqueue)
+                self._replay, destroy = getattr(network, "capture", gpu.capture)(stream, self._enqueue)
                 self._memory.on_close(destroy)
 
     def run(self, images: NDArray[np.uint8] | DeviceImages, start: int, labels: NDArray[np.int32] | DeviceLabels) -> None:

@@ -273,6 +273,7 @@ def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, versio
     assert info.verify(tmp_path / "x.engine") == b"plan"
     made.builder.create_network.assert_called_once_with({"10": 2, "11": 1}[version[:2]])  # the flag's bit differs
     made.config.clear_flag.assert_called_once_with(made.api.BuilderFlag.TF32)
+    made.config.set_flag.assert_not_called()
     assert made.config.profiling_verbosity == made.api.ProfilingVerbosity.DETAILED
     fixed, largest = (1, 3, 320, 480), (2, 3, 1088, 1920)
     assert [call.args for call in made.profile.set_shape.mock_calls] == [
@@ -286,6 +287,7 @@ def test_tensorrt_rtx_has_every_name_too(rtx, stand_in, models, tmp_path):
     made = stand_in(rtx.__version__, names_of(rtx))
     info = build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"], targets=["sm120", "sm86"])
     assert info.compute_capabilities == ("sm86", "sm120")
+    made.config.set_flag.assert_called_once_with(made.api.BuilderFlag.REQUIRE_USER_ALLOCATION)
     assert made.config.num_compute_capabilities == 2
     capabilities = made.api.ComputeCapability
     assert [call.args for call in made.config.set_compute_capability.mock_calls] == [(capabilities.SM86, 0), (capabilities.SM120, 1)]

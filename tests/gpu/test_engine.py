@@ -36,6 +36,7 @@ def _open(device, tmp_path_factory):
         if not torch.cuda.is_available():
             pytest.skip("this PyTorch has no CUDA")
         torch.backends.cudnn.allow_tf32 = False  # compared with float32
+        torch.backends.cudnn.deterministic = True  # compared with itself, exactly
         return Segmenter.load(device=device)
     pytest.importorskip("onnx")
     if importlib.util.find_spec(MODULES[device]) is None:

@@ -43,6 +43,9 @@ class Planes:
 
         return enqueue
 
+    def free_cache(self):
+        pass
+
     def close(self):
         pass
 
@@ -172,9 +175,11 @@ def test_torch_between_the_kernels(gpu):
             return x.repeat(1, 3, 1, 1)
 
     pipeline = GpuPipeline(gpu, TorchNetwork(Module().cuda(), INFO, "cuda:0"), "PyTorch")
-    for seed in range(3):
-        images = photos(3, seed=seed)
-        np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))
+    batches = [photos(1 + i % 3, seed=i) for i in range(32)]
+    with ThreadPoolExecutor(4) as pool:  # each captures graphs of its own
+        results = list(pool.map(lambda images: pipeline.labels(images, PLAN), batches))
+    for images, labels in zip(batches, results, strict=True):
+        np.testing.assert_array_equal(labels, expected(images))
     pipeline.close()
 
 

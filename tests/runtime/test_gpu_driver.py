@@ -3,6 +3,9 @@
 import ctypes
 import re
 import sys
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +13,8 @@ import pytest
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda import kernels
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError
+from ainet.runtime.cuda.arrays import DeviceLabels
+from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError, engine_error
 
 runtime = pytest.importorskip("cuda.bindings.runtime")
 driver = pytest.importorskip("cuda.bindings.driver")
@@ -164,6 +168,55 @@ def test_a_capture_that_fails_is_ended(cuda):
     assert names(cuda.calls) == ["cudaStreamBeginCapture", "cudaStreamEndCapture"]
 
 
+def test_memory_released_during_a_capture_is_freed_after_it(cuda):
+    """By this thread or another, through the same Gpu or another; also if the capture fails."""
+    gpu, other = Gpu(), Gpu()
+    labels = DeviceLabels(4096, (2, 3), other.free)
+    cuda.calls.clear()
+
+    def enqueue():
+        nonlocal labels
+        del labels  # as the collector may do at any moment
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(gpu.free, 8192).result(timeout=60)
+        other.free_pinned(np.empty(3))
+        gpu.copy(1, 2, 3, 77)
+
+    gpu.capture(77, enqueue)
+    assert names(cuda.calls)[:3] == ["cudaStreamBeginCapture", "cudaMemcpyAsync", "cudaStreamEndCapture"]
+    freed = [call for call in cuda.calls if call[0].startswith("cudaFree")]
+    assert freed[:2] == [("cudaFree", 4096), ("cudaFree", 8192)]
+    assert freed[2][0] == "cudaFreeHost"
+    cuda.calls.clear()
+
+    def failing():
+        gpu.free(4096)
+        raise DeviceError("the engine failed")
+
+    with pytest.raises(DeviceError, match="the engine failed"):
+        gpu.capture(77, failing)
+    assert names(cuda.calls) == ["cudaStreamBeginCapture", "cudaStreamEndCapture", "cudaFree"]
+
+
+def test_captures_of_several_threads_take_turns(cuda):
+    gpus = [Gpu() for _ in range(4)]
+    cuda.calls.clear()
+
+    def capture(gpu):
+        for address in range(20):
+            gpu.capture(77, lambda: (time.sleep(0.001), gpu.free(address)))  # noqa: B023 - called at once
+            gpu.free(1000 + address)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(capture, gpus))
+    inside = 0
+    for name in names(cuda.calls):
+        assert inside == 0 or name == "cudaStreamEndCapture"
+        inside += {"cudaStreamBeginCapture": 1, "cudaStreamEndCapture": -1}.get(name, 0)
+    freed = Counter(call[1] for call in cuda.calls if call[0] == "cudaFree")
+    assert freed == Counter([*range(20), *range(1000, 1020)] * 4)
+
+
 def test_errors_of_cuda(cuda):
     gpu = Gpu(1)
     cuda.runtime.fails["cudaMalloc"] = runtime.cudaError_t.cudaErrorMemoryAllocation
@@ -177,6 +230,26 @@ def test_errors_of_cuda(cuda):
     cuda.driver.fails["cuLaunchKernel"] = driver.CUresult.CUDA_ERROR_OUT_OF_MEMORY
     with pytest.raises(OutOfMemoryError):
         kernels.assign(gpu.launcher(77), 1, "int32", (1, 16, 16), 2, (16, 16))
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 139 GiB", OutOfMemoryError),
+        ("BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 1", OutOfMemoryError),
+        ("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", OutOfMemoryError),
+        ("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)", OutOfMemoryError),
+        ("[defaultAllocator.cpp::allocate] Error Code 1: Cuda Runtime (out of memory)", OutOfMemoryError),
+        ("Error Code 2: OutOfMemory (Requested size was 1048576 bytes.)", OutOfMemoryError),
+        ("Requested amount of GPU memory (4096 bytes) could not be allocated. There may not be enough free memory", OutOfMemoryError),
+        ("cudaErrorMemoryAllocation", OutOfMemoryError),
+        ("CUDA error: an illegal memory access was encountered", DeviceError),
+        ("Cuda Runtime (invalid device memory address)", DeviceError),
+        ("the expected memory format is channels_last", DeviceError),
+    ],
+)
+def test_kinds_of_errors_of_engines(reason, kind):
+    assert engine_error(reason) is kind
 
 
 def test_no_gpu():

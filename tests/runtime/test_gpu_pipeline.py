@@ -34,7 +34,7 @@ class Network:
         self.info = ModelInfo("none", output, "fp32", MEAN, "0" * 64, {}, "0")
         self.input_dtype, self.output_dtype = ("uint8", "int32") if output == "labels" else (input_dtype, output_dtype)
         self.capturable = capturable
-        self.gpu, self.batch, self.shapes = gpu, batch, []
+        self.gpu, self.batch, self.shapes, self.reserve = gpu, batch, [], 1000
 
     def fitting_batch(self, images, height, width):
         if height > 500:
@@ -53,6 +53,9 @@ class Network:
                 target[...] = scores(source)
 
         return lambda: self.gpu.enqueue(stream, "network", run)
+
+    def free_cache(self):
+        self.reserve = 0
 
     def close(self):
         self.closed = True
@@ -188,6 +191,18 @@ def test_too_little_memory_for_a_batch():
     with pytest.raises(OutOfMemoryError, match="out of memory"):
         GpuPipeline(tiny, Network(tiny), "stand-in").labels(images, PLAN)
     assert tiny.memory == {}
+
+
+def test_the_engines_reserve_makes_room():
+    gpu = HostGpu()
+    GpuPipeline(gpu, Network(gpu), "stand-in").labels(photos(2), PLAN)
+    gpu = HostGpu(sum(array.nbytes for array in gpu.memory.values()) + 1)
+    network = Network(gpu)
+    gpu.reserved = lambda: network.reserve  # takes part of the capacity until it is given back
+    pipeline = GpuPipeline(gpu, network, "stand-in")
+    np.testing.assert_array_equal(pipeline.labels(photos(2), PLAN), expected(photos(2)))
+    assert [shape[0] for shape in network.shapes] == [2]
+    assert network.reserve == 0
 
 
 def test_other_shapes_make_room():

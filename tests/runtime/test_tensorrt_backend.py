@@ -56,6 +56,25 @@ def test_a_context_for_each_shape_takes_the_smallest_profile(host):
     second.set_optimization_profile_async.assert_called_once_with(0, stream)
 
 
+def test_graphs_hold_kernels_for_their_shape_and_only_what_can_be_captured(host):
+    """TensorRT-RTX alone has these names."""
+    images, plan = photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400)
+    open_backend(host.path, "tensorrt").labels(images, plan)
+    rtx = hasattr(host.flavour.api, "DynamicShapesKernelSpecializationStrategy")
+    assert rtx == host.info.version.startswith("1.")
+    if rtx:
+        host.engine.create_execution_context.assert_called_once_with(host.runtime_config)
+        strategy = host.flavour.api.DynamicShapesKernelSpecializationStrategy.EAGER
+        assert host.runtime_config.dynamic_shapes_kernel_specialization_strategy == strategy
+        host.contexts[0].is_stream_capturable.assert_called_once()
+    else:
+        host.engine.create_execution_context.assert_called_once_with()
+    assert len(host.gpu.graphs) == 1
+    host.stream_capturable = False
+    open_backend(host.path, "tensorrt").labels(images, plan)
+    assert len(host.gpu.graphs) == (1 if rtx else 2)
+
+
 @pytest.mark.parametrize(("count", "batches"), [(1, [1]), (3, [1]), (5, [4, 1]), (8, [4])])
 def test_profiles_of_several_batches(host, count, batches):
     info = replace(host.info, profiles=(Profile((1, 32, 48), (1, 32, 48)), Profile((4, 16, 16), (4, 64, 96))))
@@ -86,7 +105,7 @@ def test_a_shape_outside_the_profiles(host):
 def test_an_engine_that_fails(host):
     backend = open_backend(host.path, "tensorrt")
 
-    def out_of_memory():
+    def out_of_memory(config=None):
         host.flavour.logger.errors.append("createExecutionContext: out of memory")
 
     host.engine.create_execution_context.side_effect = out_of_memory
@@ -96,7 +115,7 @@ def test_an_engine_that_fails(host):
 
 
 def test_a_run_that_fails(host):
-    def failing():
+    def failing(config=None):
         context = host.context(NAMES[host.info.version]["IExecutionContext"])
         context.execute_async_v3.side_effect = lambda stream: host.flavour.logger.errors.append("Myelin: illegal address")
         return context

@@ -21,6 +21,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import Tensor
 
 from ainet.errors import ModelError, OutputError
+from ainet.training.capture import WARM_UP, CapturedUpdate
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.ema import EMA
 from ainet.training.networks import UNet, build
@@ -156,6 +157,23 @@ def test_a_state_from_a_gpu_goes_on_with_the_optimizer_of_this_device(tmp_path: 
     resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
     resumed.run()
     assert_same(resumed, unbroken)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="here a capture works")
+def test_updates_that_cannot_be_captured_go_on_without_in_another_run(
+    tmp_path: Path, unbroken: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PyTorch itself refuses the capture: there is no GPU."""
+    monkeypatch.setattr(CapturedUpdate, "_on_side_stream", CapturedUpdate._run)  # a stream needs one as well
+    trainer = Trainer("scn", replace(RECIPE, boundary_start=5), SAMPLES, tmp_path)
+    trainer._update = CapturedUpdate(trainer._eager_update, trainer.optimizer)
+    with pytest.raises(TrainingError, match=rf"cannot be captured as a CUDA graph \(.+\); .* from iteration {WARM_UP} without one"):
+        trainer.run()
+    resumed = Trainer("scn", replace(RECIPE, boundary_start=5), SAMPLES, tmp_path)
+    assert resumed.iteration == WARM_UP and not resumed._capturable and unbroken._capturable
+    whole = Trainer("scn", replace(RECIPE, boundary_start=5), SAMPLES, tmp_path / "whole")
+    assert resumed.run() and whole.run()
+    assert_same(resumed, whole)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -61,6 +61,7 @@ AINET_DEVICE Field make_field(const Units& u, int32_t component, int32_t total, 
 
 // Grows a piece from a cell; its cells stand in `queue` in the order of growth. Returns their number.
 AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* queue, int32_t start, const Team& team) {
+    team.sync();  // all have read the marks that led to `start`
     const int32_t unit = field.pixel(start);
     if (team.rank() == 0) {
         queue[0] = start;
@@ -83,9 +84,10 @@ AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* que
                 cells[d] = neighbours[d];
                 claims[d] = inside[d] && field.is_free(cells[d]);
             }
-            for (int d = 0; d < 4; ++d) {
-                if (claims[d]) raise(field.marks + cells[d], first_claim - d);
-            }
+        }
+        team.sync();  // between looking and claiming, and between looking at the claims and what follows from them
+        for (int d = 0; d < 4; ++d) {
+            if (claims[d]) raise(field.marks + cells[d], first_claim - d);
         }
         team.sync();
         int32_t won = 0, all_won;
@@ -94,6 +96,7 @@ AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* que
             won += claims[d];
         }
         int64_t place = int64_t{count} + team.sum_before(won, all_won);
+        team.sync();
         for (int d = 0; d < 4; ++d) {
             if (!claims[d]) continue;
             const bool joins = place < u.max_size;

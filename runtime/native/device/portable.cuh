@@ -44,7 +44,7 @@ AINET_DEVICE void set_bits(uint32_t* p, uint32_t bits) { atomicOr(p, bits); }
 // Writes `value` if *p is `expected`; returns what was there.
 AINET_DEVICE int32_t compare_and_swap(int32_t* p, int32_t expected, int32_t value) { return atomicCAS(p, expected, value); }
 
-// A warp. Its functions are called by all members at once; each is a barrier.
+// A warp. Its functions are called by all members at once. Only `sync` orders what they do to memory: the others are shuffles.
 struct Team {
     int32_t* tile;
 

@@ -2,14 +2,16 @@
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from ainet.benchmarks.gpu_check import gpu_tests, training
+from ainet.benchmarks.gpu_check import gpu_tests, networks, training
 from ainet.benchmarks.gpu_check.gpu_tests import count_errors, others
 from ainet.benchmarks.gpu_check.networks import BACKENDS, absent
 from ainet.benchmarks.gpu_check.section import Context, OutOfTimeError, SkippedError
@@ -69,6 +71,47 @@ def test_tests_that_take_too_long_are_interrupted(context):
         list(gpu_tests.kernels(short))
 
 
+def test_what_ran_before_the_time_was_up_is_kept(context):
+    (context.source / "tests/gpu/test_kernels.py").write_text(
+        "import time, pytest\npytestmark = pytest.mark.gpu\ndef test_quick(): pass\ndef test_slow(): time.sleep(600)\n",
+    )
+    sections = gpu_tests.kernels(Context(context.source, context.work, None, time.monotonic() + gpu_tests.GRACE + 12))
+    assert next(sections)["passed"] == 1
+    with pytest.raises(OutOfTimeError):
+        next(sections)
+
+
+SANITIZER = """#!/bin/sh
+# Runs the tests as the real tool does, in a process below its own. The first tool finds nothing, and the second never ends.
+echo "tool $2, few sizes $AINET_TEST_FEW_SIZES"
+tool=$2
+shift 6
+"$@" && echo "ERROR SUMMARY: 0 errors"
+[ $tool = racecheck ] || { trap "echo interrupted; exit 1" INT; sleep 600 & wait; }
+"""
+
+
+def test_each_sanitizer_has_its_part_of_the_time(context, monkeypatch, capfd):
+    tool = context.work / "compute-sanitizer"
+    tool.write_text(SANITIZER)
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(context.work), prepend=os.pathsep)
+    (context.source / "tests/gpu/test_kernels.py").write_text(
+        "import pytest\npytestmark = pytest.mark.gpu\ndef test_noise(): pass\ndef test_large(): pass\n",
+    )
+    sections = gpu_tests.sanitizer(Context(context.source, context.work, None, time.monotonic() + 2 * (gpu_tests.GRACE + 10)))
+    found = [next(sections) for _ in range(2)][-1]
+    with pytest.raises(OutOfTimeError):
+        next(sections)
+    assert found == {
+        "tools": {"racecheck": {"errors": 0, "tests": 1, "ended": True}, "memcheck": {"errors": 0, "tests": 1, "ended": False}},
+        "failures": [],
+    }
+    output = capfd.readouterr().out
+    assert "tool racecheck, few sizes 1" in output
+    assert output.endswith("interrupted\n\n")
+
+
 def test_the_gpu_tests_of_this_repository_skip_here_and_that_is_no_success(context):
     if gpu_is_here():
         pytest.skip("there is a GPU")
@@ -121,6 +164,27 @@ def test_the_fp16_module_is_the_bundled_network():
     assert (found != expected).any()
 
 
+@pytest.mark.parametrize("backend", ["torch", networks.COMPILED])
+def test_torch_is_opened_on_the_gpu_that_is_checked(tmp_path, monkeypatch, backend):
+    import torch
+
+    from ainet.runtime.cuda.guests import TorchNetwork
+
+    placed, on = [], networks.torch_module
+
+    def on_cpu(network, precision, device):
+        placed.append(device)
+        return on(network, precision, "cpu")
+
+    for setting in ((torch.backends.cudnn, "allow_tf32"), (torch.backends.cudnn, "benchmark")):
+        monkeypatch.setattr(*setting, getattr(*setting))  # as it was, afterwards
+    monkeypatch.setattr(networks, "torch_module", on_cpu)
+    opened = networks.open_network(backend, "scn", "fp16", SimpleNamespace(index=2), tmp_path)
+    assert isinstance(opened, TorchNetwork)
+    assert placed == [opened._device] == ["cuda:2"]
+    assert (opened.info.network, opened.info.precision) == ("scn", "fp16")
+
+
 def test_events_call_cuda_by_its_names():
     """Without a GPU every call is refused, and by CUDA itself: names and types of the arguments are right."""
     runtime = pytest.importorskip("cuda.bindings.runtime")
@@ -148,7 +212,7 @@ def test_sections_skip_where_no_backend_is_there(context, monkeypatch):
 
 def test_training_is_measured_and_extrapolated(tmp_path):
     recipe = Recipe("tiny", iterations=1000, batch_size=2, lr=1e-4, crop=32, boundary="paper", boundary_start=600)
-    row = measure(recipe, [Synthetic(0), Synthetic(1)], tmp_path, False, "cpu", block=1, blocks=2)
+    row = measure(recipe, [Synthetic(0), Synthetic(1)], tmp_path, False, False, "cpu", block=1, blocks=2)
     before, after = row["seconds_per_step"].values()
     assert list(row["seconds_per_step"]) == ["without boundary loss", "with boundary loss"]
     assert row["extrapolated_hours_of_the_recipe"] == pytest.approx((600 * before + 400 * after) / 3600)
@@ -157,9 +221,18 @@ def test_training_is_measured_and_extrapolated(tmp_path):
     assert set(row["parts_share"]) == {"data", "network", "loss"}
 
 
+def test_training_is_measured_as_it_runs_without_and_with_a_compiler(context, monkeypatch):
+    seen = []
+    monkeypatch.setattr(training, "measure", lambda recipe, samples, out, *mode: seen.append((*mode, out)) or {"compiled": mode[0]})
+    *_, result = training.run(context)
+    assert [mode[:3] for mode in seen] == [(False, False, "cuda"), (False, True, "cuda"), (True, True, "cuda")]
+    assert len({out for *_, out in seen}) == 3  # else one would go on from the state of another
+    assert [row["mode"] for row in result["runs"]] == ["eager", "graph", "graph, torch.compile"]
+
+
 def test_a_recipe_without_boundary_loss_has_one_phase(tmp_path):
     recipe = Recipe("tiny", iterations=1000, batch_size=2, lr=1e-4, crop=32)
-    row = measure(recipe, [Synthetic(0), Synthetic(1)], tmp_path, False, "cpu", block=1, blocks=2)
+    row = measure(recipe, [Synthetic(0), Synthetic(1)], tmp_path, False, False, "cpu", block=1, blocks=2)
     (seconds,) = row["seconds_per_step"].values()
     assert row["extrapolated_hours_of_the_recipe"] == pytest.approx(1000 * seconds / 3600)
     assert training.load_recipe(training.RECIPE).batch_size == 16

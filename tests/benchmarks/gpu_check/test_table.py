@@ -77,7 +77,7 @@ RESULT = {
                 "data": "synthetic",
                 "runs": [
                     {
-                        "compiled": False,
+                        "mode": "eager",
                         "iterations_per_second": {"without boundary loss": 50.0, "with boundary loss": 40.0},
                         "parts_share": {"data": 0.1, "network": 0.7, "loss": 0.2},
                         "extrapolated_hours_of_the_recipe": 1.8,
