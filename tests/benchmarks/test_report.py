@@ -26,6 +26,7 @@ from ainet.files import write_json
 
 BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 SCALES = (0.5, 1.0, 1.6)
+RESULTS = Path(__file__).parents[2] / "benchmarks/results"
 
 
 @pytest.fixture(scope="module")
@@ -237,3 +238,14 @@ def test_in_a_browser(page: str, tmp_path: Path) -> None:
     assert outcome["drawn"] == [True] * 6
     assert outcome["wide"] is True
     assert outcome["requests"] == []
+
+
+def test_the_published_results_make_one_report(tmp_path: Path) -> None:
+    """They are of one protocol and one data set, and all methods that the README speaks of are there."""
+    results = load_results([RESULTS])
+    methods = [result.data["method"] for result in results.accuracy]
+    assert methods == ["ainet", "scn", "ssn", "seal", "ers", "slic", "lsc", "seeds", "snic"]
+    write_report([RESULTS], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    for result in results.accuracy:
+        assert f"{result.value('figures', 'auc', 'asa'):,.4f}</td>" in page

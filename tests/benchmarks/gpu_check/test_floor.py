@@ -31,7 +31,7 @@ def test_work_of_one_photo(network):
 def test_weights_are_read_once_for_each_pass_of_a_batch():
     moved, weights = elements(bundled("scn.onnx"), 1088, 1904)
     assert images_at_once(FULL_HD, 8) == BATCH_PIXELS // (1088 * 1904) == 4
-    assert least_work("scn", FULL_HD, 8)["network"]["bytes"] == 2 * (8 * moved + 4 * weights)
+    assert least_work("scn", FULL_HD, 8)["network"]["bytes"] == 2 * (8 * moved + 2 * weights)
 
 
 def test_a_floor_is_the_longer_of_two_times_over_the_right_rate():
