@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ainet.benchmarks.accuracy import EXAMPLES
 from ainet.benchmarks.protocol import PROTOCOLS
 from ainet.benchmarks.report.results import Result, Results
 from ainet.errors import UsageError
 from ainet.regions import boundaries
 
-EXAMPLES = 3  # images
 QUALITY = 85  # of JPEG
 ZOOM = 120  # pixels, side of the square that is enlarged
 LINE = (255, 214, 10)  # colour of outlines, R, G, B
