@@ -10,7 +10,6 @@ or with a model that stays loaded:
 
 import operator
 import os
-import re
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_rgb, check_size
-from ainet.runtime.backends import ENGINE, Backend, open_backend
+from ainet.runtime.backends import ENGINE, Backend, gpu_number, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.pipeline import run_on_device, run_pipeline
@@ -230,6 +229,6 @@ def open_torch(checkpoint: Path, device: str) -> Backend:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
-    if match := re.fullmatch(r"cuda(?::(\d+))?", device):
-        return open_cuda(loaded.network, info, int(match[1] or 0))
+    if (gpu := gpu_number("cuda", device)) is not None:
+        return open_cuda(loaded.network, info, gpu)
     return TorchBackend(loaded.network, info, device)

@@ -29,14 +29,13 @@ from numpy.typing import NDArray
 
 from ainet.benchmarks.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_of_size, synthetic_picture
 from ainet.benchmarks.machine import machine, versions
-from ainet.benchmarks.peers import Method, Options, Stages, open_methods
+from ainet.benchmarks.peers import Method, Options, Stages, on_gpu, open_methods
 from ainet.benchmarks.probe import available_mib, probe
 from ainet.errors import AINetError, UsageError
 from ainet.files import write_json
 from ainet.images import check_size
 
 REFERENCES = ("scn", "ssn")
-IN_TORCH = ("checkpoint", "ssn", "seal")  # these run on the device of the options
 PAUSE = 0.03  # seconds
 WARM_UP = 2  # rounds
 LEAST = 3  # repeats
@@ -280,14 +279,9 @@ def _ratios(name: str, totals: dict[str, NDArray[np.float64]], options: Options)
     for reference in REFERENCES:
         same_engine = f"{reference}@{name.partition('@')[2]}"
         peers = [other for other in totals if other.partition("@")[0] == reference]
-        same_kind = [other for other in peers if _on_gpu(other, options) == _on_gpu(name, options)]
+        same_kind = [other for other in peers if on_gpu(other, options) == on_gpu(name, options)]
         other = same_engine if same_engine in same_kind else min(same_kind, key=len, default=None)
         if other is not None:
             shared = min(len(totals[other]), len(totals[name]))
             ratios[reference] = float(np.median(totals[name][:shared] / totals[other][:shared]))
     return ratios
-
-
-def _on_gpu(name: str, options: Options) -> bool:
-    base, _, device = name.partition("@")
-    return "cuda" in device or "tensorrt" in device or (base in IN_TORCH and options.device.startswith("cuda"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.peers import Options, Stages, open_method
+from ainet.benchmarks.peers import Options, Stages, on_gpu, open_method
 from ainet.errors import AINetError, DeviceError
 
 MIB = 2**20
@@ -51,7 +51,7 @@ def available_mib() -> float | None:
 
 
 def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: int) -> Probe:
-    free_before = _gpu_free_mib()
+    free_before = _gpu_free_mib() if on_gpu(name, options) else None
     method, stages = open_method(name, options), Stages()
     loaded = _kilobytes(Path("/proc/self/status"), "VmRSS")
     try:
@@ -61,7 +61,7 @@ def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: in
     except Exception as error:  # MemoryError, or an engine's own word for it
         raise DeviceError(f"{type(error).__name__}: {' '.join(str(error).split())[:200]}") from error
     peak = _kilobytes(Path("/proc/self/status"), "VmHWM")  # of this program alone; getrusage would count the parent's from before exec
-    free_after = _gpu_free_mib()
+    free_after = None if free_before is None else _gpu_free_mib()
     gpu = None if free_before is None or free_after is None else free_before - free_after
     return Probe(sum(stages.seconds.values()), loaded, peak, gpu)
 

@@ -25,7 +25,7 @@ from importlib import import_module
 from ainet.benchmarks.peers.base import Method, Options, Stages
 from ainet.errors import DeviceError, UsageError
 
-__all__ = ["METHODS", "Method", "Options", "Stages", "open_method", "open_methods"]
+__all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
 
 _MODULES = {
     "ainet": "ours",
@@ -42,6 +42,7 @@ _MODULES = {
     "snic": "classic",
 }
 METHODS = tuple(_MODULES)
+_IN_TORCH = ("checkpoint", "ssn", "seal")  # these run on the device of the options
 _EXTRAS = {"torch": "train", "safetensors": "train"}  # which extra installs a package; others: "bench"
 
 
@@ -64,6 +65,12 @@ def open_method(name: str, options: Options) -> Method:
         package = (error.name or "").partition(".")[0]
         extra = _EXTRAS.get(package, "bench")
         raise DeviceError(f"method '{name}' needs the package {package}: pip install 'ainet-toolkit[{extra}]'") from error
+
+
+def on_gpu(name: str, options: Options) -> bool:
+    """Whether a method runs on a GPU."""
+    base, _, device = name.partition("@")
+    return "cuda" in device or "tensorrt" in device or (base in _IN_TORCH and options.device.startswith("cuda"))
 
 
 def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Method], dict[str, str]]:

@@ -38,8 +38,8 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
-    if match := re.fullmatch(r"tensorrt(?::(\d+))?", "tensorrt" if device == "auto" and model.suffix == ENGINE else device):
-        return _open_tensorrt(model, int(match[1] or 0))
+    if (gpu := gpu_number("tensorrt", "tensorrt" if device == "auto" and model.suffix == ENGINE else device)) is not None:
+        return _open_tensorrt(model, gpu)
     if model.suffix == ENGINE:
         raise UsageError(f"{model} is a TensorRT engine, which device '{device}' does not run; choose tensorrt or tensorrt:N")
     if device == "auto":
@@ -48,9 +48,15 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         return _open_cpu(model, threads)
     if device == "openvino":
         return _open_openvino(model, threads)
-    if match := re.fullmatch(r"cuda(?::(\d+))?", device):
-        return _open_cuda(model, int(match[1] or 0), threads)
+    if (gpu := gpu_number("cuda", device)) is not None:
+        return _open_cuda(model, gpu, threads)
     raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE")
+
+
+def gpu_number(kind: str, device: str) -> int | None:
+    """Of "KIND" or "KIND:N", the number, 0 where none is given; None for any other device."""
+    match = re.fullmatch(rf"{kind}(?::(\d+))?", device)
+    return None if match is None else int(match[1] or 0)
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:

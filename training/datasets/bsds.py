@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.io import loadmat
 
 from ainet.errors import ImageError, UsageError
-from ainet.training.datasets.sample import check_size, read_rgb
+from ainet.images import read_image
+from ainet.training.datasets.sample import check_size
 
 LAYOUT = """expected
   ROOT/images/{split}/100075.jpg ...
@@ -37,7 +38,7 @@ class BSDSSample:
 
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
-        return read_rgb(self.image_path)
+        return read_image(self.image_path)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
         """One (H, W) map of region ids per annotation, as they are in the file (from 1).

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.training.datasets.sample import check_size, read_labels, read_rgb, without_border
+from ainet.images import read_image
+from ainet.training.datasets.sample import check_size, read_labels, without_border
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 LABEL_SUFFIXES = {".png", ".csv"}
@@ -38,7 +39,7 @@ class FolderSample:
 
     def image(self) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB."""
-        return without_border(read_rgb(self.image_path), self.border)
+        return without_border(read_image(self.image_path), self.border)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
         """One (H, W) map of region ids per label file.
@@ -46,7 +47,7 @@ class FolderSample:
         Raises:
             ImageError: a file cannot be read or is not of the image's size.
         """
-        size = read_rgb(self.image_path).shape[:2]
+        size = read_image(self.image_path).shape[:2]
         maps = []
         for path in self.label_paths:
             labels = read_labels(path)

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ImageError
-from ainet.images import read_image
 
 
 class Sample(Protocol):
@@ -41,15 +40,6 @@ class FileSample(Sample, Protocol):
     @property
     def files(self) -> tuple[Path, ...]:
         """Those that image and segmentations are read from."""
-
-
-def read_rgb(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB.
-
-    Raises:
-        ImageError: the file is missing, damaged or no image.
-    """
-    return read_image(path)
 
 
 def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint16]:
