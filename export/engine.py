@@ -20,7 +20,7 @@ from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
-from ainet.runtime.engine_file import EngineInfo, Profile, Shape, sidecar
+from ainet.runtime.engine_file import EngineInfo, Profile, Shape, cache_file, sidecar
 from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour
 from ainet.runtime.model import ModelInfo
 
@@ -42,7 +42,7 @@ def build_engine(
 
     With TensorRT-RTX, equal arguments give equal files for one size, and for ranges of `logits`. In other ranges it names
     and orders its temporaries by their addresses in memory, so that equal engines differ in a few bytes. The full
-    TensorRT times kernels, and may choose others each time.
+    TensorRT times kernels, and may choose others each time; it keeps the times in `path` + ".cache" for the next build there.
 
     Raises:
         UsageError: a size or target is wrong, or contradicts the model or the flavour.
@@ -54,7 +54,8 @@ def build_engine(
     chosen = load_flavour(flavour)
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
-    plan = _build(chosen, model, info, onnx_path, profiles, capabilities)
+    timings = cache_file(path)
+    plan, timed = _build(chosen, model, info, onnx_path, profiles, capabilities, timings.read_bytes() if timings.is_file() else b"")
     precisions = inspect(chosen, plan, _input_shape(info, profiles[0].largest))
     check_precisions(precisions, info.precision)
     engine = EngineInfo(
@@ -70,6 +71,9 @@ def build_engine(
     with atomic_path(path) as plan_file, atomic_path(sidecar(path)) as sidecar_file:
         plan_file.write_bytes(plan)
         sidecar_file.write_text(engine.to_json(), encoding="utf-8")
+    if timed:
+        with atomic_path(timings) as timings_file:
+            timings_file.write_bytes(timed)
     return engine
 
 
@@ -119,8 +123,9 @@ def _build(
     source: str | os.PathLike[str],
     profiles: Sequence[Profile],
     capabilities: Sequence[str],
-) -> bytes:
-    """The plan. `source`: the model's name in messages."""
+    timings: bytes,
+) -> tuple[bytes, bytes]:
+    """The plan, and the times of kernels if the flavour takes them. `source`: the model's name in messages."""
     api = flavour.api
     flavour.logger.errors.clear()
     builder = api.Builder(flavour.logger)
@@ -146,10 +151,12 @@ def _build(
         config.num_compute_capabilities = len(capabilities)
         for index, name in enumerate(capabilities):
             config.set_compute_capability(getattr(api.ComputeCapability, name.upper()), index)
+    if not flavour.targets:
+        config.set_timing_cache(config.create_timing_cache(timings) or config.create_timing_cache(b""), ignore_mismatch=False)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise ModelError(f"{flavour} cannot build {source}: {flavour.first_error()}")
-    return bytes(plan)
+    return bytes(plan), b"" if flavour.targets else bytes(config.get_timing_cache().serialize())
 
 
 def _parser_error(parser: Any) -> str:

@@ -19,6 +19,7 @@ from ainet.errors import ModelError
 from ainet.runtime.model import ModelInfo
 
 Shape = tuple[int, int, int]  # batch, height, width
+OLDEST = "sm80"  # GPUs from this one on run engines that were built for no GPU in particular; see `ainet build --target`
 
 
 @dataclass(frozen=True)
@@ -117,15 +118,17 @@ class EngineInfo:
         Raises:
             ModelError: names each field that differs, with both values.
         """
-        capabilities = self.compute_capabilities or (compute_capability,)
+        capabilities = self.compute_capabilities or (f"{OLDEST} or later",)
+        fits = compute_capability in capabilities or (not self.compute_capabilities and int(compute_capability[2:]) >= int(OLDEST[2:]))
         differences = []
         for field, built, here in (("flavour", self.flavour, flavour), ("version", self.version, version)):
             if built != here:
                 differences.append(f"{field} is {built}, here it is {here}")
-        if compute_capability not in capabilities:
+        if not fits:
             differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
         if differences:
-            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: ainet build")
+            target = "" if self.compute_capabilities else f" --target {compute_capability}"
+            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: ainet build{target}")
 
     def profile_for(self, shape: Shape) -> int:
         """Index of the profile to run `shape` with: of those that hold it the smallest, as it is tuned nearest to it.
@@ -146,6 +149,14 @@ class EngineInfo:
 def sidecar(plan: str | os.PathLike[str]) -> Path:
     """Where the sidecar of the file `plan` stands: model.engine -> model.engine.json."""
     return Path(f"{os.fspath(plan)}.json")
+
+
+def cache_file(plan: str | os.PathLike[str]) -> Path:
+    """Where TensorRT leaves what makes it faster the next time: model.engine -> model.engine.cache. It may be deleted.
+
+    The full TensorRT keeps how long kernels took, for the next build; TensorRT-RTX the kernels that it compiled for this GPU.
+    """
+    return Path(f"{os.fspath(plan)}.cache")
 
 
 def _shape(sizes: list[int]) -> Shape:

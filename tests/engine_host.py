@@ -43,7 +43,7 @@ class Host:
         self.flavour = Flavour("tensorrt", stand_in.api, Logger())
         self.flavour.logger.errors = []
         self.gpu, self.contexts, self.stream_capturable = HostGpu(), [], True
-        self.runtime, self.runtime_config = stand_in.api.Runtime(), stand_in.runtime_config
+        self.runtime, self.runtime_config, self.cache = stand_in.api.Runtime(), stand_in.runtime_config, getattr(stand_in, "cache", None)
         engine = self.runtime.deserialize_cuda_engine()
         engine.num_io_tensors = 2
         engine.get_tensor_name.side_effect = ["result", "image"].__getitem__

@@ -70,7 +70,7 @@ class HostGpu:
         pass
 
     def allocate(self, size):
-        if sum(array.nbytes for array in self.memory.values()) + size + self.reserved() > self.capacity:
+        if sum(array.nbytes for array in list(self.memory.values())) + size + self.reserved() > self.capacity:
             raise OutOfMemoryError("GPU 0 is out of memory")
         array = np.full(size, 0x77, np.uint8)
         self.memory[array.ctypes.data] = array
@@ -100,6 +100,9 @@ class HostGpu:
 
     def synchronize(self, stream):
         assert stream not in self._capturing
+
+    def check_address(self, address):
+        assert address
 
     def wait_for(self, stream, other):
         self.waits.append((stream, other))

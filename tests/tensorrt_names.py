@@ -46,6 +46,10 @@ class StandIn:
         self.profile, self.context = instance("IOptimizationProfile"), instance("IExecutionContext")
         image, runtime, engine, inspector = map(instance, ("ITensor", "Runtime", "ICudaEngine", "EngineInspector"))
         self.runtime_config = engine.create_runtime_config.return_value = instance("IRuntimeConfig")
+        if "create_runtime_cache" in names["IRuntimeConfig"]:
+            self.runtime_config.create_runtime_cache.return_value = self.cache = NonCallableMagicMock(spec_set=["deserialize", "serialize"])
+            self.cache.serialize.return_value = b"compiled"
+        self.config.get_timing_cache.return_value.serialize.return_value = b"times"
         image.name, image.shape = "image", (-1, 3, -1, -1)
         self.network.get_input.return_value = image
         self.builder.create_network.return_value = self.network

@@ -1,7 +1,7 @@
 """What latency and floor are looked at for: sizes and batches, the most telling ones first."""
 
 from ainet.benchmarks.cases import COUNTS_SIZE, SIZES, Case, case_of_size
-from ainet.runtime.cuda.pipeline import BATCH_PIXELS
+from ainet.runtime.cuda.pipeline import BATCH_PIXELS, share_of
 from ainet.runtime.plan import Plan, plan_segments
 
 SMALL, VGA, FULL_HD = Case(*COUNTS_SIZE, 600), case_of_size(*SIZES["vga"]), case_of_size(*SIZES["1080p"])
@@ -19,7 +19,7 @@ def plan_of(case: Case) -> Plan:
 def images_at_once(case: Case, batch: int) -> int:
     """How many images of a batch the runtime gives a network at once."""
     plan = plan_of(case)
-    return min(batch, max(1, BATCH_PIXELS // (plan.working_height * plan.working_width)))
+    return min(share_of(batch), max(1, BATCH_PIXELS // (plan.working_height * plan.working_width)))
 
 
 def engine_sizes() -> list[str]:

@@ -107,7 +107,8 @@ def _stages(
     opener: Opener, gpu: Gpu, events: Events, images: NDArray[np.uint8], case: Case, seconds: float
 ) -> tuple[dict[str, list[dict[str, float]]], bool]:
     """Milliseconds by stage of every counted run, by network; and whether the runs were captured graphs."""
-    plan = plan_of(case)
+    plan, at_once = plan_of(case), images_at_once(case, len(images))
+    parts = [images[start : start + at_once] for start in range(0, len(images), at_once)]  # in one stream, one after the other
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in NETWORKS}
     pipelines, actions = [], {}
     networks: list[GpuNetwork] = []
@@ -116,7 +117,7 @@ def _stages(
         networks.append(opener(name))
         network: Any = StageNetwork(networks[-1], staged)
         pipelines.append(GpuPipeline(staged, network, name))
-        actions[name] = partial(_staged_run, pipelines[-1], staged, images, plan, runs[name])
+        actions[name] = partial(_staged_run, pipelines[-1], staged, parts, plan, runs[name])
     try:
         counted = take_turns(actions, seconds)
     finally:
@@ -125,9 +126,10 @@ def _stages(
     return {name: runs[name][-len(counted[name]) :] for name in NETWORKS}, all(network.capturable for network in networks)
 
 
-def _staged_run(pipeline: GpuPipeline, gpu: StageGpu, images: NDArray[np.uint8], plan: Any, runs: list[dict[str, float]]) -> None:
+def _staged_run(pipeline: GpuPipeline, gpu: StageGpu, parts: Sequence[NDArray[np.uint8]], plan: Any, runs: list[dict[str, float]]) -> None:
     gpu.take()
-    pipeline.labels(images, plan)
+    for images in parts:
+        pipeline.labels(images, plan)
     runs.append(gpu.take())
 
 

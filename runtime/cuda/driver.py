@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.binary import kernel_binary
 from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.kernels import TEAMS, Launch
@@ -105,6 +105,27 @@ class Gpu:
         self._call("cudaEventRecord", event, other)
         self._call("cudaStreamWaitEvent", stream, event, 0)
         self._call("cudaEventDestroy", event)
+
+    def check_address(self, address: int) -> None:
+        """Raise unless this GPU's primary context owns the memory at `address`; a kernel that reads other memory ends the context.
+
+        Raises:
+            UsageError: it is on another GPU, in another context, or no GPU memory.
+        """
+        attributes = self._driver.CUpointer_attribute
+        status, index = self._driver.cuPointerGetAttribute(attributes.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL, address)
+        if int(status):
+            raise UsageError("the images are not in memory that a GPU knows, or that is freed already; pass an array that is alive")
+        if index != self.index:
+            raise UsageError(f"images are on GPU {index}, the model on GPU {self.index}; move one of them")
+        status, owner = self._driver.cuPointerGetAttribute(attributes.CU_POINTER_ATTRIBUTE_CONTEXT, address)
+        if int(status) or not int(owner):  # memory of pools belongs to the device
+            return
+        if int(owner) != int(self._check("cuCtxGetCurrent", *self._driver.cuCtxGetCurrent())):
+            raise UsageError(
+                "the images are in a CUDA context of their own; make them in the device's primary context, with pycuda by "
+                "pycuda.autoprimaryctx in place of pycuda.autoinit"
+            )
 
     def launcher(self, stream: int) -> Launch:
         def launch(kernel: str, arguments: ctypes.Structure, count: int, images: int) -> None:

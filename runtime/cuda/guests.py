@@ -1,5 +1,6 @@
 """PyTorch and ONNX Runtime as networks of a `GpuPipeline`: their models between this package's kernels."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,8 @@ class TorchNetwork:
 
     def close(self) -> None:
         del self._module
-        self.free_cache()
+        with suppress(RuntimeError):  # of a GPU that is lost
+            self.free_cache()
 
 
 class OnnxRuntimeNetwork:

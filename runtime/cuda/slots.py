@@ -1,5 +1,6 @@
 """What is kept for one shape of input: buffers, made once, and the captured graph."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -54,12 +55,12 @@ class LabelSlot:
             self._allocate()
             shape = count, plan.working_height, plan.working_width
             self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
-            self._replay = self._enqueue
+            self._graph: Callable[[], None] | None = None
             for _ in range(WARM_UPS):
                 self._enqueue()
             gpu.synchronize(stream)
             if network.capturable:
-                self._replay, destroy = getattr(network, "capture", gpu.capture)(stream, self._enqueue)
+                self._graph, destroy = getattr(network, "capture", gpu.capture)(stream, self._enqueue)
                 self._memory.on_close(destroy)
 
     def run(self, images: NDArray[np.uint8] | DeviceImages, start: int, labels: NDArray[np.int32] | DeviceLabels) -> None:
@@ -70,7 +71,10 @@ class LabelSlot:
         else:
             self._pinned_images[...] = images[start : start + self.count]
             gpu.copy(self._images, self._pinned_images.ctypes.data, self._pinned_images.nbytes, stream)
-        self._replay()
+        if self._graph is None:
+            self._enqueue()
+        else:
+            self._graph()
         target = labels.address + start * pixels * 4 if isinstance(labels, DeviceLabels) else self._pinned_labels.ctypes.data
         gpu.copy(target, self._labels, self._pinned_labels.nbytes, stream)
         gpu.synchronize(stream)
@@ -79,7 +83,7 @@ class LabelSlot:
 
     def close(self) -> None:
         self._memory.close()
-        del self._enqueue_network, self._replay  # what the engine made for this slot goes now, and not with the garbage
+        del self._enqueue_network, self._graph  # what the engine made for this slot goes now, and not with the garbage
 
     def _allocate(self) -> None:
         plan, count, network, memory = self._plan, self.count, self._network, self._memory

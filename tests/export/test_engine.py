@@ -18,7 +18,7 @@ from ainet.export.onnx import export_onnx
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.runtime import flavours
 from ainet.runtime.cuda import devices
-from ainet.runtime.engine_file import EngineInfo, Profile
+from ainet.runtime.engine_file import EngineInfo, Profile, cache_file
 from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint
 
@@ -281,6 +281,10 @@ def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, versio
         ("image", (2, 3, 160, 160), largest, largest),
     ]
     made.context.set_input_shape.assert_called_once_with("image", fixed)
+    made.config.create_timing_cache.assert_called_once_with(b"")
+    assert cache_file(tmp_path / "x.engine").read_bytes() == b"times"
+    build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
+    assert made.config.create_timing_cache.call_args.args == (b"times",)
 
 
 def test_tensorrt_rtx_has_every_name_too(rtx, stand_in, models, tmp_path):
@@ -288,6 +292,7 @@ def test_tensorrt_rtx_has_every_name_too(rtx, stand_in, models, tmp_path):
     info = build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"], targets=["sm120", "sm86"])
     assert info.compute_capabilities == ("sm86", "sm120")
     made.config.set_flag.assert_called_once_with(made.api.BuilderFlag.REQUIRE_USER_ALLOCATION)
+    assert not cache_file(tmp_path / "x.engine").exists()  # it takes no times
     assert made.config.num_compute_capabilities == 2
     capabilities = made.api.ComputeCapability
     assert [call.args for call in made.config.set_compute_capability.mock_calls] == [(capabilities.SM86, 0), (capabilities.SM120, 1)]

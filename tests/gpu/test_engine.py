@@ -72,6 +72,35 @@ def test_labels_are_nearly_those_of_the_cpu(segmenter, cpu, n_segments):
     assert (edges[0] == edges[1]).mean() >= 0.998
 
 
+def test_a_large_batch_in_shares(segmenter):
+    photo = read_image(PHOTOS / "astronaut.jpg")
+    images = np.stack([photo[i : i + 300, i : i + 400] for i in range(0, 99, 3)])
+    plan = plan_segments(300, 400, 300)
+    first, second = (run_pipeline(segmenter._backend, images, plan) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    for image, labels in zip(images, first, strict=True):  # kernels may differ with the size of a batch
+        alone = run_pipeline(segmenter._backend, image[None], plan)[0]
+        edges = [np.diff(each, axis=1) != 0 for each in (labels, alone)]
+        assert (edges[0] == edges[1]).mean() >= 0.998
+
+
+@pytest.mark.parametrize("flavour", MODULES)
+def test_an_engine_of_labels(gpu, cpu, flavour, tmp_path):
+    if importlib.util.find_spec(MODULES[flavour]) is None:
+        pytest.skip(f"{flavour} is not installed")
+    from ainet.export.engine import build_engine
+    from ainet.export.onnx import export_onnx
+    from ainet.training.checkpoint import load_checkpoint
+
+    export_onnx(load_checkpoint(bundled("ainet.safetensors")), tmp_path / "labels.onnx", output="labels")
+    build_engine(tmp_path / "labels.onnx", tmp_path / "labels.engine", ["16x16..640x640"], flavour=flavour)
+    photo = read_image(PHOTOS / "coffee.jpg")
+    with Segmenter.load(tmp_path / "labels.engine") as segmenter:
+        result, expected = segmenter(photo, 600), cpu(photo, 600)
+    edges = [np.diff(labels, axis=1) != 0 for labels in (result, expected)]
+    assert (edges[0] == edges[1]).mean() >= 0.998
+
+
 def test_graphs_repeat_and_threads_agree(segmenter):
     photo = read_image(PHOTOS / "astronaut.jpg")
     images = [np.ascontiguousarray(photo[i : i + 300, i : i + 400]) for i in range(0, 80, 10)] * 3

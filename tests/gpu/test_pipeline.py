@@ -76,6 +76,13 @@ def test_graphs_of_several_shapes(pipeline):
             np.testing.assert_array_equal(pipeline.labels(images, plan), expected(images, plan))
 
 
+def test_a_large_batch_in_shares(pipeline):
+    plan = plan_segments(321, 481, 600)
+    for seed in range(3):
+        images = photos(33, plan, seed)
+        np.testing.assert_array_equal(pipeline.labels(images, plan), expected(images, plan))
+
+
 def test_threads(pipeline):
     batches = [photos(1 + i % 3, seed=i) for i in range(64)]
     with ThreadPoolExecutor(6) as pool:

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda import kernels
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError, engine_error
@@ -32,7 +32,7 @@ class Bindings:
             return member
         # The bindings document a function's arguments in its first line; some types hold commas in brackets.
         signature = re.sub(r"\[[^\]]*\]+", "", member.__doc__.partition("\n")[0])
-        wanted = len(signature.partition("(")[2].split(","))
+        wanted = len([name for name in signature.partition("(")[2].partition(")")[0].split(",") if name])
 
         def function(*arguments):
             assert len(arguments) == wanted, signature
@@ -105,6 +105,27 @@ def test_a_stream_that_waits_for_another(cuda):
         ("cudaEventDestroy", "event"),
         ("cudaStreamDestroy", 77),
     ]
+
+
+def test_whose_memory_an_address_is(cuda):
+    gpu = Gpu()
+    attributes = driver.CUpointer_attribute
+    owners = {attributes.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL: 0, attributes.CU_POINTER_ATTRIBUTE_CONTEXT: 500}
+    function = cuda.driver.cuPointerGetAttribute
+    cuda.driver.cuPointerGetAttribute = lambda attribute, address: (*function(attribute, address)[:1], owners[attribute])
+    cuda.driver.results["cuCtxGetCurrent"] = 500
+    gpu.check_address(4096)
+    owners[attributes.CU_POINTER_ATTRIBUTE_CONTEXT] = 0  # of a pool
+    gpu.check_address(4096)
+    owners[attributes.CU_POINTER_ATTRIBUTE_CONTEXT] = 501
+    with pytest.raises(UsageError, match=r"in a CUDA context of their own.* pycuda\.autoprimaryctx"):
+        gpu.check_address(4096)
+    owners[attributes.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL] = 1
+    with pytest.raises(UsageError, match="images are on GPU 1, the model on GPU 0"):
+        gpu.check_address(4096)
+    cuda.driver.fails["cuPointerGetAttribute"] = 1
+    with pytest.raises(UsageError, match="not in memory that a GPU knows"):
+        gpu.check_address(4096)
 
 
 def test_launches_of_connectivity(cuda):

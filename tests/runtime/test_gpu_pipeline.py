@@ -1,6 +1,7 @@
 """The GPU pipeline with its real kernels, over a stand-in for the GPU whose memory is the host's."""
 
 import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import host_kernels
@@ -97,7 +98,7 @@ class Both(Interface, DLPack):
         Interface.__init__(self, array, version=2)
 
 
-PLAN = plan_segments(70, 93, 24)
+PLAN, OTHER = plan_segments(70, 93, 24), plan_segments(70, 93, 12)
 
 
 def photos(count, plan=PLAN, seed=0):
@@ -293,6 +294,145 @@ def test_threads_have_buffers_each():
     for images, labels in zip(batches, results, strict=True):
         np.testing.assert_array_equal(labels, expected(images))
     assert len(gpu.streams) <= 4
+
+
+@pytest.mark.parametrize("wrap", [np.asarray, Interface])
+def test_a_large_batch_is_shared_by_lanes(wrap):
+    gpu = HostGpu()
+    network = Network(gpu)
+    pipeline = GpuPipeline(gpu, network, "stand-in")
+    images = photos(35)
+    for _ in range(2):
+        np.testing.assert_array_equal(pipeline.labels(wrap(images), PLAN), expected(images))
+    on_gpu = wrap is Interface
+    assert len(gpu.streams) in ([1] if on_gpu else range(2, module.LANES + 1))  # a lane that is done takes the next share
+    assert {shape[0] for shape in network.shapes} == ({35} if on_gpu else {9, 8})
+    stays = pipeline.device_labels(wrap(images), PLAN)
+    np.testing.assert_array_equal(view(stays.address, stays.shape, np.int32), expected(images))
+    pipeline.close()
+    assert (set(gpu.memory), gpu.streams) == ({stays.address}, set())
+
+
+def test_a_batch_that_the_network_takes_only_whole():
+    gpu = HostGpu()
+    network = Network(gpu)
+
+    def fitting_batch(images, height, width):
+        if images < 16:
+            raise ModelError("16 or more")
+        return images
+
+    network.fitting_batch = fitting_batch
+    images = photos(16)
+    np.testing.assert_array_equal(GpuPipeline(gpu, network, "stand-in").labels(images, PLAN), expected(images))
+    assert [shape[0] for shape in network.shapes] == [16]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "count", "batches"),
+    [
+        (6, 6, 24, {6}),
+        (4, 8, 36, {8, 4}),
+        (1, 32, 33, {9, 6}),
+    ],
+)
+def test_shares_are_of_batches_that_the_network_takes(least, most, count, batches):
+    gpu = HostGpu()
+    network = Network(gpu)
+
+    def fitting_batch(images, height, width):
+        if images < least:
+            raise ModelError("too few")
+        return min(images, most)
+
+    network.fitting_batch = fitting_batch
+    images = photos(count)
+    np.testing.assert_array_equal(GpuPipeline(gpu, network, "stand-in").labels(images, PLAN), expected(images))
+    assert {shape[0] for shape in network.shapes} == batches
+
+
+def test_a_batch_that_cannot_be_made_smaller(monkeypatch):
+    monkeypatch.setattr(module, "BATCH_PIXELS", 1)
+    gpu = HostGpu()
+    network = Network(gpu)
+
+    def fitting_batch(images, height, width):
+        if images < 4:
+            raise ModelError("4 or more")
+        return 4
+
+    network.fitting_batch = fitting_batch
+    pipeline = GpuPipeline(gpu, network, "stand-in")
+    np.testing.assert_array_equal(pipeline.labels(photos(4), PLAN), expected(photos(4)))
+    gpu.capacity = 0
+    with pytest.raises(OutOfMemoryError):
+        pipeline.labels(photos(4, OTHER), OTHER)
+
+
+def test_what_failed_for_lack_of_memory_is_gone_before_the_next_try():
+    gpu = HostGpu()
+    network = Network(gpu)
+    prepare, alive, seen = network.prepare, [], []
+
+    def short(shape, *rest):
+        enqueue = prepare(shape, *rest)
+        seen.append([reference() is not None for reference in alive])
+
+        def run():
+            if shape[0] > 1:
+                raise OutOfMemoryError("in the warm-up")
+            enqueue()
+
+        alive.append(weakref.ref(run))
+        return run
+
+    network.prepare = short
+    gc.disable()
+    try:
+        GpuPipeline(gpu, network, "stand-in").labels(photos(2), PLAN)
+    finally:
+        gc.enable()
+    assert seen == [[], [False], [False, False]]
+
+
+def test_a_lost_gpu_can_be_closed(monkeypatch):
+    gpu = HostGpu()
+    network = Network(gpu)
+    pipeline = GpuPipeline(gpu, network, "stand-in")
+    pipeline.labels(photos(1), PLAN)
+
+    def lost():
+        raise DeviceError("lost")
+
+    monkeypatch.setattr(gpu, "activate", lost)
+    pipeline.close()
+    assert network.closed
+
+
+def test_shares_that_do_not_fit_beside_each_other():
+    gpu = HostGpu()
+    GpuPipeline(gpu, Network(gpu), "stand-in").labels(photos(1), PLAN)
+    gpu = HostGpu(int(1.5 * sum(array.nbytes for array in gpu.memory.values())))  # one lane at a time, with one image
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
+    images = photos(24)
+    np.testing.assert_array_equal(pipeline.labels(images, PLAN), expected(images))
+
+
+def test_a_share_that_fails():
+    gpu = HostGpu()
+    network = Network(gpu)
+    prepare = network.prepare
+
+    def failing(shape, *rest):
+        if shape[0] == 11:  # the last share
+            raise DeviceError("lost")
+        return prepare(shape, *rest)
+
+    network.prepare = failing
+    pipeline = GpuPipeline(gpu, network, "stand-in")
+    with pytest.raises(DeviceError, match="lost"):
+        pipeline.labels(photos(23), PLAN)
+    np.testing.assert_array_equal(pipeline.labels(photos(24), PLAN), expected(photos(24)))
 
 
 def test_the_network_alone():

@@ -11,7 +11,7 @@ from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.runtime.backends import open_backend, tensorrt
 from ainet.runtime.cuda.driver import OutOfMemoryError
-from ainet.runtime.engine_file import Profile, sidecar
+from ainet.runtime.engine_file import Profile, cache_file, sidecar
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import normalise, postprocess
@@ -124,6 +124,39 @@ def test_a_run_that_fails(host):
     with pytest.raises(DeviceError, match=r"failed on an input of 1x32x48: Myelin: illegal address"):
         run_pipeline(open_backend(host.path, "tensorrt"), photos(1, 30, 40), Plan(30, 40, 32, 48, 4, 400))
     assert host.gpu.memory == {}
+
+
+def test_the_kernels_that_were_compiled_are_kept_for_the_next_time(host):
+    """By TensorRT-RTX alone."""
+    images, plan, kept = photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400), cache_file(host.path)
+    for _ in range(2):
+        backend = open_backend(host.path, "tensorrt")
+        backend.labels(images, plan)
+        backend.labels(photos(1, 30, 40), Plan(30, 40, 32, 48, 4, 400))
+        backend.close()
+    if host.cache is None:
+        assert not kept.exists()
+        return
+    assert kept.read_bytes() == b"compiled"
+    host.cache.deserialize.assert_called_once_with(b"compiled")  # the second time, by the first context
+    assert host.runtime_config.create_runtime_cache.call_count == 2
+    assert [call.args for call in host.runtime_config.set_runtime_cache.call_args_list] == [(host.cache,)] * 4
+
+
+def test_too_little_memory_for_the_engine_itself(host):
+    host.runtime.deserialize_cuda_engine.side_effect = lambda content: host.flavour.logger.errors.extend(
+        ["deserialization failed", "Cuda Runtime (out of memory)"]
+    )
+    with pytest.raises(OutOfMemoryError, match=r"cannot load .*: deserialization failed; free memory of other programs"):
+        open_backend(host.path, "tensorrt")
+
+
+def test_an_engine_for_no_gpu_in_particular(host):
+    sidecar(host.path).write_text(replace(host.info, compute_capabilities=()).to_json())
+    assert open_backend(host.path, "tensorrt").name
+    host.gpu.capability = "sm75"
+    with pytest.raises(ModelError, match=r"is sm80 or later, this GPU has sm75\); build it here with: ainet build --target sm75"):
+        open_backend(host.path, "tensorrt")
 
 
 def test_another_gpu_or_version(host):

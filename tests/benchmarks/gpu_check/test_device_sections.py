@@ -57,6 +57,15 @@ def test_latency_goes_on_after_a_backend_that_fails(gpu, context, monkeypatch):
     assert not gpu.memory
 
 
+def test_stages_of_a_batch_in_shares(gpu):
+    plan_batch = latency.batch_of(np.zeros((60, 80, 3), np.uint8), SMALL, 33)
+    row = latency.measure(lambda name: Network(gpu, True, 2), gpu, DeviceEvents(gpu), plan_batch, SMALL, seconds=0.0)
+    assert row["images_at_once"] == 9  # 33 over four lanes
+    assert row["networks"]["ainet"]["stages_ms"]["network"]["p50"] == 2 * 4  # a run for each share
+    assert set(row["networks"]["ainet"]["stages_ms"]) == set(latency.STAGES)
+    assert not gpu.memory
+
+
 def test_what_time_does_not_reach_is_listed(gpu, context, monkeypatch):
     monkeypatch.setattr(latency, "open_network", lambda backend, network, precision, gpu, work: Network(gpu, False, 1))
     sections = latency.run(Context(context.source, context.work, None, time.monotonic()))
