@@ -1,7 +1,7 @@
 """A training run as `ainet train` starts it: data, recipe, device, processes and progress on the terminal."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 import torch.distributed as dist
@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
+from ainet.errors import DeviceError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample
+from ainet.training.networks import UNet
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
 from ainet.training.trainer import Progress, Trainer, Validate
@@ -29,9 +31,10 @@ def train(
     """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
 
     `data` opens the data set: from the recipe's splits to its samples. `weights` names a checkpoint to start from. `validate` is
-    handed to the trainer.
+    handed to the trainer, unless the recipe trains on val.
 
     Raises:
+        DeviceError: see `choose_device`.
         AINetError: see `Trainer`.
     """
     device = choose_device(device)
@@ -48,6 +51,9 @@ def train(
         with _bar(console) as bar:
             report = _reporter(bar, console)
             initial = load_checkpoint(weights) if weights else None
+            if validate is not None and "val" in recipe.splits:
+                console.print("the recipe trains on val, so nothing is measured on it")
+                validate = None
             on_gpu = device.startswith("cuda")
             trainer = Trainer(
                 network,
@@ -58,7 +64,7 @@ def train(
                 device=device,
                 compiled=on_gpu,
                 captured=on_gpu,
-                validate=validate,
+                validate=_told(validate, console) if validate else None,
                 report=report,
             )
             if trainer.iteration:
@@ -70,10 +76,19 @@ def train(
 
 
 def choose_device(device: str) -> str:
-    """`device`, or for "auto" the GPU where there is one."""
-    if device != "auto":
-        return device
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """`device`, or for "auto" the GPU where there is one.
+
+    Raises:
+        DeviceError: it is none of cpu, cuda and cuda:N, or not there.
+    """
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    kind, _, number = device.partition(":")
+    if device != "cpu" and not (kind == "cuda" and (number.isdecimal() or device == "cuda")):
+        raise DeviceError(f"unknown device '{device}' for training; choose auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        raise DeviceError(f"there is no device '{device}': PyTorch sees {torch.cuda.device_count()} GPUs; use --device cpu")
+    return device
 
 
 def _is_first_process() -> bool:
@@ -82,7 +97,19 @@ def _is_first_process() -> bool:
 
 def _bar(console: Console) -> Bar:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    return Bar(*columns, console=console, disable=not console.is_terminal)
+    # Reports are far apart where steps are slow: the time left is judged by the last hour, not by rich's 30 seconds.
+    return Bar(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=3600)
+
+
+def _told(validate: Validate, console: Console) -> Validate:
+    """`validate`, which also prints what it finds."""
+
+    def validate_and_tell(network: UNet) -> Mapping[str, float]:
+        figures = validate(network)
+        console.print("val  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()), soft_wrap=True)
+        return figures
+
+    return validate_and_tell
 
 
 def _reporter(bar: Bar, console: Console) -> Callable[[Progress], None]:

@@ -15,6 +15,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,6 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.tensorboard import SummaryWriter
 
 from ainet.errors import AINetError, ModelError
 from ainet.files import atomic_path
@@ -34,6 +34,7 @@ from ainet.training.checkpoint import Checkpoint, save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
 from ainet.training.ema import EMA
+from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
 from ainet.training.recipe import Recipe, recipe_from_dict
@@ -74,13 +75,15 @@ class Trainer:
         captured: on a GPU, replay the updates as a CUDA graph. In one process, and not for SSN, whose step waits for the device;
             nor if that has failed before, which the state tells.
         validate: called with the EMA network, in eval mode on `device`; gives figures by name for the logs. It runs every
-            `validate_every` iterations and at the end. Not for SSN, whose input is another.
+            `validate_every` iterations and at the end; by default five times in a run, and at least every 5,000 iterations. Not for SSN,
+            whose input is another.
         save_every: seconds between two checkpoints.
         log_every: iterations between two reports.
         report: called with the progress at every report.
 
     Raises:
-        ModelError: the state in `out` is damaged, or belongs to another recipe, network or start; `initial` is of another network.
+        ModelError: the state in `out` is damaged, or belongs to another recipe, network, start, data set or number of processes;
+            `initial` is of another network.
         ImageError: a training image or label cannot be read.
         UsageError: the data do not fit the recipe.
     """
@@ -97,13 +100,13 @@ class Trainer:
         compiled: bool = False,
         captured: bool = False,
         validate: Validate | None = None,
-        validate_every: int = 5000,
+        validate_every: int | None = None,
         save_every: float = 300,
         log_every: int = 50,
         report: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self.name, self.recipe, self.out, self.device = network, recipe, Path(out), torch.device(device)
-        self.validate, self.validate_every = validate, validate_every
+        self.validate, self.validate_every = validate, validate_every or min(5000, -(-recipe.iterations // 5))
         self.save_every, self.log_every, self.report = save_every, log_every, report
         self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
@@ -148,11 +151,12 @@ class Trainer:
         Raises:
             TrainingError: the loss is not finite; the last good checkpoint stays. Or the updates cannot be captured; they go on without
                 that in another process.
-            OutputError: a checkpoint cannot be written; the one before stays.
+            OutputError: a checkpoint or the log cannot be written; the checkpoint before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
         saved = reported = last = time.monotonic()
-        with StopSignals() as signals, SummaryWriter(os.fspath(self.out / LOGS), purge_step=self.iteration + 1) as logs:
+        log = EventLog(self.out / LOGS, self.iteration + 1) if self.rank == 0 else nullcontext()
+        with StopSignals() as signals, log as logs:
             while self.iteration < self.recipe.iterations:
                 try:
                     self._losses.append(self.step())
@@ -162,7 +166,7 @@ class Trainer:
                     raise TrainingError(
                         f"{error}; run the same again: it goes on from iteration {self.iteration} without one, more slowly"
                     ) from error
-                if self.iteration % self.log_every == 0:
+                if self.iteration % self.log_every == 0 or self.iteration == self.recipe.iterations:
                     now = time.monotonic()
                     self._report(logs, (now - reported) / len(self._losses))
                     reported = now
@@ -220,6 +224,8 @@ class Trainer:
                 "network": self.name,
                 "recipe": self.recipe.to_dict(),
                 "initial": self.initial,
+                "data": self.sampler.data.summary,
+                "processes": self.ranks,
                 "iteration": self.iteration,
                 "seconds": self.seconds,
                 "capturable": self._capturable,
@@ -232,6 +238,8 @@ class Trainer:
         with atomic_path(self.out / STATE) as temporary:
             temporary.write_bytes(buffer.getbuffer())
         config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
+        if self.initial is not None:
+            config["initial"] = self.initial
         save_checkpoint(self.out / WEIGHTS, self.ema.module, config)
 
     def _resume(self) -> None:
@@ -240,15 +248,16 @@ class Trainer:
             return
         try:
             state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-            found = {"network": state["network"], "initial": state["initial"], **recipe_from_dict(state["recipe"]).to_dict()}
+            found = {key: state[key] for key in ("network", "initial", "data", "processes")} | recipe_from_dict(state["recipe"]).to_dict()
         except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
             raise ModelError(
                 f"cannot resume from {path}: it is damaged or no training state ({type(error).__name__}); move it away to start afresh"
             ) from error
-        wanted = {"network": self.name, "initial": self.initial, **self.recipe.to_dict()}
+        wanted = {"network": self.name, "initial": self.initial, "data": self.sampler.data.summary, "processes": self.ranks}
+        wanted |= self.recipe.to_dict()
         if different := [key for key in wanted if found[key] != wanted[key]]:
             shown = ", ".join(f"{key} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
-            raise ModelError(f"{path} was made by another recipe: {shown}; use that recipe or another output folder")
+            raise ModelError(f"{path} was made otherwise: {shown}; go on as it was made, or use another output folder")
         self.network.load_state_dict(state["weights"])
         self.ema.module.load_state_dict(state["ema"])
         for group in state["optimizer"]["param_groups"]:  # the state may be from another device
@@ -259,10 +268,10 @@ class Trainer:
         self._capturable = state.get("capturable", True)
 
     def _any_rank(self, *wishes: bool) -> list[bool]:
-        """Which wishes any process has. Processes meet only every `log_every` iterations, so as not to wait at each step."""
+        """Which wishes any process has. On GPUs they meet only every `log_every` iterations, so as not to wait at each short step."""
         if self.ranks == 1:
             return list(wishes)
-        if self.iteration % self.log_every:
+        if self.iteration % self.log_every and self.device.type == "cuda":
             return [False] * len(wishes)
         votes = torch.tensor(wishes, dtype=torch.int32, device=self.device)
         dist.all_reduce(votes, dist.ReduceOp.MAX)
@@ -284,17 +293,17 @@ class Trainer:
     def _advice(self) -> str:
         return f"{self.out} keeps the last good checkpoint; lower the learning rate or turn bf16 off in the recipe"
 
-    def _report(self, logs: SummaryWriter, seconds: float) -> None:
+    def _report(self, logs: EventLog | None, seconds: float) -> None:
         figures = dict(zip(FIGURES, self._finite_losses().mean(0).tolist(), strict=True))
         figures |= {"lr": self.recipe.lr_at(self.iteration - 1), "seconds": seconds}
         self._losses.clear()
-        if self.rank == 0:
-            _log(logs, "train", figures, self.iteration)
+        if logs is not None:
+            logs.add("train", figures, self.iteration)
             self.report(Progress(self.iteration, self.recipe.iterations, figures))
 
-    def _validate(self, logs: SummaryWriter) -> None:
-        if self.validate is not None and self.rank == 0 and isinstance(self.ema.module, UNet):
-            _log(logs, "val", self.validate(self.ema.module), self.iteration)
+    def _validate(self, logs: EventLog | None) -> None:
+        if self.validate is not None and logs is not None and isinstance(self.ema.module, UNet):
+            logs.add("val", self.validate(self.ema.module), self.iteration)
 
 
 def build_network(name: str) -> UNet | SSN:
@@ -317,8 +326,3 @@ def make_optimizer(network: nn.Module, recipe: Recipe, fused: bool = False) -> t
         {"params": [p for name, p in network.named_parameters() if name.endswith("bias")], "weight_decay": 0.0},
     ]
     return torch.optim.Adam(groups, lr=recipe.lr, betas=(0.9, 0.999), fused=fused)
-
-
-def _log(logs: SummaryWriter, group: str, figures: Mapping[str, float], iteration: int) -> None:
-    for key, value in figures.items():
-        logs.add_scalar(f"{group}/{key}", value, iteration)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from gradients import assert_gradient
 from torch import Tensor
 
 from ainet.training.augment import Batch
@@ -53,9 +54,8 @@ def test_equals_the_laplacian_written_out(batch: int, height: int, width: int) -
         torch.testing.assert_close(own, literal, rtol=1e-10, atol=1e-14)
 
 
-def test_gradcheck() -> None:
-    leaf = random_association(2, 32, 32).contiguous(memory_format=torch.channels_last).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: laplacian_loss(x.softmax(1)), leaf, fast_mode=True)
+def test_gradient() -> None:
+    assert_gradient(lambda x: laplacian_loss(x.softmax(1)), random_association(2, 32, 32).contiguous(memory_format=torch.channels_last))
 
 
 def test_whole_cells_cost_less_than_scattered_pixels() -> None:

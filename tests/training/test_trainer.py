@@ -20,12 +20,14 @@ from scipy.io import savemat
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import Tensor
 
-from ainet.errors import ModelError, OutputError
+from ainet.errors import DeviceError, ModelError, OutputError
 from ainet.training.capture import WARM_UP, CapturedUpdate
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.ema import EMA
+from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.recipe import Recipe
+from ainet.training.train import choose_device
 from ainet.training.trainer import LOGS, STATE, WEIGHTS, Progress, Trainer, TrainingError, make_optimizer
 
 RECIPE = Recipe(
@@ -107,6 +109,7 @@ def test_a_run_starts_from_the_weights_of_a_checkpoint_and_goes_on_with_them_alo
         assert [key for key in expected if not torch.equal(own[key], expected[key])] == []
     trainer.step()
     trainer.save()
+    assert load_checkpoint(tmp_path / WEIGHTS).config["initial"] == initial.sha256
     resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path, initial=initial)
     assert_same(resumed, trainer)
     with pytest.raises(ModelError, match=r"initial is '[0-9a-f]{64}' there and None here"):
@@ -228,6 +231,31 @@ def test_validation_and_logs(tmp_path: Path) -> None:
     assert [event.value for event in logs.Scalars("train/loss")] == pytest.approx([progress.figures["loss"] for progress in reports])
 
 
+def test_a_validation_five_times_in_a_run_at_least(tmp_path: Path) -> None:
+    every = [Trainer("scn", replace(RECIPE, iterations=n), SAMPLES, tmp_path).validate_every for n in (3, 6, 4000, 300_000)]
+    assert every == [1, 2, 800, 5000]
+
+
+def test_a_full_disk_ends_a_run_with_the_name_of_the_log(tmp_path: Path) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, log_every=1)
+    trainer.step()
+    trainer.save()
+    with largest_file(100), pytest.raises(OutputError, match=r"cannot write .*tfevents.*: File too large; the last checkpoint is kept"):
+        trainer.run()
+    assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 1
+
+
+def test_curves_go_on_where_a_run_does(tmp_path: Path) -> None:
+    for steps in (4, 3):  # stopped after the first log of iteration 4, and resumed from iteration 3
+        trainer = Trainer("scn", replace(RECIPE, iterations=6), SAMPLES, tmp_path)
+        with EventLog(tmp_path / LOGS, trainer.iteration + 1) as log:
+            for _ in range(steps):
+                log.add("train", {"loss": float(trainer.step()[0])}, trainer.iteration)
+                if trainer.iteration == 3:
+                    trainer.save()
+    assert [event.step for event in EventAccumulator(str(tmp_path / LOGS)).Reload().Scalars("train/loss")] == [1, 2, 3, 4, 5, 6]
+
+
 def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
     trainer.step()
@@ -288,6 +316,22 @@ def test_another_recipe_is_refused(unbroken: Trainer, network: str, changes: dic
         Trainer(network, replace(RECIPE, **changes), SAMPLES, unbroken.out)
 
 
+def test_other_data_are_refused(unbroken: Trainer) -> None:
+    with pytest.raises(
+        ModelError, match=rf"data is '{len(unbroken.sampler.data)} annotations \([0-9a-f]{{12}}\)' there and '\d+ annotations"
+    ):
+        Trainer("scn", RECIPE, SAMPLES[:-1], unbroken.out)
+
+
+@pytest.mark.parametrize("device", ["tpu", "cuda:x", "cpu:0"])
+def test_devices_by_name(device: str) -> None:
+    assert choose_device("cpu") == "cpu"
+    with pytest.raises(DeviceError, match=f"unknown device '{device}' for training; choose auto, cpu, cuda or cuda:N"):
+        choose_device(device)
+    with pytest.raises(DeviceError, match=r"there is no device 'cuda:99': PyTorch sees \d+ GPUs; use --device cpu"):
+        choose_device("cuda:99")
+
+
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half"])
 def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / STATE).write_bytes(content)
@@ -337,3 +381,7 @@ def test_command_line_on_two_processes(tmp_path: Path) -> None:
     assert result.stdout.count("finished") == 1
     checkpoint = load_checkpoint(tmp_path / "out" / WEIGHTS)
     assert (checkpoint.config["iteration"], checkpoint.config["recipe"]["name"]) == (4, "tiny")
+    assert [event.step for event in EventAccumulator(str(tmp_path / "out" / LOGS)).Reload().Scalars("train/loss")] == [4]
+    command[command.index("2")] = "1"
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)
+    assert "processes is 2 there and 1 here" in " ".join(result.stderr.split())

@@ -4,6 +4,7 @@ All pixels lie in one row, image after image, so images of any size live togethe
 pixel (y, x) of image n is at `image_start[n] + y * width[n] + x`.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ from ainet.training.datasets.sample import Sample
 class ResidentData:
     """N annotations of M images. The bulk is on the device, the small tables stay with the program that draws crops.
 
-    pixels: (sum of H * W over images, 3) uint8 RGB; labels: (sum of H * W over annotations,) uint8 or int16, ids 0..classes-1
+    pixels: (sum of H * W over images, 3) uint8 RGB; labels: (sum of H * W over annotations,) uint8, int16 or int32, ids 0..classes-1
     without gaps per annotation; image_start, label_start, height, width: (N,) int64; names: what each annotation is.
     """
 
@@ -32,6 +33,12 @@ class ResidentData:
     width: NDArray[np.int64]
     names: list[str]
     classes: int
+
+    @property
+    def summary(self) -> str:
+        """What tells this data set from others: how many annotations, and a digest of their names and sizes."""
+        rows = zip(self.names, self.height.tolist(), self.width.tolist(), strict=True)
+        return f"{len(self)} annotations ({hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:12]})"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -52,7 +59,7 @@ class ResidentData:
             height, width = image.shape[:2]
             pixels.append(image.reshape(-1, 3))
             for number, segmentation in enumerate(sample.segmentations()):
-                labels.append(np.unique(segmentation, return_inverse=True)[1].reshape(-1).astype(np.int16))
+                labels.append(np.unique(segmentation, return_inverse=True)[1].reshape(-1).astype(np.int32))
                 names.append(f"{sample.image_id}, annotation {number}")
                 table.append((image_start, label_start, height, width))
                 label_start += height * width
@@ -60,7 +67,7 @@ class ResidentData:
         if not table:
             raise UsageError("the data set is empty; name a folder with images and labels")
         classes = int(max(ids.max() for ids in labels)) + 1
-        id_type = np.uint8 if classes <= 256 else np.int16
+        id_type = np.uint8 if classes <= 2**8 else np.int16 if classes <= 2**15 else np.int32
         image_starts, label_starts, heights, widths = np.array(table, np.int64).T
         return cls(
             torch.from_numpy(np.concatenate(pixels)).to(device),
