@@ -59,6 +59,7 @@ def ablate(
     """
     try:
         from ainet.benchmarks.ablation import VARIANTS, run_ablation
+        from ainet.benchmarks.report.results import about_recipe
         from ainet.training.recipe import load_recipe
         from ainet.training.stop import parse_duration
     except ImportError as error:
@@ -66,6 +67,7 @@ def ablate(
     seconds = parse_duration(budget) if budget else None
     result = run_ablation(load_recipe(recipe), bsds, out, device=device, budget=seconds, jobs=jobs, report=output.print)
     if figures := result["figures"]:
+        output.print(about_recipe(result["recipe"]))
         output.print("means of the scales that ask for 384 to 1200 superpixels:")
         names = {"asa": "ASA", "rec": "BR", "pre": "BP", "co": "CO"}
         print_rows([(name, *(f"{title} {of['scales'][key]:.4f}" for key, title in names.items())) for name, of in figures.items()])

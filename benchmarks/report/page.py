@@ -6,7 +6,7 @@ from html import escape
 from importlib import resources
 
 from ainet.benchmarks.report.plots import Plot
-from ainet.benchmarks.report.results import Result, Results
+from ainet.benchmarks.report.results import Result, Results, about_recipe
 from ainet.benchmarks.report.strips import ZOOM, Strip
 from ainet.benchmarks.report.style import style_sheet
 from ainet.benchmarks.report.tables import (
@@ -104,6 +104,7 @@ def _ablation(results: Results, drawn: dict[str, str]) -> list[Section]:
         variants = scales_table(
             [result], lambda found: [(name, ("variants", name)) for name in found.data["variants"]], f"ablation{number}"
         )
+        content += f"<p>{escape(about_recipe(result.data['recipe']))}</p>"
         content += f"{drawn[f'fig6-{number}']}<details><summary>All scales</summary>{variants}</details>"
     return [("ablation", "Ablation", content)] if content else []
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from ainet.errors import UsageError
 KINDS = {  # and what their files hold
     "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "skipped", "versions", "machine"),
     "latency": ("settings", "methods", "counts", "sizes", "growth", "memory", "left_out", "skipped", "versions", "machine"),
-    "ablation": ("protocol", "data", "variants"),
+    "ablation": ("protocol", "data", "variants", "recipe"),
 }
 
 
@@ -71,6 +71,14 @@ def load_results(sources: Sequence[Path]) -> Results:
 def method_order(name: str) -> tuple[int, str]:
     base = name.partition("@")[0]
     return METHODS.index(base) if base in METHODS else len(METHODS), name
+
+
+def about_recipe(recipe: Mapping[str, Any]) -> str:
+    """How long the variants of an ablation were trained: no more than a tendency shows after a short schedule."""
+    return (
+        f"Every variant: recipe '{recipe['name']}', {recipe['iterations']:,} iterations at batch {recipe['batch_size']}, for all alike; "
+        "the paper's training is about 300,000 at batch 16."
+    )
 
 
 def row_id(group: str, method: str, case: str) -> str:

@@ -132,16 +132,22 @@ def test_plots_for_a_paper(latency: Path, tmp_path: Path) -> None:
     assert (tmp_path / "plots/fig8-0.svg").read_bytes() == again.picture("svg")  # the same every time
 
 
+RECIPE = {"name": "brief", "iterations": 1500, "batch_size": 4}
+
+
 def test_ablation(run: Path, tmp_path: Path) -> None:
     accuracy = json.loads((run / "accuracy_blocks.json").read_text())
     shared = {key: accuracy[key] for key in ("protocol", "data")}
-    write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "variants": {"with <AI>": accuracy["scales"]}})
+    write_json(
+        tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "variants": {"with <AI>": accuracy["scales"]}, "recipe": RECIPE}
+    )
     write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     html5lib.HTMLParser(strict=True).parse(page)
     assert 'id="fig6-0"' in page
+    assert "Every variant: recipe &#x27;brief&#x27;, 1,500 iterations at batch 4, for all alike" in page
     assert "<td>with &lt;AI&gt;</td>" in page
-    write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}})
+    write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}, "recipe": RECIPE})
     with pytest.raises(UsageError, match="cannot be compared in one report"):
         write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
 
