@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from ainet.errors import ModelError, OutputError
+from ainet.runtime.backends import open_backend
+from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
 
@@ -34,6 +36,17 @@ def test_own_format_round_trip(tmp_path, name):
     assert loaded.config == {"network": name, "recipe": {"lr": 1e-4}, "format": 1}
     assert not loaded.network.training
     assert all(torch.equal(value, loaded.network.state_dict()[key]) for key, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["ainet", "scn"])
+def test_bundled_weights_say_what_they_are(name):
+    checkpoint = load_checkpoint(bundled(f"{name}.safetensors"))
+    exported = open_backend(bundled(f"{name}.onnx"), "cpu").info
+    assert checkpoint.config["status"].startswith("interim")
+    assert checkpoint.config["data"].startswith("BSDS500 train")
+    assert len(checkpoint.config["initial"]) == 64
+    assert exported.checkpoint_sha256 == checkpoint.sha256
+    assert exported.checkpoint["status"] == checkpoint.config["status"]
 
 
 class Exploit:
