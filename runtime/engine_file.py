@@ -81,12 +81,16 @@ class EngineInfo:
         """
         try:
             entries: dict[str, Any] = json.loads(text)
-            model = json.dumps(entries.pop("model"))
+            model = ModelInfo.from_entries(entries.pop("model"), source)
             profiles = tuple(Profile(_shape(ends["smallest"]), _shape(ends["largest"])) for ends in entries.pop("profiles"))
-            capabilities = tuple(map(str, entries.pop("compute_capabilities")))
-            if not profiles:
+            capabilities: list[str] = entries.pop("compute_capabilities")
+            info = cls(compute_capabilities=tuple(capabilities), profiles=profiles, model=model, **entries)
+            texts = (info.flavour, info.version, info.onnx_sha256, info.plan_sha256, *capabilities)
+            if not isinstance(capabilities, list) or not all(isinstance(text, str) for text in texts):
+                raise TypeError
+            if not profiles or not all(type(count) is int for count in info.layer_precisions.values()):
                 raise ValueError
-            return cls(compute_capabilities=capabilities, profiles=profiles, model=ModelInfo.from_json(model, source), **entries)
+            return info
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ModelError(f"{source} is not a whole sidecar of an engine; build the engine again with: ainet build") from None
 
@@ -160,5 +164,7 @@ def cache_file(plan: str | os.PathLike[str]) -> Path:
 
 
 def _shape(sizes: list[int]) -> Shape:
-    batch, height, width = map(int, sizes)
+    batch, height, width = sizes
+    if not all(type(size) is int for size in sizes):
+        raise TypeError
     return batch, height, width

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from ainet.errors import ModelError
 from ainet.spec import CELL_SIZE
@@ -32,13 +33,27 @@ class ModelInfo:
             ModelError: there is no such entry, or this version of the toolkit cannot run what it describes.
         """
         try:
-            entries = json.loads(text or "")
-            cell_size = entries.pop("cell_size")
-            info = cls(**{**entries, "mean": tuple(entries["mean"])})
+            return cls.from_entries(json.loads(text or ""), source)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ModelError(
                 f"{source} was not exported by this toolkit (no 'ainet' metadata); make it with: ainet export CHECKPOINT -o model.onnx"
             ) from None
+
+    @classmethod
+    def from_entries(cls, entries: dict[str, Any], source: object) -> "ModelInfo":
+        """The same from what JSON has read.
+
+        Raises:
+            ModelError: this version of the toolkit cannot run what the entries describe.
+            ValueError, TypeError, KeyError, AttributeError: they are not what `to_json` writes.
+        """
+        cell_size = entries.pop("cell_size")
+        info = cls(**{**entries, "mean": tuple(entries["mean"])})
+        texts = (info.network, info.output, info.precision, info.checkpoint_sha256, info.tool_version)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(info.checkpoint, dict):
+            raise TypeError
+        if len(info.mean) != 3 or not all(0 <= value <= 1 for value in info.mean):
+            raise ValueError
         if cell_size != CELL_SIZE or info.output not in ("logits", "association", "labels"):
             raise ModelError(
                 f"{source} has cells of {cell_size} pixels and output '{info.output}', which this version cannot run; update the toolkit"

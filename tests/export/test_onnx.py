@@ -189,6 +189,17 @@ def test_metadata_is_stable_json(own_checkpoints):
     assert json.loads(info.to_json())["cell_size"] == 16
 
 
+@pytest.mark.parametrize(
+    "entries",
+    [{"mean": [0.1, 0.2]}, {"mean": ["r", "g", "b"]}, {"mean": None}, {"network": 5}, {"output": ["logits"]}, {"checkpoint": []}, {"x": 1}],
+)
+def test_metadata_of_other_types_are_refused(entries):
+    text = ModelInfo("scn", "logits", "fp32", (0.1, 0.2, 0.3), "0" * 64, {}, "0.1.0").to_json()
+    for damaged in (json.dumps(json.loads(text) | entries), "[]", "null", "", None):
+        with pytest.raises(ModelError, match=r"^x\.onnx was not exported by this toolkit \(no 'ainet' metadata\); make it with: ainet"):
+            ModelInfo.from_json(damaged, "x.onnx")
+
+
 def test_fp16_keeps_the_labels_of_photos(shared, tmp_path):
     """With the bundled weights, the best cell is the same for at least 99.9 % of the pixels of BSDS500 val photos."""
     checkpoint = load_checkpoint(bundled("ainet.safetensors"))

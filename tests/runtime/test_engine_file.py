@@ -74,6 +74,10 @@ def changed(**entries):
     return lambda text: json.dumps(json.loads(text) | entries)
 
 
+def changed_model(**entries):
+    return lambda text: json.dumps((whole := json.loads(text)) | {"model": whole["model"] | entries})
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -85,8 +89,36 @@ def changed(**entries):
         changed(profiles=[]),
         changed(profiles=[{"smallest": [1, 16], "largest": [1, 16, 16]}]),
         changed(profiles=[{"smallest": [1, 16, "x"], "largest": [1, 16, 16]}]),
+        changed(profiles=[{"smallest": [1, "16", 16], "largest": [1, 16, 16]}]),
+        changed(profiles=[{"smallest": [1, 16.5, 16], "largest": [1, 32, 16]}]),
+        changed(profiles=[{"smallest": "111", "largest": [1, 16, 16]}]),
         changed(compute_capabilities=None),
+        changed(compute_capabilities="sm90"),
+        changed(compute_capabilities=[90]),
+        changed(compute_capabilities={"sm90": 1}),
+        changed(flavour=["x"]),
+        changed(version=11),
+        changed(onnx_sha256={}),
+        changed(plan_sha256=5),
+        changed(plan_sha256=None),
+        changed(layer_precisions=["fp16"]),
+        changed(layer_precisions={"fp16": "40"}),
+        changed(layer_precisions=None),
         changed(unknown=1),
+        changed(model=None),
+        changed(model=[1]),
+        changed_model(mean=[1, 2]),
+        changed_model(mean=["0.4", "0.4", "0.4"]),
+        changed_model(mean=[0.4, float("nan"), 0.4]),
+        changed_model(mean=[0.4, 10**400, 0.4]),
+        changed_model(mean=0.4),
+        changed_model(network=None),
+        changed_model(output=["logits"]),
+        changed_model(precision=16),
+        changed_model(checkpoint_sha256=7),
+        changed_model(checkpoint="ainet.tar"),
+        changed_model(tool_version=1.0),
+        changed_model(unknown=1),
     ],
 )
 def test_a_damaged_sidecar_is_refused(plan, damage):
