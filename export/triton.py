@@ -59,7 +59,8 @@ def add_engine(repository: str | os.PathLike[str], model: str | os.PathLike[str]
     info.verify(engine)
     check_flavour(info.flavour)
     if info.onnx_sha256 != hashlib.sha256(read_model(Path(model))[0]).hexdigest():
-        raise ModelError(f"{engine} was not built from {model}: onnx_sha256 differs; name its model, or build it again with: ainet build")
+        command = info.build_command(engine, model)
+        raise ModelError(f"{engine} was not built from {model}: onnx_sha256 differs; name its model, or build it again with: {command}")
     profiles = {index: profile for index, profile in enumerate(info.profiles) if profile.smallest[0] == 1}
     if not profiles:
         sizes = ", ".join(map(str, info.profiles))

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ class EngineInfo:
         try:
             return cls.from_json(path.read_text(encoding="utf-8"), path)
         except (OSError, UnicodeDecodeError):
-            raise ModelError(f"no readable sidecar at {path}; copy it along with {plan}, or build both again with: ainet build") from None
+            raise ModelError(
+                f"no readable sidecar at {path}; copy it along with {plan}, or build both again with: ainet build MODEL.onnx -o {plan}"
+            ) from None
 
     @classmethod
     def from_json(cls, text: str, source: object) -> "EngineInfo":
@@ -92,7 +95,7 @@ class EngineInfo:
                 raise ValueError
             return info
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise ModelError(f"{source} is not a whole sidecar of an engine; build the engine again with: ainet build") from None
+            raise ModelError(f"{source} is not a whole sidecar of an engine; build the engine again with: ainet build MODEL.onnx") from None
 
     def to_json(self) -> str:
         """The sidecar's text; equal engines give equal text."""
@@ -107,12 +110,13 @@ class EngineInfo:
         try:
             content = Path(plan).read_bytes()
         except OSError as error:
-            raise ModelError(f"cannot read the engine {plan}: {error.strerror or error}; make one with: ainet build") from error
+            reason = error.strerror or error
+            raise ModelError(f"cannot read the engine {plan}: {reason}; make one with: {self.build_command(plan)}") from error
         found = hashlib.sha256(content).hexdigest()
         if found != self.plan_sha256:
             raise ModelError(
                 f"{plan} is damaged or not the engine of its sidecar: plan_sha256 is {found[:12]}..., not {self.plan_sha256[:12]}...; "
-                "copy both files again, or build them with: ainet build"
+                f"copy both files again, or build them with: {self.build_command(plan)}"
             )
         return content
 
@@ -131,8 +135,9 @@ class EngineInfo:
         if not fits:
             differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
         if differences:
-            target = "" if self.compute_capabilities else f" --target {compute_capability}"
-            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: ainet build{target}")
+            target = "" if self.compute_capabilities else f" --flavour {self.flavour} --target {compute_capability}"
+            command = self.build_command(plan) + target
+            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: {command}")
 
     def profile_for(self, shape: Shape) -> int:
         """Index of the profile to run `shape` with: of those that hold it the smallest, as it is tuned nearest to it.
@@ -142,12 +147,16 @@ class EngineInfo:
         """
         fitting = [index for index, profile in enumerate(self.profiles) if profile.holds(shape)]
         if not fitting:
-            size = "x".join(map(str, shape))
+            known, wanted = ", ".join(map(str, self.profiles)), "x".join(map(str, shape))
             raise ModelError(
-                f"the engine takes inputs of {', '.join(map(str, self.profiles))} (batch x height x width), not {size}; "
-                f"build one with: ainet build --size {size}"
+                f"the engine takes inputs of {known} (batch x height x width), not {wanted}; "
+                f"build one that takes it too with: ainet build MODEL.onnx{_options((*self.profiles, Profile(shape, shape)))}"
             )
         return min(fitting, key=lambda index: math.prod(self.profiles[index].largest))
+
+    def build_command(self, plan: str | os.PathLike[str], model: str | os.PathLike[str] = "MODEL.onnx") -> str:
+        """What to type to build the file `plan` again, for the sizes that it has."""
+        return f"ainet build {model} -o {plan}{_options(self.profiles)}"
 
 
 def sidecar(plan: str | os.PathLike[str]) -> Path:
@@ -161,6 +170,10 @@ def cache_file(plan: str | os.PathLike[str]) -> Path:
     The full TensorRT keeps how long kernels took, for the next build; TensorRT-RTX the kernels that it compiled for this GPU.
     """
     return Path(f"{os.fspath(plan)}.cache")
+
+
+def _options(profiles: Sequence[Profile]) -> str:
+    return "".join(f" --size {profile}" for profile in profiles)
 
 
 def _shape(sizes: list[int]) -> Shape:

@@ -45,7 +45,7 @@ def test_an_engine_for_another_gpu_or_version(run: Run, host: Host) -> None:
     host.gpu.capability = "sm86"  # type: ignore[misc]
     error = refused(run, *SEGMENT)
     assert error.startswith("error: model.engine was built for another machine (compute capability is sm90, this GPU has sm86);")
-    assert error.endswith("; build it here with: ainet build")
+    assert error.endswith("; build it here with: ainet build MODEL.onnx -o model.engine --size 1x16x16..2x64x96 --size 32x48")
     host.flavour.api.__version__ = "10.0.1"
     assert f"(version is {VERSIONS[-1]}, here it is 10.0.1; compute capability is" in refused(run, *SEGMENT)
 
@@ -60,8 +60,15 @@ def test_a_truncated_or_random_plan(run: Run, host: Host, content: bytes) -> Non
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (Path.unlink, "no readable sidecar at model.engine.json; copy it along with model.engine, or build both again with: ainet build"),
-        (lambda path: path.write_text("{}"), "model.engine.json is not a whole sidecar of an engine; build the engine again with"),
+        (
+            Path.unlink,
+            "no readable sidecar at model.engine.json; copy it along with model.engine, or build both again with: ainet build "
+            "MODEL.onnx -o model.engine",
+        ),
+        (
+            lambda path: path.write_text("{}"),
+            "model.engine.json is not a whole sidecar of an engine; build the engine again with: ainet build MODEL.onnx",
+        ),
         (lambda path: path.write_bytes(b"\xff\xfe"), "no readable sidecar at model.engine.json"),
     ],
 )
@@ -74,7 +81,7 @@ def test_a_missing_or_damaged_sidecar(run: Run, host: Host, damage: Callable[[Pa
 def test_a_shape_outside_the_profiles(run: Run, host: Host) -> None:
     error = refused(run, *SEGMENT, "-n", "300")
     assert error.startswith("error: a.png: the engine takes inputs of 1x16x16..2x64x96, 32x48 (batch x height x width), not 1x240x320; ")
-    assert error.endswith("build one with: ainet build --size 1x240x320")
+    assert error.endswith("build one that takes it too with: ainet build MODEL.onnx --size 1x16x16..2x64x96 --size 32x48 --size 240x320")
 
 
 def test_a_gpu_with_too_little_memory(run: Run, host: Host) -> None:

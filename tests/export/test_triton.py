@@ -178,8 +178,9 @@ def test_what_is_refused(tmp_path):
         add_engine(models, MODEL, engine_file(engine, (8, 8), (2, 4)))
     engine_file(engine, (1, 1))
     sidecar(engine).write_text(sidecar(engine).read_text().replace(hashlib.sha256(MODEL.read_bytes()).hexdigest(), "0" * 64))
-    with pytest.raises(ModelError, match=r"x\.engine was not built from .*ainet\.onnx: onnx_sha256 differs"):
+    with pytest.raises(ModelError, match=r"x\.engine was not built from .*ainet\.onnx: onnx_sha256 differs") as caught:
         add_engine(models, MODEL, engine)
+    assert str(caught.value).endswith(f"or build it again with: ainet build {MODEL} -o {engine} --size 320x480")
     engine_file(engine, (1, 1)).write_bytes(b"pla")
     with pytest.raises(ModelError, match=r"x\.engine is damaged"):
         add_engine(models, MODEL, engine)

@@ -2,15 +2,18 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
 from ainet.errors import ModelError
+from ainet.export.profiles import parse_profiles
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 
 PLAN = bytes(range(256)) * 64
+SIZES = "--size 1x160x160..4x1088x1920 --size 320x480"  # of the fixture `info`
 
 
 def one_size(*shape):
@@ -57,17 +60,20 @@ def test_the_plan_comes_back_whole(info, plan):
 )
 def test_a_damaged_plan_is_refused(info, plan, damage):
     plan.write_bytes(damage(PLAN))
-    with pytest.raises(ModelError, match=r"model\.engine is damaged .* plan_sha256 is .*build them with: ainet build"):
+    with pytest.raises(ModelError, match=r"model\.engine is damaged .* plan_sha256 is ") as caught:
         info.verify(plan)
+    assert str(caught.value).endswith(f"; copy both files again, or build them with: ainet build MODEL.onnx -o {plan} {SIZES}")
 
 
 def test_a_missing_plan_or_sidecar_is_refused(info, plan):
     sidecar(plan).unlink()
-    with pytest.raises(ModelError, match=r"no readable sidecar at .*model\.engine\.json; copy it along"):
+    with pytest.raises(ModelError, match=r"no readable sidecar at .*model\.engine\.json; copy it along") as caught:
         EngineInfo.load(plan)
+    assert str(caught.value).endswith(f", or build both again with: ainet build MODEL.onnx -o {plan}")
     plan.unlink()
-    with pytest.raises(ModelError, match=r"cannot read the engine .*No such file"):
+    with pytest.raises(ModelError, match=r"cannot read the engine .*No such file") as caught:
         info.verify(plan)
+    assert str(caught.value).endswith(f"; make one with: ainet build MODEL.onnx -o {plan} {SIZES}")
 
 
 def changed(**entries):
@@ -123,7 +129,7 @@ def changed_model(**entries):
 )
 def test_a_damaged_sidecar_is_refused(plan, damage):
     sidecar(plan).write_text(damage(sidecar(plan).read_text()))
-    with pytest.raises(ModelError, match=r"model\.engine\.json is not a whole sidecar"):
+    with pytest.raises(ModelError, match=r"model\.engine\.json is not a whole sidecar .* with: ainet build MODEL\.onnx$"):
         EngineInfo.load(plan)
 
 
@@ -157,7 +163,14 @@ def test_the_host_it_was_built_for_passes(info):
 def test_another_host_is_refused_by_field(info, host, difference):
     with pytest.raises(ModelError, match=difference) as caught:
         info.check_host("x.engine", *host)
-    assert "x.engine" in str(caught.value) and "ainet build" in str(caught.value)
+    assert str(caught.value).startswith("x.engine was built for another machine (")
+    assert str(caught.value).endswith(f"; build it here with: ainet build MODEL.onnx -o x.engine {SIZES}")
+
+
+def test_an_engine_for_no_gpu_in_particular_is_built_again_for_an_older_one(info):
+    with pytest.raises(ModelError, match="this GPU has sm75") as caught:
+        replace(info, compute_capabilities=()).check_host("x.engine", "tensorrt-rtx", "1.7.1.116", "sm75")
+    assert str(caught.value).endswith(f": ainet build MODEL.onnx -o x.engine {SIZES} --flavour tensorrt-rtx --target sm75")
 
 
 def test_the_smallest_fitting_profile_runs_a_size(info):
@@ -166,7 +179,13 @@ def test_the_smallest_fitting_profile_runs_a_size(info):
     assert info.profile_for((4, 320, 480)) == 0
 
 
-@pytest.mark.parametrize("shape", [(5, 320, 480), (1, 144, 480), (1, 1088, 1936)])
-def test_a_size_outside_every_profile_is_refused(info, shape):
-    with pytest.raises(ModelError, match=r"takes inputs of 1x160x160\.\.4x1088x1920, 320x480 .* not " + "x".join(map(str, shape))):
+@pytest.mark.parametrize(("shape", "size"), [((5, 320, 480), "5x320x480"), ((1, 144, 480), "144x480"), ((1, 1088, 1936), "1088x1936")])
+def test_a_size_outside_every_profile_is_refused(info, shape, size):
+    named = "x".join(map(str, shape))
+    with pytest.raises(ModelError, match=rf"takes inputs of 1x160x160\.\.4x1088x1920, 320x480 \(.*\), not {named}; ") as caught:
         info.profile_for(shape)
+    command = str(caught.value).partition("; build one that takes it too with: ")[2]
+    assert command == f"ainet build MODEL.onnx {SIZES} --size {size}"
+    taken = replace(info, profiles=parse_profiles(command.split()[4::2]))
+    assert taken.profiles[: len(info.profiles)] == info.profiles
+    assert taken.profile_for(shape) == len(info.profiles)
