@@ -9,7 +9,6 @@ An engine holds one profile for each name. A profile is tuned for its upper end,
 input takes the smallest profile that holds it. So name what must be fastest on its own, beside the range for the rest.
 """
 
-import math
 import re
 from collections.abc import Sequence
 
@@ -18,7 +17,8 @@ from ainet.runtime.engine_file import Profile, Shape
 from ainet.spec import CELL_SIZE
 
 DEFAULT_SIZES = ("320x480", "480x320", "16x16..1920x1920")
-MAX_PIXELS = 2**26  # of a batch; the widest full-resolution map has 32 channels, and TensorRT counts elements in 31 bits
+CHANNELS = 32  # of a network's largest map, which is of full resolution: two of 16 joined, before the last layers
+MAX_PIXELS = (2**31 - 1) // CHANNELS  # of a batch: a tensor of TensorRT has at most 2**31 - 1 elements
 
 _SIZE = r"(?:(\d{1,6})x)?(\d{1,6})x(\d{1,6})"
 _PROFILE = re.compile(rf"{_SIZE}(?:\.\.{_SIZE})?")
@@ -62,6 +62,7 @@ def _shape(text: str, numbers: tuple[str | None, ...]) -> Shape:
             raise UsageError(f"the {name} {side} of size '{text}' is not a multiple of {CELL_SIZE}; the nearest is {nearest}")
     if batch == 0:
         raise UsageError(f"the batch of size '{text}' must be at least 1")
-    if math.prod((batch, height, width)) > MAX_PIXELS:
-        raise UsageError(f"the size '{text}' has more than {MAX_PIXELS / 1e6:.0f} megapixels in a batch; lower its batch or its sides")
+    pixels = batch * height * width
+    if pixels > MAX_PIXELS:
+        raise UsageError(f"the size '{text}' has {pixels:,} pixels in a batch, more than {MAX_PIXELS:,}; lower its batch or its sides")
     return batch, height, width

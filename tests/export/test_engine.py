@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import sys
 from types import SimpleNamespace
 
@@ -15,11 +16,11 @@ from ainet.cli import app
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
-from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
+from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles
 from ainet.runtime import flavours
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file
-from ainet.segmenter import bundled
+from ainet.segmenter import BUNDLED, bundled
 from ainet.training.checkpoint import load_checkpoint
 
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120")
@@ -139,6 +140,21 @@ def test_sizes_by_name(text, smallest, largest):
     assert parse_profiles([str(profile)]) == (profile,)
 
 
+@pytest.mark.parametrize("name", BUNDLED)
+def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
+    """At the largest size, of 2**18 - 1 cells; one more is refused, see `8192x8192` below."""
+    (profile,) = parse_profiles(["8208x8176"])
+    assert parse_profiles(["262143x16x16"])[0].largest == (2**18 - 1, 16, 16)
+    model = onnx.load(bundled(f"{name}.onnx"))
+    batch, height, width = profile.largest
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (batch, 3, height, width), strict=True):
+        dimension.dim_value = size
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    elements = [math.prod(side.dim_value for side in tensor.type.tensor_type.shape.dim) for tensor in (*graph.value_info, *graph.output)]
+    assert len(elements) == len(graph.node)
+    assert max(elements) == CHANNELS * height * width < 2**31 <= CHANNELS * (MAX_PIXELS + 1)
+
+
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
@@ -155,8 +171,9 @@ def test_sizes_by_name(text, smallest, largest):
         (["0x320x480"], "batch of size '0x320x480' must be at least 1"),
         (["640x480..320x640"], "runs backwards: its height goes from 640 down to 320"),
         (["4x320x480..320x480"], "its batch goes from 4 down to 1"),
-        (["8192x8208"], "more than 67 megapixels"),
-        (["1x16x16..1024x320x480"], "more than 67 megapixels"),
+        (["8192x8192"], "the size '8192x8192' has 67,108,864 pixels in a batch, more than 67,108,863; lower its batch or its sides"),
+        (["262144x16x16"], "the size '262144x16x16' has 67,108,864 pixels in a batch"),
+        (["1x16x16..1024x320x480"], "157,286,400 pixels in a batch, more than 67,108,863"),
         (["320x480", "1x320x480"], "'1x320x480' is named twice"),
         (["16x16..32x32", "1x16x16..1x32x32"], "named twice"),
     ],
