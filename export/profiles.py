@@ -16,7 +16,8 @@ from ainet.errors import UsageError
 from ainet.runtime.engine_file import Profile, Shape
 from ainet.spec import CELL_SIZE
 
-DEFAULT_SIZES = ("320x480", "480x320", "16x16..1920x1920")
+# The range holds what the runtime asks of a network: tiles of large images, and working images in one piece of up to 4 : 1.
+DEFAULT_SIZES = ("320x480", "480x320", "16x16..4096x4096")
 CHANNELS = 32  # of a network's largest map, which is of full resolution: two of 16 joined, before the last layers
 MAX_PIXELS = (2**31 - 1) // CHANNELS  # of a batch: a tensor of TensorRT has at most 2**31 - 1 elements
 

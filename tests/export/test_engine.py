@@ -17,10 +17,13 @@ from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles
-from ainet.runtime import flavours
+from ainet.runtime import flavours, pipeline
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file
+from ainet.runtime.model import ModelInfo
+from ainet.runtime.plan import Plan
 from ainet.segmenter import BUNDLED, bundled
+from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.checkpoint import load_checkpoint
 
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120")
@@ -138,6 +141,28 @@ def test_sizes_by_name(text, smallest, largest):
     (profile,) = parse_profiles([text])
     assert profile == Profile(smallest, largest)
     assert parse_profiles([str(profile)]) == (profile,)
+
+
+SIDE = math.isqrt(pipeline.MAX_PIXELS)  # of a tile
+
+
+@pytest.mark.parametrize("whole", [(SIDE, SIDE), (SIDE // 2, 2 * SIDE), (2 * SIDE, SIDE // 2)])
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_default_range_holds_what_the_runtime_asks_of_a_network(whole, rows):
+    """Working images of up to 4 : 1 in one piece, and the tiles of those that have one more row of cells."""
+    asked = []
+
+    class Network:
+        info = ModelInfo("none", "labels", "fp32", MEAN, "0" * 64, {}, "0")
+
+        def run(self, images):
+            asked.append(images.shape[:3])
+            return np.zeros(images.shape[:3], np.int32)
+
+    image, height, width = np.zeros((1, 16, 16, 3), np.uint8), whole[0] + rows * CELL_SIZE, whole[1]
+    assert pipeline.network_output(Network(), image, Plan(16, 16, height, width, 0, 1)).shape == (1, height, width)
+    assert (len(asked) > 1) == (rows > 0)
+    assert all(parse_profiles(DEFAULT_SIZES)[-1].holds(shape) for shape in asked)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
