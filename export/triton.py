@@ -19,6 +19,9 @@ from ainet.files import atomic_folder
 from ainet.runtime.engine_file import EngineInfo
 
 ONNX_BATCH = 8  # the graph takes any; so many photos of 1088 x 1920 still fit beside other models on a GPU
+# Sizes of an engine, if none are named. The server keeps memory for the largest once for each profile and instance, and picks the profile
+# whose upper end is nearest to a request.
+ENGINE_SIZES = ("1x320x480..8x320x480", "1x480x320..8x480x320", "1x16x16..8x640x640")
 TYPES: dict[int, str] = {onnx.TensorProto.UINT8: "TYPE_UINT8", onnx.TensorProto.FLOAT: "TYPE_FP32", onnx.TensorProto.INT32: "TYPE_INT32"}
 
 CONFIG = """\
@@ -79,7 +82,8 @@ def check_flavour(flavour: str) -> None:
     """Raise `UsageError` unless Triton can run engines of this flavour of TensorRT."""
     if flavour != "tensorrt":
         raise UsageError(
-            f"Triton runs engines of the full TensorRT, not of '{flavour}'; build one with --flavour tensorrt, or serve the ONNX file"
+            f"Triton runs engines of the full TensorRT, not of '{flavour}'; build one with: ainet build MODEL.onnx --flavour tensorrt, "
+            "or serve the ONNX file"
         )
 
 

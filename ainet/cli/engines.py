@@ -31,14 +31,14 @@ def build(
     try:
         from ainet.export.engine import build_engine
         from ainet.export.profiles import DEFAULT_SIZES
-        from ainet.export.triton import add_engine, check_flavour
+        from ainet.export.triton import ENGINE_SIZES, add_engine, check_flavour
     except ImportError as error:
         raise DeviceError(f"building needs the package {error.name}: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]") from error
 
     if triton is not None:
         check_flavour(load_flavour(flavour).name)
     with errors.status(f"building {path}"):
-        info = build_engine(model, path, size or DEFAULT_SIZES, flavour, target or ())
+        info = build_engine(model, path, size or (DEFAULT_SIZES if triton is None else ENGINE_SIZES), flavour, target or ())
     gpus = ", ".join(info.compute_capabilities) or "sm80 and later"
     sizes = ", ".join(map(str, info.profiles))
     layers = ", ".join(f"{count} {name}" for name, count in info.layer_precisions.items())

@@ -35,6 +35,7 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
+    from ainet.runtime.flavours import load_flavour
     from ainet.segmenter import bundled
 
     if out is None and triton is None:
@@ -48,10 +49,13 @@ def export(
     loaded = read_checkpoint(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
     try:
         from ainet.export.onnx import export_onnx
-        from ainet.export.triton import add_onnx
+        from ainet.export.triton import add_onnx, check_flavour
     except ImportError as error:
         raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
+    engine = out if out is not None and out.suffix == ".engine" else None
+    if engine is not None and triton is not None:
+        check_flavour(load_flavour().name)
     with tempfile.TemporaryDirectory() as scratch:
         islands = () if images is None else _islands(loaded, images)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(".onnx")
@@ -62,8 +66,8 @@ def export(
             print_line(f"{model}: {what}")
         if triton is not None:
             print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
-    if out is not None and out.suffix == ".engine":
-        build(model, out, triton=triton)
+    if engine is not None:
+        build(model, engine, triton=triton)
 
 
 def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:

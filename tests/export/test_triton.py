@@ -4,6 +4,7 @@ import hashlib
 import re
 import shutil
 from concurrent import futures
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,9 +16,11 @@ from typer.testing import CliRunner
 from ainet import Segmenter, read_image
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
-from ainet.export.triton import add_engine, add_onnx
+from ainet.export.profiles import parse_profiles
+from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.plan import plan_segments
 from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
@@ -170,6 +173,14 @@ def test_an_engine(tmp_path, batches, largest, indices):
     assert (group.count, protobuf.ModelInstanceGroup.Kind.Name(group.kind), list(group.profile)) == (2, "KIND_GPU", indices)
 
 
+@pytest.mark.parametrize(("height", "width", "n_segments"), [(321, 481, 600), (1000, 2600, 600), (2600, 1000, 600), (1000, 1500, 1000)])
+def test_an_engine_of_no_named_sizes_takes_what_the_documentation_says(height, width, n_segments):
+    plan = plan_segments(height, width, n_segments)
+    profiles = parse_profiles(ENGINE_SIZES)
+    for batch in (1, ONNX_BATCH):
+        assert any(profile.holds((batch, plan.working_height, plan.working_width)) for profile in profiles)
+
+
 def test_what_is_refused(tmp_path):
     models, engine = tmp_path / "models", tmp_path / "x.engine"
     with pytest.raises(UsageError, match="Triton runs engines of the full TensorRT, not of 'tensorrt-rtx'; build one with"):
@@ -207,15 +218,20 @@ def test_a_model_in_the_repository_is_never_overwritten(tmp_path):
 # Commands
 
 
-def test_export_and_build_add_to_one_repository(tmp_path, monkeypatch):
+def build_as_tensorrt(monkeypatch):
     """The builder stands in: it takes the sizes and leaves files as the full TensorRT would."""
 
     def build(model, path, sizes, *_):
-        engine_file(path, (1, 4), model=model)
+        info = EngineInfo.load(engine_file(path, (1, 1), model=Path(model)))
+        sidecar(path).write_text(replace(info, profiles=parse_profiles(sizes)).to_json())
         return EngineInfo.load(path)
 
-    monkeypatch.setattr("ainet.runtime.flavours.load_flavour", lambda name: SimpleNamespace(name="tensorrt"))
+    monkeypatch.setattr("ainet.runtime.flavours.load_flavour", lambda name=None: SimpleNamespace(name="tensorrt"))
     monkeypatch.setattr("ainet.export.engine.build_engine", build)
+
+
+def test_export_and_build_add_to_one_repository(tmp_path, monkeypatch):
+    build_as_tensorrt(monkeypatch)
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["export", "-o", "new/model.engine", "--triton", "models", "--output", "logits"])
     assert result.exit_code == 0
@@ -230,8 +246,29 @@ def test_export_and_build_add_to_one_repository(tmp_path, monkeypatch):
         "new/model.onnx",
     ]
     assert Path("new/model.onnx").read_bytes() == Path("models/ainet/1/model.onnx").read_bytes()
-    assert config_of(Path("models/ainet_tensorrt")).max_batch_size == 4
+    batches = {name: config_of(Path("models", name)).max_batch_size for name in ("ainet", "ainet_tensorrt")}
+    assert batches == {"ainet": 8, "ainet_tensorrt": 8}
+    profiles = EngineInfo.load("new/model.engine").profiles
+    assert [str(profile) for profile in profiles] == ["1x320x480..8x320x480", "1x480x320..8x480x320", "1x16x16..8x640x640"]
     assert described(config_of(Path("models/ainet")).output) == [("logits", "TYPE_FP32", [9, -1, -1])]
+
+
+def test_sizes_that_are_named_are_taken_as_they_are(tmp_path, monkeypatch):
+    build_as_tensorrt(monkeypatch)
+    arguments = ["build", MODEL, "-o", tmp_path / "x.engine", "--triton", tmp_path / "models", "--size", "320x480..4x320x480"]
+    assert CliRunner().invoke(app, [*map(str, arguments)]).exit_code == 0
+    assert config_of(tmp_path / "models/ainet_tensorrt").max_batch_size == 4
+    assert len(EngineInfo.load(tmp_path / "x.engine").profiles) == 1
+
+
+def test_export_refuses_what_triton_cannot_run_before_it_writes(tmp_path, monkeypatch):
+    monkeypatch.setattr("ainet.runtime.flavours.load_flavour", lambda name=None: SimpleNamespace(name="tensorrt-rtx"))
+    result = CliRunner().invoke(app, ["export", "-o", str(tmp_path / "x.engine"), "--triton", str(tmp_path / "models")])
+    assert isinstance(result.exception, UsageError)
+    assert str(result.exception).startswith(
+        "Triton runs engines of the full TensorRT, not of 'tensorrt-rtx'; build one with: ainet build MODEL.onnx --flavour tensorrt, "
+    )
+    assert not list(tmp_path.iterdir())
 
 
 def test_build_refuses_what_triton_cannot_run_before_it_builds(tmp_path, monkeypatch):
