@@ -1,5 +1,6 @@
 """`ainet verify`: exported models against PyTorch in float32."""
 
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -41,10 +42,11 @@ def verify(
         raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
     paths = image_files(images)[:limit]
     samples = BSDS500(bsds, "val")[:limit] if bsds is not None else []
-    candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device)]
-    reference = _reference(candidates, against)
-    with errors.status(f"comparing with {reference.name}"):
-        rows = measure(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
+    with ExitStack() as opened:
+        candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
+        reference = _reference(candidates, against, opened)
+        with errors.status(f"comparing with {reference.name}"):
+            rows = measure(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
     _print(rows)
     passed = not any(row.failures for row in rows)
     print_line(f"{'passed' if passed else 'failed'}: {len(paths)} images, {len(samples)} of BSDS500 val, {n_segments} superpixels")
@@ -54,8 +56,8 @@ def verify(
         raise typer.Exit(1)
 
 
-def _open(model: Path, devices: list[str] | None) -> "list[Backend]":
-    """The model on each of `devices`, by default on all that work."""
+def _open(model: Path, devices: list[str] | None, opened: ExitStack) -> "list[Backend]":
+    """The model on each of `devices`, by default on all that work; `opened` will close them."""
     from ainet.runtime.backends import open_backend
 
     backends = []
@@ -63,7 +65,7 @@ def _open(model: Path, devices: list[str] | None) -> "list[Backend]":
         if device.partition(":")[0] == "torch":
             raise UsageError(f"device '{device}' is what models are compared with; choose cpu, openvino, cuda, cuda:N or tensorrt")
         try:
-            backends.append(open_backend(model, device))
+            backends.append(opened.enter_context(closing(open_backend(model, device))))
         except DeviceError:
             if devices:
                 raise
@@ -72,12 +74,12 @@ def _open(model: Path, devices: list[str] | None) -> "list[Backend]":
     return backends
 
 
-def _reference(candidates: "list[Candidate]", against: Path | None) -> "Backend":
-    """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from."""
+def _reference(candidates: "list[Candidate]", against: Path | None, opened: ExitStack) -> "Backend":
+    """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
     from ainet.segmenter import bundled, open_torch
 
     checkpoint = bundled("ainet.safetensors") if against is None else against
-    reference = open_torch(checkpoint, "cpu")
+    reference = opened.enter_context(closing(open_torch(checkpoint, "cpu")))
     for candidate in candidates:
         made_from, here = candidate.backend.info, reference.info
         if made_from.checkpoint_sha256 != here.checkpoint_sha256:

@@ -10,7 +10,8 @@ import pytest
 from command_line import Run, tree
 from PIL import Image
 
-from ainet.segmenter import bundled
+from ainet.runtime.backends import Backend, open_backend
+from ainet.segmenter import bundled, open_torch
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -150,6 +151,36 @@ def test_what_cannot_be_compared(run: Run, arguments: list[str], code: int, mess
     assert (result.code, len(result.errors)) == (code, 1)
     assert result.errors[0].startswith(f"error: {message}")
     assert tree(".") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "count"),
+    [
+        ([MODEL, *SMALL], 0, 2),
+        ([MODEL, MODEL, *SMALL], 0, 3),
+        ([MODEL, *SMALL, "--device", "cuda:99"], 1, 1),
+        ([MODEL, *SMALL, "--against", bundled("scn.safetensors")], 1, 2),
+        ([MODEL, *SMALL, "-n", "769"], 2, 2),
+    ],
+)
+def test_what_was_opened_is_closed(run: Run, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, count: int) -> None:
+    opened, closed = [], []
+
+    def noting(opener: Callable[..., Backend]) -> Callable[..., Backend]:
+        def open_it(*arguments: object) -> Backend:
+            backend = opener(*arguments)
+            close = backend.close
+            monkeypatch.setattr(backend, "close", lambda: closed.append(backend) or close())
+            opened.append(backend)
+            return backend
+
+        return open_it
+
+    monkeypatch.setattr("ainet.runtime.backends.open_backend", noting(open_backend))
+    monkeypatch.setattr("ainet.segmenter.open_torch", noting(open_torch))
+    assert run("verify", *arguments).code == code
+    assert len(opened) == count
+    assert closed == opened[::-1]
 
 
 def test_hidden_files_and_other_files_are_not_compared(run: Run) -> None:
