@@ -3,6 +3,7 @@
 import itertools
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -15,9 +16,12 @@ from label_maps import adversarial, blobs, ranks
 from numpy.typing import NDArray
 
 from ainet import read_image
-from ainet.runtime import _native
+from ainet.runtime import _native, pipeline
+from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda import kernels
+from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, resize_nearest
+from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -182,6 +186,28 @@ def test_kernels_on_a_photo() -> None:
     assert host_kernels.enforce_connectivity(ids, 13, 676).max() > 100
     check_connectivity(ids, 13, 676, threads=1)
     check_connectivity(ids, 13, 676, threads=2)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[Backend]:
+    pytest.importorskip("onnxruntime")
+    backend = open_backend(bundled("ainet.onnx"), "cpu", threads=1)
+    yield backend
+    backend.close()
+
+
+@pytest.mark.skipif(not cv2.ipp.useIPP(), reason="this OpenCV resizes with weights of 11 bits, which alone move over 0.1 % of the ids")
+@pytest.mark.parametrize("n_segments", [150, 1500])  # all three photos get smaller; all three get larger
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee"])
+def test_ids_of_a_network_between_the_kernels_are_those_of_opencv(network: Backend, name: str, n_segments: int) -> None:
+    photo = read_image(ROOT / f"examples/photos/{name}.jpg")
+    plan = plan_segments(*photo.shape[:2], n_segments)
+    expected = assign(pipeline.network_output(network, photo[None], plan), *photo.shape[:2])
+    planes = host_kernels.resize(photo[None], (plan.working_height, plan.working_width), "float32", network.info.mean)
+    ids = host_kernels.assign(network.run(planes), photo.shape[:2])
+    assert ids.shape == (1, *photo.shape[:2])
+    assert len(np.unique(ids)) > 0.9 * plan.cells
+    assert (ids == expected).mean() >= 0.999
 
 
 def test_arguments_of_another_size_are_refused() -> None:
