@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ainet.errors import ModelError
+from ainet.errors import DeviceError, ModelError
+from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.flavours import Flavour
 
 # Where the type of a layer's output stands: in TensorRT 11 and TensorRT-RTX, and in TensorRT 10, together with the memory format.
@@ -18,19 +19,45 @@ PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP
 def inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
     """How many layer outputs of the engine have which precision at the input `shape`, such as {"fp16": 40, "fp32": 3}.
 
-    Empty where nothing could be learned: no GPU here can load the engine, or the inspector names no types.
+    Empty where nothing could be learned: there is no GPU, the engine is for other GPUs, or the inspector names no types.
+
+    Raises:
+        DeviceError: the GPU here cannot load the engine, such as for lack of memory.
     """
     api = flavour.api
+    flavour.logger.errors.clear()
     runtime = api.Runtime(flavour.logger)
     engine = runtime.deserialize_cuda_engine(plan)
-    if engine is None:
+    if engine is None and (not _has_gpu() or _is_for_others(api, runtime, plan)):
         return {}
-    context = engine.create_execution_context()
+    # Without memory: it would take what the largest input of all profiles needs, and nothing runs in it.
+    context = None if engine is None else engine.create_execution_context(api.ExecutionContextAllocationStrategy.USER_MANAGED)
+    if context is None:
+        hint = ", or build without the GPU: CUDA_VISIBLE_DEVICES= ainet build MODEL.onnx" if flavour.targets else ""
+        raise DeviceError(
+            f"{flavour} cannot load the engine on this machine's GPU to check its layers: {flavour.first_error()}; "
+            f"free memory of other programs, or update the driver{hint}"
+        )
+    context.set_input_shape("image", tuple(shape))
     inspector = engine.create_engine_inspector()
-    if context is not None:  # too little memory: the inspector then describes static shapes alone
-        context.set_input_shape("image", tuple(shape))
-        inspector.execution_context = context
+    inspector.execution_context = context
     return count_precisions(inspector.get_engine_information(api.LayerInformationFormat.JSON))
+
+
+def _has_gpu() -> bool:
+    try:
+        local_capability()
+    except DeviceError:
+        return False
+    return True
+
+
+def _is_for_others(api: Any, runtime: Any, plan: bytes) -> bool:
+    """Whether the GPU here is none of those that the engine was built for, which TensorRT-RTX alone can do."""
+    if not hasattr(runtime, "get_engine_validity"):
+        return False
+    _, reasons = runtime.get_engine_validity(plan)
+    return bool(reasons & int(api.EngineInvalidityDiagnostics.UNSUPPORTED_CC))
 
 
 def count_precisions(report: str) -> dict[str, int]:
@@ -51,7 +78,8 @@ def _type_of(output: dict[str, Any]) -> str:
 def check_precisions(found: dict[str, int], asked: str) -> None:
     """Raise if an engine is not what was asked for; one that could not be inspected passes.
 
-    A graph in fp16 keeps a few fp32 values at its ends, one in INT8 what it leaves in float; a graph in fp32 has nothing else.
+    A graph in fp16 keeps fp32 values at its ends and in its islands, which may be half of its layers, one in INT8 what it leaves in float;
+    a graph in fp32 has nothing else.
 
     Raises:
         ModelError: fp32 where something smaller was asked for, or the other way round; names what was found.

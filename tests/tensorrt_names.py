@@ -24,6 +24,7 @@ CLASSES = ["Builder", "INetworkDefinition", "ITensor", "OnnxParser", "ParserErro
 CLASSES += ["Runtime", "ICudaEngine", "IExecutionContext", "IRuntimeConfig", "EngineInspector"]
 ENUMS = ["NetworkDefinitionCreationFlag", "BuilderFlag", "ProfilingVerbosity", "LayerInformationFormat", "ComputeCapability"]
 ENUMS += ["DataType", "TensorIOMode", "TensorLocation", "ExecutionContextAllocationStrategy", "DynamicShapesKernelSpecializationStrategy"]
+ENUMS += ["EngineInvalidityDiagnostics"]
 
 
 def names_of(api):

@@ -42,7 +42,7 @@ def build(
     gpus = ", ".join(info.compute_capabilities) or "sm80 and later"
     sizes = ", ".join(map(str, info.profiles))
     layers = ", ".join(f"{count} {name}" for name, count in info.layer_precisions.items())
-    layers = layers or "not checked, as no GPU here can load the engine, or TensorRT does not name their types"
+    layers = layers or "not checked, as there is no GPU here that the engine is for, or TensorRT does not name their types"
     output.print(
         f"{path}: {info.model.network}, {info.model.precision}, output {info.model.output}, {path.stat().st_size / 1e6:.1f} MB; "
         f"{info.flavour} {info.version} for {gpus}; sizes {sizes}; layers {layers}",
