@@ -157,12 +157,23 @@ class TestLabelFolder:
         with pytest.raises(ImageError, match=r"a\.png is \(30, 20\), its image is \(20, 30\)"):
             LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
 
-    def test_bad_csv(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("content", [b"", b"\n\n", b"1,2\n3\n", b"1,2\n3,", b"1,2\n3,0.5\n", f"{2**70}".encode(), b"\xff\xfe1\n"])
+    def test_bad_csv(self, tmp_path: Path, content: bytes) -> None:
         write_rgb(tmp_path / "images/a.png", picture(20, 30))
         (tmp_path / "labels").mkdir()
-        (tmp_path / "labels/a.csv").write_text("1,2\n3\n")
-        with pytest.raises(ImageError, match="no table of integers"):
+        (tmp_path / "labels/a.csv").write_bytes(content)
+        with pytest.raises(ImageError, match=r"a\.csv is no table of integers \(.+\); fetch it again"):
             LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+
+    def test_suffixes_in_capitals(self, tmp_path: Path) -> None:
+        labels = regions(20, 30)
+        for name in ("a", "b"):
+            write_rgb(tmp_path / f"images/{name}.PNG", picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        cv2.imwrite(str(tmp_path / "labels/a.PNG"), labels)
+        np.savetxt(tmp_path / "labels/b.CSV", labels, "%d", delimiter=",")
+        for sample in LabelFolder(tmp_path / "images", tmp_path / "labels"):
+            np.testing.assert_array_equal(sample.segmentations(), [labels])
 
 
 def dense(found: NDArray[np.uint16], labels: NDArray[np.uint16]) -> NDArray[Any]:
