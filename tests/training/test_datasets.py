@@ -175,6 +175,18 @@ class TestLabelFolder:
         for sample in LabelFolder(tmp_path / "images", tmp_path / "labels"):
             np.testing.assert_array_equal(sample.segmentations(), [labels])
 
+    def test_two_files_of_one_name(self, tmp_path: Path) -> None:
+        for name in ("a.png", "a.jpg", "b.png"):
+            write_rgb(tmp_path / "images" / name, picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        for name in ("a-0.png", "b.png", "b.csv"):
+            (tmp_path / "labels" / name).touch()
+        with pytest.raises(UsageError, match=r"images has a\.jpg and a\.png under one name; keep one of them"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
+        (tmp_path / "images/a.jpg").unlink()
+        with pytest.raises(UsageError, match=r"labels has b\.csv and b\.png under one name; keep one of them"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
+
 
 def dense(found: NDArray[np.uint16], labels: NDArray[np.uint16]) -> NDArray[Any]:
     """`labels` renumbered in the order of `found`'s ids; fails unless both are the same partition."""
