@@ -223,6 +223,43 @@ class TestNYUv2:
         with pytest.raises(UsageError, match="NYUv2 has no split 'val'; choose train or test"):
             nyuv2(tmp_path, "val")
 
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("images", None, r"cannot read images of image 2 .*doesn't exist"),
+            ("labels", "group", r"cannot read labels of image 2 .*Accessing a group"),
+            ("images", np.zeros((3, 3, 640, 480)), r"cannot read images of image 2 .*Cannot cast .*float64.* to .*uint8"),
+            ("labels", np.full((3, 640, 480), b"wall"), r"cannot read labels of image 2 .*Cannot cast"),
+            ("images", np.zeros((3, 640, 480), np.uint8), r"images of image 2 .* has the shape \(480, 640\), not \(480, 640, 3\)"),
+            ("images", np.zeros(3, np.uint8), r"images of image 2 .* has the shape \(\), not \(480, 640, 3\)"),
+            ("labels", np.zeros((3, 64, 48), np.uint16), r"labels of image 2 .* has the shape \(48, 64\), not \(480, 640\)"),
+            ("instances", np.zeros((3, 480, 640), np.uint8), r"instances of image 2 .* has the shape \(640, 480\), not \(480, 640\)"),
+        ],
+    )
+    def test_another_mat(self, tmp_path: Path, name: str, content: Any, message: str) -> None:
+        h5py = pytest.importorskip("h5py")
+        whole = {"images": (3, 3, 640, 480), "labels": (3, 640, 480), "instances": (3, 640, 480)}
+        with h5py.File(tmp_path / "nyu_depth_v2_labeled.mat", "w") as file:
+            for key, shape in whole.items():
+                if key != name:
+                    file[key] = np.ones(shape, np.uint8)
+                elif isinstance(content, str):
+                    file.create_group(key)
+                elif content is not None:
+                    file[key] = content
+        sample = nyuv2(tmp_path, "test")[0]
+        with pytest.raises(ImageError, match=message + r".*; fetch the file again$"):
+            sample.image() if name == "images" else sample.segmentations()
+
+    def test_half_downloaded_mat(self, tmp_path: Path) -> None:
+        h5py = pytest.importorskip("h5py")
+        path = tmp_path / "nyu_depth_v2_labeled.mat"
+        with h5py.File(path, "w") as file:
+            file["images"] = np.zeros((3, 3, 640, 480), np.uint8)
+        path.write_bytes(path.read_bytes()[:5000])
+        with pytest.raises(ImageError, match=r"cannot read images of image 2 .*truncated file.*; fetch the file again"):
+            nyuv2(tmp_path, "test")[0].image()
+
     @pytest.mark.parametrize("size", [(480, 640), (448, 608)])
     def test_folders(self, tmp_path: Path, size: tuple[int, int]) -> None:
         image, labels = picture(*size), regions(*size)
