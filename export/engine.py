@@ -20,7 +20,7 @@ from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
-from ainet.runtime.engine_file import EngineInfo, Profile, Shape, cache_file, sidecar
+from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
 from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour
 from ainet.runtime.model import ModelInfo
 
@@ -54,8 +54,8 @@ def build_engine(
     chosen = load_flavour(flavour)
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
-    timings = cache_file(path)
-    plan, timed = _build(chosen, model, info, onnx_path, profiles, capabilities, timings.read_bytes() if timings.is_file() else b"")
+    machine = f"times of {chosen} on {' '.join(capabilities)}"
+    plan, timings = _build(chosen, model, info, onnx_path, profiles, capabilities, read_cache(path, machine))
     precisions = inspect(chosen, plan, _input_shape(info, profiles[0].largest))
     check_precisions(precisions, info.precision)
     engine = EngineInfo(
@@ -71,9 +71,8 @@ def build_engine(
     with atomic_path(path) as plan_file, atomic_path(sidecar(path)) as sidecar_file:
         plan_file.write_bytes(plan)
         sidecar_file.write_text(engine.to_json(), encoding="utf-8")
-    if timed:
-        with atomic_path(timings) as timings_file:
-            timings_file.write_bytes(timed)
+    if timings:
+        write_cache(path, machine, timings)
     return engine
 
 
@@ -125,7 +124,7 @@ def _build(
     capabilities: Sequence[str],
     timings: bytes,
 ) -> tuple[bytes, bytes]:
-    """The plan, and the times of kernels if the flavour takes them. `source`: the model's name in messages."""
+    """The plan, and the times of kernels where the flavour takes them: `timings` and new ones. `source`: the model's name in messages."""
     api = flavour.api
     flavour.logger.errors.clear()
     builder = api.Builder(flavour.logger)
@@ -152,11 +151,21 @@ def _build(
         for index, name in enumerate(capabilities):
             config.set_compute_capability(getattr(api.ComputeCapability, name.upper()), index)
     if not flavour.targets:
-        config.set_timing_cache(config.create_timing_cache(timings) or config.create_timing_cache(b""), ignore_mismatch=False)
+        _use_timings(config, timings)
+        flavour.logger.errors.clear()  # of a cache that was refused
     plan = builder.build_serialized_network(network, config)
     if plan is None:
         raise ModelError(f"{flavour} cannot build {source}: {flavour.first_error()}")
-    return bytes(plan), b"" if flavour.targets else bytes(config.get_timing_cache().serialize())
+    timed = None if flavour.targets else config.get_timing_cache()
+    return bytes(plan), b"" if timed is None else bytes(timed.serialize())
+
+
+def _use_timings(config: Any, timings: bytes) -> None:
+    """Let the builder use and extend these times of kernels; where it refuses them, none."""
+    for content in (timings, b""):
+        cache = config.create_timing_cache(content)
+        if cache is not None and config.set_timing_cache(cache, ignore_mismatch=False):
+            return
 
 
 def _parser_error(parser: Any) -> str:

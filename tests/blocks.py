@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,18 +46,23 @@ class Blocks:
 def write_bsds(root: Path, patch: pytest.MonkeyPatch) -> Path:
     """A data set in BSDS500's layout: a landscape and a portrait image with ground truths of 60 and more segments."""
     rng = np.random.default_rng(0)
-    for kind in ("images", "groundTruth"):
-        (root / kind / "val").mkdir(parents=True)
     for (name, count), shape in zip(TRUTHS.items(), ((321, 481), (481, 321)), strict=True):
         picture = cv2.resize(rng.integers(0, 256, (8, 12, 3), np.uint8), shape[::-1], interpolation=cv2.INTER_CUBIC)
-        cv2.imwrite(str(root / "images/val" / f"{name}.jpg"), picture)
-        truths = np.empty((1, count), object)
-        for k in range(count):
-            segments = cv2.resize(rng.integers(1, 70, (6 + k, 9), np.uint16), shape[::-1], interpolation=cv2.INTER_NEAREST)
-            truths[0, k] = {"Segmentation": segments}
-        savemat(root / "groundTruth/val" / f"{name}.mat", {"groundTruth": truths})
+        coarse = [rng.integers(1, 70, (6 + k, 9), np.uint16) for k in range(count)]
+        write_sample(root, "val", name, picture, [cv2.resize(ids, shape[::-1], interpolation=cv2.INTER_NEAREST) for ids in coarse])
     patch.setitem(BSDS.splits, "val", len(TRUTHS))
     return root
+
+
+def write_sample(root: Path, split: str, name: str, picture: NDArray[np.uint8], truths: Sequence[NDArray[np.uint16]]) -> None:
+    """An image and its ground truths, in BSDS500's layout."""
+    for kind in ("images", "groundTruth"):
+        (root / kind / split).mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(root / "images" / split / f"{name}.jpg"), picture)
+    cell = np.empty((1, len(truths)), object)
+    for number, segments in enumerate(truths):
+        cell[0, number] = {"Segmentation": segments}
+    savemat(root / "groundTruth" / split / f"{name}.mat", {"groundTruth": cell})
 
 
 def install_blocks(patch: pytest.MonkeyPatch) -> dict[str, Blocks]:

@@ -53,7 +53,7 @@ class Network:
     def fitting_batch(self, images, height, width):
         return min(images, self.batch)
 
-    def prepare(self, shape, image, output, stream):
+    def prepare(self, shape, image, output, stream, allocate):
         source, target = (view(address, size, "f4") for address, size in zip((image, output), tensor_shapes(self, shape), strict=True))
 
         def run():

@@ -21,6 +21,7 @@ if importlib.util.find_spec("tensorrt_rtx"):
 
     NAMES[tensorrt_rtx.__version__] = tensorrt_names.names_of(tensorrt_rtx)
 VERSIONS = sorted(NAMES)
+SCRATCH = 4096  # bytes that a context wants for itself
 CONTENT = bytes(range(256)) * 40
 PROFILES = (Profile((1, 16, 16), (2, 64, 96)), Profile((1, 32, 48), (1, 32, 48)))
 
@@ -49,7 +50,7 @@ class Host:
         engine.get_tensor_name.side_effect = ["result", "image"].__getitem__
         modes = stand_in.api.TensorIOMode
         engine.get_tensor_mode.side_effect = {"result": modes.OUTPUT, "image": modes.INPUT}.__getitem__
-        engine.create_execution_context.side_effect = lambda config=None: self.context(names["IExecutionContext"])
+        engine.create_execution_context.side_effect = lambda config: self.context(names["IExecutionContext"])
         self.engine = engine
         monkeypatch.setattr(tensorrt, "load_flavour", lambda name: self.flavour)
         monkeypatch.setattr(tensorrt, "Gpu", lambda index: self.gpu)
@@ -69,6 +70,7 @@ class Host:
 
     def context(self, names):
         context = NonCallableMagicMock(spec_set=names)
+        context.update_device_memory_size_for_shapes.return_value = SCRATCH
         context.execute_async_v3.side_effect = lambda stream: self.gpu.enqueue(stream, "network", lambda: self.infer(context)) or True
         if "is_stream_capturable" in names:
             context.is_stream_capturable.side_effect = lambda stream: self.stream_capturable

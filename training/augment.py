@@ -67,9 +67,8 @@ class CropSampler:
         return order[number * self.batch_size :][: self.batch_size]
 
     def generator(self, iteration: int) -> torch.Generator:
-        """On the device of the data, seeded for `iteration` and this rank."""
-        seed = int(np.random.default_rng((self.seed, 2, iteration, self.rank)).integers(2**63))
-        return torch.Generator(self.data.pixels.device).manual_seed(seed)
+        """For the boundary patches of `iteration` and this rank, on the device of the data."""
+        return self._generator(np.random.default_rng((self.seed, 2, iteration, self.rank)))
 
     def batch(self, iteration: int) -> Batch:
         """This rank's part of the batch; B = batch_size / ranks."""
@@ -93,13 +92,17 @@ class CropSampler:
         source, random = jitter_map(draw_jitter(rng, len(chosen), crop), crop, place.device, public=self.jitter == "public")
         place = place.flatten(1).gather(1, source.flatten(1)).view_as(source)
         pixels = data.pixels[place + image_start]  # (B, S, S, 3)
-        noise = torch.randint(256, pixels.shape, generator=self.generator(iteration), device=pixels.device, dtype=torch.uint8)
+        noise = torch.randint(256, pixels.shape, generator=self._generator(rng), device=pixels.device, dtype=torch.uint8)
         label = data.labels[place + label_start].long()
         return Batch(
             self._normalised(pixels.where(~random[..., None], noise)),
             label.masked_fill(random, data.classes),
             plain_label,
         )
+
+    def _generator(self, rng: np.random.Generator) -> torch.Generator:
+        """On the device of the data, seeded by `rng`."""
+        return torch.Generator(self.data.pixels.device).manual_seed(int(rng.integers(2**63)))
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """(B, S, S, 3) uint8 -> (B, 3, S, S) float32, channels last in memory."""

@@ -9,6 +9,7 @@ folders, time budget) is not part of it.
 
 import dataclasses
 import math
+import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,9 @@ class Recipe:
         for field in not_negative:
             self._require(getattr(self, field) >= 0, field, "0 or more")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
+        for number in (field.name for field in dataclasses.fields(self) if field.type is float):
+            self._require(math.isfinite(getattr(self, number)), number, "finite")
+        self._require(0 <= self.seed < 2**63, "seed", "in 0..2^63 - 1")
         self._require(self.crop % CELL_SIZE == 0 and self.crop > CELL_SIZE, "crop", f"a multiple of {CELL_SIZE} above it")
         for field, choices in CHOICES.items():
             self._require(getattr(self, field) in choices, field, "one of " + ", ".join(choices))
@@ -95,15 +99,15 @@ def load_recipe(name: str) -> Recipe:
     """Read a recipe by its name or from a .toml file.
 
     Raises:
-        UsageError: no such recipe, not TOML, an unknown or missing field, a value of the wrong type or out of range.
+        UsageError: no such recipe, not TOML in UTF-8, an unknown or missing field, a value of the wrong type or out of range.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:
-        values = tomllib.loads(path.read_text())
+        values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
         raise UsageError(f"no recipe '{name}'; choose one of {known}, or name a .toml file") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of TOML, of UTF-8, or of integers with thousands of digits
         raise UsageError(f"{path} is not valid TOML: {error}") from error
     return recipe_from_dict({"name": path.stem, **values})
 
@@ -121,7 +125,7 @@ def recipe_from_dict(values: dict[str, Any]) -> Recipe:
     for key, value in values.items():
         wanted = fields[key].type
         if wanted is float and type(value) is int:
-            value = float(value)
+            value = float(value) if abs(value) <= sys.float_info.max else math.inf
         elif wanted == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
             value = tuple(value)
         elif wanted == tuple[str, ...]:

@@ -39,8 +39,8 @@ def train(
     """
     device = choose_device(device)
     if "RANK" in os.environ:  # set by torchrun
-        if device == "cuda":
-            device = f"cuda:{os.environ['LOCAL_RANK']}"
+        if device != "cpu":
+            device = choose_device(_own_gpu(device, os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
         dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
@@ -89,6 +89,13 @@ def choose_device(device: str) -> str:
     if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
         raise DeviceError(f"there is no device '{device}': PyTorch sees {torch.cuda.device_count()} GPUs; use --device cpu")
     return device
+
+
+def _own_gpu(device: str, local_rank: str) -> str:
+    """The GPU of one process of several."""
+    if device != "cuda":
+        raise DeviceError(f"under torchrun every process takes a GPU of its own, not all of them '{device}'; use --device cuda")
+    return f"cuda:{local_rank}"
 
 
 def _is_first_process() -> bool:

@@ -11,7 +11,6 @@ In processes started by torchrun, after `torch.distributed.init_process_group`, 
 """
 
 import io
-import math
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -170,7 +169,9 @@ class Trainer:
                     now = time.monotonic()
                     self._report(logs, (now - reported) / len(self._losses))
                     reported = now
-                if self.iteration % self.validate_every == 0 or self.iteration == self.recipe.iterations:
+                if self.validate is not None and (self.iteration % self.validate_every == 0 or self.iteration == self.recipe.iterations):
+                    self.save()  # before the validation, which may fail on its own data; this also checks the losses
+                    saved = time.monotonic()
                     self._validate(logs)
                 now = time.monotonic()
                 self.seconds += now - last
@@ -214,7 +215,8 @@ class Trainer:
             OutputError: a file cannot be written; the one before stays.
         """
         self._finite_losses()
-        if not all(parameter.isfinite().all() for parameter in self.network.parameters()):
+        values = (*self.network.state_dict().values(), *self.ema.module.state_dict().values())
+        if not all(value.isfinite().all() for value in values):
             raise TrainingError(f"the weights are not finite after iteration {self.iteration - 1}. {self._advice()}")
         if self.rank > 0:
             return
@@ -237,6 +239,8 @@ class Trainer:
         )
         with atomic_path(self.out / STATE) as temporary:
             temporary.write_bytes(buffer.getbuffer())
+            with temporary.open() as file:
+                os.fsync(file.fileno())  # else a power cut may leave the new name without the content
         config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
         if self.initial is not None:
             config["initial"] = self.initial
@@ -251,7 +255,8 @@ class Trainer:
             found = {key: state[key] for key in ("network", "initial", "data", "processes")} | recipe_from_dict(state["recipe"]).to_dict()
         except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
             raise ModelError(
-                f"cannot resume from {path}: it is damaged or no training state ({type(error).__name__}); move it away to start afresh"
+                f"cannot resume from {path}: it is damaged, of another version or no training state ({type(error).__name__}); "
+                "move it away to start afresh"
             ) from error
         wanted = {"network": self.name, "initial": self.initial, "data": self.sampler.data.summary, "processes": self.ranks}
         wanted |= self.recipe.to_dict()
@@ -264,8 +269,7 @@ class Trainer:
             group["fused"] = self.optimizer.defaults["fused"]
         self.optimizer.load_state_dict(state["optimizer"])
         self.iteration = state["iteration"]
-        self.seconds = state.get("seconds", math.nan)  # unknown in states from before it was kept
-        self._capturable = state.get("capturable", True)
+        self.seconds, self._capturable = state["seconds"], state["capturable"]
 
     def _any_rank(self, *wishes: bool) -> list[bool]:
         """Which wishes any process has. On GPUs they meet only every `log_every` iterations, so as not to wait at each short step."""

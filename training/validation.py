@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ainet.spec import MEAN
+from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.datasets import Sample
 from ainet.training.losses import association_loss
 from ainet.training.networks import UNet
@@ -18,8 +18,8 @@ from ainet.training.networks import UNet
 def validation_loss(network: UNet, samples: Iterable[Sample], crop: int = 208) -> dict[str, float]:
     """Mean of the association loss over all annotations, on the centre crops of the images.
 
-    `network` is in eval mode; `crop` is a multiple of 16. The figures are loss, semantic and position, on the scale of the
-    training loss with the same crop.
+    `network` is in eval mode; `crop` is a multiple of 16, of smaller images as much as whole cells fill. The figures are loss, semantic
+    and position, on the scale of the training loss with the same crop.
 
     Raises:
         ImageError: a file cannot be read.
@@ -39,5 +39,6 @@ def validation_loss(network: UNet, samples: Iterable[Sample], crop: int = 208) -
 
 
 def _centre(array: NDArray[Any], crop: int) -> NDArray[Any]:
-    top, left = ((size - crop) // 2 for size in array.shape[:2])
-    return np.ascontiguousarray(array[top : top + crop, left : left + crop])
+    height, width = (min(crop, size // CELL_SIZE * CELL_SIZE) for size in array.shape[:2])
+    top, left = (array.shape[0] - height) // 2, (array.shape[1] - width) // 2
+    return np.ascontiguousarray(array[top : top + height, left : left + width])

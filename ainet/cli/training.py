@@ -63,7 +63,7 @@ def ablate(
         from ainet.training.recipe import load_recipe
         from ainet.training.stop import parse_duration
     except ImportError as error:
-        raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+        raise DeviceError(f"an ablation needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
     seconds = parse_duration(budget) if budget else None
     result = run_ablation(load_recipe(recipe), bsds, out, device=device, budget=seconds, jobs=jobs, report=output.print)
     if figures := result["figures"]:

@@ -65,7 +65,7 @@ def _engine(path: Path, gpu: Gpu) -> GpuNetwork:
     info = EngineInfo.load(path)
     flavour = load_flavour(info.flavour)
     info.check_host(path, flavour.name, flavour.version, gpu.capability)
-    return EngineNetwork(path, info.verify(path), info, flavour)
+    return EngineNetwork(path, info.verify(path), info, flavour, gpu.capability)
 
 
 def _session(path: Path, gpu: Gpu) -> GpuNetwork:

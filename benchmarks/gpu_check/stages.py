@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.kernels import Launch, Shape
-from ainet.runtime.cuda.network import Enqueue, GpuNetwork, Graph
+from ainet.runtime.cuda.network import Allocate, Enqueue, GpuNetwork, Graph
 
 STAGES = ("upload", "resize", "network", "arg-max", "connectivity", "download")
 KERNELS = {"resize_to": "resize", "assign": "arg-max", "resize_ids": "arg-max", "connect": "connectivity"}  # by how names start
@@ -137,8 +137,8 @@ class StageNetwork:
     def capture(self, stream: int, enqueue: Enqueue) -> Graph:
         return self._gpu.capture(stream, enqueue, self._network)
 
-    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
-        enqueue = self._network.prepare(shape, image, output, stream)
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
+        enqueue = self._network.prepare(shape, image, output, stream, allocate)
 
         def staged() -> None:
             self._gpu.enter("network", stream)

@@ -1,18 +1,16 @@
 """TensorRT engines on an NVIDIA GPU, of any flavour."""
 
 import threading
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ainet.errors import DeviceError, ModelError, OutputError
-from ainet.files import atomic_path
+from ainet.errors import DeviceError, ModelError
 from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError, engine_error
 from ainet.runtime.cuda.kernels import Shape
-from ainet.runtime.cuda.network import Enqueue
+from ainet.runtime.cuda.network import Allocate, Enqueue
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
-from ainet.runtime.engine_file import EngineInfo, cache_file
+from ainet.runtime.engine_file import EngineInfo, read_cache, write_cache
 from ainet.runtime.flavours import Flavour, load_flavour
 
 
@@ -28,18 +26,21 @@ def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
     flavour = load_flavour(info.flavour)
     gpu = Gpu(index)
     info.check_host(plan, flavour.name, flavour.version, gpu.capability)
-    return GpuPipeline(gpu, EngineNetwork(plan, content, info, flavour), f"{flavour} (CUDA {index})")
+    return GpuPipeline(gpu, EngineNetwork(plan, content, info, flavour, gpu.capability), f"{flavour} (CUDA {index})")
 
 
 _ERRORS = threading.Lock()  # a process has one list of TensorRT's errors: held from clearing it to reading it
 
 
 class EngineNetwork:
-    """An engine, loaded on the current GPU; the network of a `GpuPipeline`. plan: the file that `content` is from."""
+    """An engine, loaded on the current GPU, of this compute capability; the network of a `GpuPipeline`.
+
+    plan: the file that `content` is from.
+    """
 
     capturable = True  # until a context says that it is not
 
-    def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour) -> None:
+    def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour, capability: str) -> None:
         with _ERRORS:
             flavour.logger.errors.clear()
             self._runtime = flavour.api.Runtime(flavour.logger)  # has to live as long as the engine
@@ -52,7 +53,7 @@ class EngineNetwork:
         if self._engine.get_tensor_mode(self._image) != flavour.api.TensorIOMode.INPUT:
             self._image, self._result = self._result, self._image
         self._info, self._flavour = info, flavour
-        self._cache_file = cache_file(plan)
+        self._plan, self._cache_owner = plan, f"kernels of {flavour} on {capability}"
         self._cache: Any = None  # of TensorRT-RTX, made by the first context
         self.info = info.model
         gives_ids = info.model.output == "labels"
@@ -66,7 +67,7 @@ class EngineNetwork:
             self._info.profile_for((images, height, width))  # says what there is
         return max(fitting)
 
-    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         profile = self._info.profile_for(shape)
         with _ERRORS:
             self._flavour.logger.errors.clear()
@@ -78,6 +79,9 @@ class EngineNetwork:
                 context.set_tensor_address(self._result, output),
             )):  # fmt: skip
                 raise self._failure(shape)
+            size = context.update_device_memory_size_for_shapes()
+        if size > 0:
+            context.set_device_memory(allocate(size), size)
         if hasattr(context, "is_stream_capturable") and not context.is_stream_capturable(stream):
             self.capturable = False
 
@@ -92,23 +96,27 @@ class EngineNetwork:
         pass  # all its memory belongs to contexts, which go with their slots
 
     def close(self) -> None:
-        if self._cache is not None:
-            compiled = bytes(self._cache.serialize())
-            with suppress(OutputError), atomic_path(self._cache_file) as path:  # it saves time next time, no more
-                path.write_bytes(compiled)
-        del self._engine, self._runtime
+        compiled = None if self._cache is None else self._cache.serialize()  # None again if the GPU is lost
+        if compiled is not None:
+            write_cache(self._plan, self._cache_owner, bytes(compiled))
+        del self._cache, self._engine, self._runtime
 
     def _context(self) -> Any:
-        """TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good."""
+        """A context without memory: it would take what the largest input of all profiles needs.
+
+        TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good.
+        """
+        memory = self._flavour.api.ExecutionContextAllocationStrategy.USER_MANAGED
         strategies = getattr(self._flavour.api, "DynamicShapesKernelSpecializationStrategy", None)
         if strategies is None:
-            return self._engine.create_execution_context()
+            return self._engine.create_execution_context(memory)
         config = self._engine.create_runtime_config()
+        config.set_execution_context_allocation_strategy(memory)
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         if self._cache is None:
             self._cache = config.create_runtime_cache()
-            if self._cache_file.is_file():
-                self._cache.deserialize(self._cache_file.read_bytes())  # refused, and left empty, if it is of another GPU or version
+            if compiled := read_cache(self._plan, self._cache_owner):
+                self._cache.deserialize(compiled)
         config.set_runtime_cache(self._cache)
         return self._engine.create_execution_context(config)
 

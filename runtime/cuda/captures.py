@@ -7,7 +7,9 @@ PyTorch takes one capture at a time in a process.
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from ainet.errors import DeviceError
 
 
 class Captures:
@@ -43,7 +45,8 @@ class Captures:
                 if self._capturing:
                     return
                 if self._releases:
-                    self._releases.popleft()()
+                    with suppress(DeviceError):  # a GPU that is lost has nothing left to release; whoever uses it next is told
+                        self._releases.popleft()()
             finally:
                 self._lock.release()
 

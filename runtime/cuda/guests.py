@@ -10,7 +10,7 @@ from ainet.runtime.backends.base import first_line
 from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.driver import Gpu, engine_error
 from ainet.runtime.cuda.kernels import Shape
-from ainet.runtime.cuda.network import Enqueue, Graph
+from ainet.runtime.cuda.network import Allocate, Enqueue, Graph
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.model import ModelInfo
 
@@ -31,7 +31,7 @@ class TorchNetwork:
     def fitting_batch(self, images: int, height: int, width: int) -> int:
         return images
 
-    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         import torch
 
         source, target = (
@@ -99,7 +99,7 @@ class OnnxRuntimeNetwork:
     def fitting_batch(self, images: int, height: int, width: int) -> int:
         return images
 
-    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         input_shape, output_shape = tensor_shapes(self, shape)
         binding = self._session.io_binding()
         binding.bind_input(self._session.get_inputs()[0].name, "cuda", self._gpu.index, np.dtype(self.input_dtype).type, input_shape, image)

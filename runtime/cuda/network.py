@@ -7,6 +7,7 @@ from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.model import ModelInfo
 
 Enqueue = Callable[[], None]
+Allocate = Callable[[int], int]  # bytes -> the address of new device memory
 Graph = tuple[Callable[[], None], Callable[[], None]]  # functions to launch it, and to destroy it
 
 
@@ -31,10 +32,10 @@ class GpuNetwork(Protocol):
         """
         ...
 
-    def prepare(self, shape: Shape, image: int, output: int, stream: int) -> Enqueue:
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         """Make ready for one shape (N, h, w): a function that puts the network's work into the stream, each time it is called.
 
-        image, output: addresses that it reads and writes.
+        image, output: addresses that it reads and writes. allocate: gives memory that stays until the function is dropped.
 
         Raises:
             ModelError: it does not take that shape.

@@ -29,6 +29,7 @@ LANES = 4  # for one call: while the GPU works for one share of its images, the 
 SHARE = 8  # images, at least, that get a lane of their own
 
 Slot = TypeVar("Slot", NetworkSlot, LabelSlot)
+Made = TypeVar("Made")
 
 
 class GpuPipeline:
@@ -68,7 +69,8 @@ class GpuPipeline:
             source = self._source(images, plan, lane)
             size = plan.height, plan.width
             shape = size if isinstance(source, DeviceImages) and source.single else (source.shape[0], *size)
-            result = DeviceLabels(self._gpu.allocate(4 * source.shape[0] * size[0] * size[1]), shape, self._gpu.free)
+            address = lane.with_room(partial(self._gpu.allocate, 4 * source.shape[0] * size[0] * size[1]))
+            result = DeviceLabels(address, shape, self._gpu.free)
             self._run(lane, source, plan, result)
             return result
 
@@ -118,7 +120,8 @@ class GpuPipeline:
         """All images, in shares at the same time; those that find too little memory beside the others run once more after them."""
         count = source.shape[0]
         share = count if isinstance(source, DeviceImages) else self._share(count, plan)
-        for numbers in self._run_together(lane, source, plan, result, [range(n, min(n + share, count)) for n in range(0, count, share)]):
+        shares = [range(n, min(n + share, count)) for n in range(0, count, share)]
+        for numbers in self._run_together(lane, source, plan, result, shares) if len(shares) > 1 else shares:
             self._run_share(lane, source, plan, result, numbers)
 
     def _run_together(
@@ -182,7 +185,7 @@ class GpuPipeline:
                 slot = lane.slot((plan, count, from_device), partial(self._make, LabelSlot, lane, plan, count, from_device))
             except OutOfMemoryError:
                 limit = count // 2
-                if limit == 0 or self._fitting(limit, numbers.stop - start, plan) == count:
+                if limit == 0 or self._fitting(limit, numbers.stop - start, plan) >= count:
                     raise
                 continue
             slot.run(source, start, result)
@@ -222,21 +225,22 @@ class _Lane:
         self.stream = gpu.make_stream()
 
     def slot(self, key: Hashable, make: Callable[[], Slot]) -> Slot:
-        """The slot of that key; if memory is short, the others make room for it, and what `make_room` gives back."""
+        """The slot of that key."""
         if key not in self._slots:
             while len(self._slots) >= MAX_SLOTS:
                 self._slots.popitem(last=False)[1].close()
-            slot = None
-            with suppress(OutOfMemoryError):  # the next try comes when all that hangs on this error is gone
-                slot = make()
-            if slot is None:
-                self._drop_slots()
-                for give_back in self._make_room:
-                    give_back()
-                slot = make()
-            self._slots[key] = slot
+            self._slots[key] = self.with_room(make)
         self._slots.move_to_end(key)
         return self._slots[key]
+
+    def with_room(self, make: Callable[[], Made]) -> Made:
+        """What `make` makes; if memory is short, the slots make room for it, and what `make_room` gives back."""
+        with suppress(OutOfMemoryError):  # the next try comes when all that hangs on this error is gone
+            return make()
+        self._drop_slots()
+        for give_back in self._make_room:
+            give_back()
+        return make()
 
     def close(self) -> None:
         self._drop_slots()

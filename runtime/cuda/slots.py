@@ -28,7 +28,7 @@ class NetworkSlot:
             self._pinned_output = self._memory.pinned(output_shape, network.output_dtype)
             self._input = self._memory.device(self._pinned_input.nbytes)
             self._output = self._memory.device(self._pinned_output.nbytes)
-            self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
+            self._enqueue_network = network.prepare(shape, self._input, self._output, stream, self._memory.device)
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
         self._pinned_input[...] = image
@@ -54,7 +54,7 @@ class LabelSlot:
         with Memory(gpu, stream) as self._memory:
             self._allocate()
             shape = count, plan.working_height, plan.working_width
-            self._enqueue_network = network.prepare(shape, self._input, self._output, stream)
+            self._enqueue_network = network.prepare(shape, self._input, self._output, stream, self._memory.device)
             self._graph: Callable[[], None] | None = None
             for _ in range(WARM_UPS):
                 self._enqueue()

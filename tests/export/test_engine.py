@@ -19,7 +19,7 @@ from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles
 from ainet.runtime import flavours, pipeline
 from ainet.runtime.cuda import devices
-from ainet.runtime.engine_file import EngineInfo, Profile, cache_file
+from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, write_cache
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.segmenter import BUNDLED, bundled
@@ -324,9 +324,33 @@ def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, versio
     ]
     made.context.set_input_shape.assert_called_once_with("image", fixed)
     made.config.create_timing_cache.assert_called_once_with(b"")
-    assert cache_file(tmp_path / "x.engine").read_bytes() == b"times"
+    made.config.set_timing_cache.assert_called_once_with(made.config.create_timing_cache.return_value, ignore_mismatch=False)
+    assert read_cache(tmp_path / "x.engine", f"times of tensorrt {version} on sm90") == b"times"
     build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
     assert made.config.create_timing_cache.call_args.args == (b"times",)
+
+
+def test_times_that_the_builder_refuses(stand_in, models, tmp_path):
+    made = stand_in("11.4.0.106")
+    write_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm90", b"of old drivers")
+    made.config.set_timing_cache.side_effect = [False, True]
+    build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
+    assert [call.args for call in made.config.create_timing_cache.call_args_list] == [(b"of old drivers",), (b"",)]
+    assert read_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm90") == b"times"
+    made.config.set_timing_cache.side_effect = None
+    made.config.set_timing_cache.return_value, made.config.get_timing_cache.return_value = False, None  # none at all
+    assert build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"]).profiles[0].largest == (1, 64, 64)
+
+
+@pytest.mark.parametrize("kept", ["junk", "another GPU"])
+def test_times_that_are_not_of_this_machine_reach_no_library(stand_in, models, tmp_path, kept):
+    made = stand_in("11.4.0.106")
+    if kept == "junk":
+        cache_file(tmp_path / "x.engine").write_bytes(b"times" * 20)
+    else:
+        write_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm86", b"times")
+    build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
+    made.config.create_timing_cache.assert_called_once_with(b"")
 
 
 def test_tensorrt_rtx_has_every_name_too(rtx, stand_in, models, tmp_path):

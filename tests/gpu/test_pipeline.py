@@ -33,7 +33,7 @@ class Planes:
     def fitting_batch(self, images, height, width):
         return min(images, 4)
 
-    def prepare(self, shape, image, output, stream):
+    def prepare(self, shape, image, output, stream, allocate):
         size = 3 * shape[1] * shape[2] * 4
 
         def enqueue():

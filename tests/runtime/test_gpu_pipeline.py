@@ -12,6 +12,7 @@ from host_kernels import HostGpu, view
 from ainet import Segmenter
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
 from ainet.runtime.cuda import pipeline as module
+from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.driver import OutOfMemoryError
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
@@ -42,7 +43,7 @@ class Network:
             raise ModelError("too high")
         return min(images, self.batch)
 
-    def prepare(self, shape, image, output, stream):
+    def prepare(self, shape, image, output, stream, allocate):
         self.shapes.append(shape)
         shapes = tensor_shapes(self, shape)
         source, target = view(image, shapes[0], self.input_dtype), view(output, shapes[1], self.output_dtype)
@@ -351,7 +352,8 @@ def test_shares_are_of_batches_that_the_network_takes(least, most, count, batche
     assert {shape[0] for shape in network.shapes} == batches
 
 
-def test_a_batch_that_cannot_be_made_smaller(monkeypatch):
+@pytest.mark.parametrize("most", [4, 8])
+def test_a_batch_that_cannot_be_made_smaller(monkeypatch, most):
     monkeypatch.setattr(module, "BATCH_PIXELS", 1)
     gpu = HostGpu()
     network = Network(gpu)
@@ -359,14 +361,39 @@ def test_a_batch_that_cannot_be_made_smaller(monkeypatch):
     def fitting_batch(images, height, width):
         if images < 4:
             raise ModelError("4 or more")
-        return 4
+        return min(images, most)
 
     network.fitting_batch = fitting_batch
     pipeline = GpuPipeline(gpu, network, "stand-in")
     np.testing.assert_array_equal(pipeline.labels(photos(4), PLAN), expected(photos(4)))
     gpu.capacity = 0
     with pytest.raises(OutOfMemoryError):
-        pipeline.labels(photos(4, OTHER), OTHER)
+        pipeline.labels(photos(8, OTHER), OTHER)
+
+
+def test_labels_that_stay_on_the_gpu_find_room():
+    gpu = HostGpu()
+    pipeline = GpuPipeline(gpu, Network(gpu), "stand-in")
+    images = Interface(photos(1, OTHER))
+    pipeline.labels(photos(1), PLAN)
+    gpu.capacity = sum(array.nbytes for array in gpu.memory.values())  # so that the labels fit only where the slot was
+    labels = pipeline.device_labels(images, OTHER)
+    np.testing.assert_array_equal(view(labels.address, labels.shape, np.int32), expected(photos(1, OTHER), OTHER))
+
+
+def test_memory_of_a_lost_gpu_troubles_no_one_else():
+    done = []
+
+    def lost():
+        done.append("lost")
+        raise DeviceError("lost")
+
+    CAPTURES.free(lost)
+    with CAPTURES.turn():
+        CAPTURES.free(lost)
+        CAPTURES.free(lambda: done.append("freed"))
+        assert done == ["lost"]
+    assert done == ["lost", "lost", "freed"]
 
 
 def test_what_failed_for_lack_of_memory_is_gone_before_the_next_try():

@@ -2,16 +2,17 @@
 
 from dataclasses import replace
 
+import engine_host
 import numpy as np
 import pytest
-from engine_host import CONTENT, NAMES, VERSIONS, Host, scores
+from engine_host import CONTENT, NAMES, SCRATCH, VERSIONS, Host, scores
 from host_kernels import resize
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.runtime.backends import open_backend, tensorrt
 from ainet.runtime.cuda.driver import OutOfMemoryError
-from ainet.runtime.engine_file import Profile, cache_file, sidecar
+from ainet.runtime.engine_file import Profile, cache_file, read_cache, sidecar, write_cache
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import normalise, postprocess
@@ -60,19 +61,43 @@ def test_graphs_hold_kernels_for_their_shape_and_only_what_can_be_captured(host)
     """TensorRT-RTX alone has these names."""
     images, plan = photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400)
     open_backend(host.path, "tensorrt").labels(images, plan)
-    rtx = hasattr(host.flavour.api, "DynamicShapesKernelSpecializationStrategy")
+    rtx, managed = hasattr(host.flavour.api, "DynamicShapesKernelSpecializationStrategy"), strategies(host).USER_MANAGED
     assert rtx == host.info.version.startswith("1.")
     if rtx:
         host.engine.create_execution_context.assert_called_once_with(host.runtime_config)
+        host.runtime_config.set_execution_context_allocation_strategy.assert_called_once_with(managed)
         strategy = host.flavour.api.DynamicShapesKernelSpecializationStrategy.EAGER
         assert host.runtime_config.dynamic_shapes_kernel_specialization_strategy == strategy
         host.contexts[0].is_stream_capturable.assert_called_once()
     else:
-        host.engine.create_execution_context.assert_called_once_with()
+        host.engine.create_execution_context.assert_called_once_with(managed)
     assert len(host.gpu.graphs) == 1
     host.stream_capturable = False
     open_backend(host.path, "tensorrt").labels(images, plan)
     assert len(host.gpu.graphs) == (1 if rtx else 2)
+
+
+def strategies(host):
+    return host.flavour.api.ExecutionContextAllocationStrategy
+
+
+def test_a_context_has_the_memory_that_its_shape_needs(host):
+    backend = open_backend(host.path, "tensorrt")
+    backend.labels(photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400))
+    (context,) = host.contexts
+    calls = [name for name, *_ in context.method_calls]
+    asked, given = calls.index("update_device_memory_size_for_shapes"), calls.index("set_device_memory")
+    assert max(map(calls.index, ("set_optimization_profile_async", "set_input_shape"))) < asked < given < calls.index("execute_async_v3")
+    address, size = context.set_device_memory.call_args.args
+    assert (host.gpu.memory[address].nbytes, size) == (SCRATCH, SCRATCH)
+    backend.close()
+    assert host.gpu.memory == {}
+
+
+def test_an_engine_that_needs_no_memory_of_its_own(host, monkeypatch):
+    monkeypatch.setattr(engine_host, "SCRATCH", 0)
+    open_backend(host.path, "tensorrt").labels(photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400))
+    host.contexts[0].set_device_memory.assert_not_called()
 
 
 @pytest.mark.parametrize(("count", "batches"), [(1, [1]), (3, [1]), (5, [4, 1]), (8, [4])])
@@ -105,7 +130,7 @@ def test_a_shape_outside_the_profiles(host):
 def test_an_engine_that_fails(host):
     backend = open_backend(host.path, "tensorrt")
 
-    def out_of_memory(config=None):
+    def out_of_memory(config):
         host.flavour.logger.errors.append("createExecutionContext: out of memory")
 
     host.engine.create_execution_context.side_effect = out_of_memory
@@ -115,7 +140,7 @@ def test_an_engine_that_fails(host):
 
 
 def test_a_run_that_fails(host):
-    def failing(config=None):
+    def failing(config):
         context = host.context(NAMES[host.info.version]["IExecutionContext"])
         context.execute_async_v3.side_effect = lambda stream: host.flavour.logger.errors.append("Myelin: illegal address")
         return context
@@ -137,10 +162,30 @@ def test_the_kernels_that_were_compiled_are_kept_for_the_next_time(host):
     if host.cache is None:
         assert not kept.exists()
         return
-    assert kept.read_bytes() == b"compiled"
+    assert read_cache(host.path, f"kernels of {host.flavour} on sm90") == b"compiled"
     host.cache.deserialize.assert_called_once_with(b"compiled")  # the second time, by the first context
     assert host.runtime_config.create_runtime_cache.call_count == 2
     assert [call.args for call in host.runtime_config.set_runtime_cache.call_args_list] == [(host.cache,)] * 4
+
+
+@pytest.mark.parametrize("kept", ["", "junk", "another GPU"])
+def test_a_cache_that_is_not_of_this_machine_reaches_no_library(host, kept):
+    if kept == "junk":
+        cache_file(host.path).write_bytes(b"compiled" * 9)
+    elif kept:
+        write_cache(host.path, f"kernels of {host.flavour} on sm86", b"compiled")
+    open_backend(host.path, "tensorrt").labels(photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400))
+    if host.cache is not None:
+        host.cache.deserialize.assert_not_called()
+
+
+def test_a_lost_gpu_leaves_no_cache_and_can_be_closed(host):
+    backend = open_backend(host.path, "tensorrt")
+    backend.labels(photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400))
+    if host.cache is not None:
+        host.cache.serialize.return_value = None
+    backend.close()
+    assert sorted(path.name for path in host.path.parent.iterdir()) == ["model.engine", "model.engine.json"]
 
 
 def test_too_little_memory_for_the_engine_itself(host):

@@ -35,8 +35,8 @@ class Streamed(TorchNetwork):
         super().__init__(module, INFO, "cpu")
         self.gpu = gpu
 
-    def prepare(self, shape, image, output, stream):
-        enqueue = super().prepare(shape, image, output, stream)
+    def prepare(self, shape, image, output, stream, allocate):
+        enqueue = super().prepare(shape, image, output, stream, allocate)
 
         def both():
             if self.gpu._capturing:

@@ -156,6 +156,28 @@ def test_jittered_labels_follow_pixels_and_nothing_leaks(seed: int) -> None:
         assert {tuple(pixel) for pixel in crop[~noise].tolist()} <= present  # from the crop itself
 
 
+def test_public_jitter_has_one_of_two_patches_twice(data: ResidentData) -> None:
+    repeated = {}
+    for jitter in ("paper", "public"):
+        sampler = CropSampler(data, SIZE, 8, seed=2, jitter=jitter)
+        repeated[jitter] = set()
+        for iteration in range(10):
+            batch = sampler.batch(iteration)
+            pixels, random = colours(batch), batch.label == data.classes
+            assert torch.equal(batch.label[~random], expected_labels(sampler, iteration, pixels)[~random])
+            whole = pixels[~random.flatten(1).any(1)]  # crops without a random patch, in which noise could hide a patch
+            repeated[jitter] |= {SIZE**2 - len(crop.flatten(0, 1).unique(dim=0)) for crop in whole}
+    assert repeated == {"paper": {0}, "public": {0, 256}}
+
+
+def test_noise_and_boundary_patches_draw_from_streams_of_their_own(data: ResidentData) -> None:
+    sampler = CropSampler(data, SIZE, 8, seed=2, jitter="paper")
+    batch = sampler.batch(0)
+    random = batch.label == data.classes
+    patches = torch.randint(256, (8, SIZE, SIZE, 3), generator=sampler.generator(0), dtype=torch.uint8)
+    assert 0 < (colours(batch)[random] == patches[random]).float().mean() < 0.02  # 1/256 by chance
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32), crop=st.sampled_from([32, 48, 80]))
 def test_shuffle_and_shift_only_move_pixels(seed: int, crop: int) -> None:

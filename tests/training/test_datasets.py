@@ -157,12 +157,35 @@ class TestLabelFolder:
         with pytest.raises(ImageError, match=r"a\.png is \(30, 20\), its image is \(20, 30\)"):
             LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
 
-    def test_bad_csv(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("content", [b"", b"\n\n", b"1,2\n3\n", b"1,2\n3,", b"1,2\n3,0.5\n", f"{2**70}".encode(), b"\xff\xfe1\n"])
+    def test_bad_csv(self, tmp_path: Path, content: bytes) -> None:
         write_rgb(tmp_path / "images/a.png", picture(20, 30))
         (tmp_path / "labels").mkdir()
-        (tmp_path / "labels/a.csv").write_text("1,2\n3\n")
-        with pytest.raises(ImageError, match="no table of integers"):
+        (tmp_path / "labels/a.csv").write_bytes(content)
+        with pytest.raises(ImageError, match=r"a\.csv is no table of integers \(.+\); fetch it again"):
             LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+
+    def test_suffixes_in_capitals(self, tmp_path: Path) -> None:
+        labels = regions(20, 30)
+        for name in ("a", "b"):
+            write_rgb(tmp_path / f"images/{name}.PNG", picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        cv2.imwrite(str(tmp_path / "labels/a.PNG"), labels)
+        np.savetxt(tmp_path / "labels/b.CSV", labels, "%d", delimiter=",")
+        for sample in LabelFolder(tmp_path / "images", tmp_path / "labels"):
+            np.testing.assert_array_equal(sample.segmentations(), [labels])
+
+    def test_two_files_of_one_name(self, tmp_path: Path) -> None:
+        for name in ("a.png", "a.jpg", "b.png"):
+            write_rgb(tmp_path / "images" / name, picture(20, 30))
+        (tmp_path / "labels").mkdir()
+        for name in ("a-0.png", "b.png", "b.csv"):
+            (tmp_path / "labels" / name).touch()
+        with pytest.raises(UsageError, match=r"images has a\.jpg and a\.png under one name; keep one of them"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
+        (tmp_path / "images/a.jpg").unlink()
+        with pytest.raises(UsageError, match=r"labels has b\.csv and b\.png under one name; keep one of them"):
+            LabelFolder(tmp_path / "images", tmp_path / "labels")
 
 
 def dense(found: NDArray[np.uint16], labels: NDArray[np.uint16]) -> NDArray[Any]:
@@ -199,6 +222,43 @@ class TestNYUv2:
             absent.image()
         with pytest.raises(UsageError, match="NYUv2 has no split 'val'; choose train or test"):
             nyuv2(tmp_path, "val")
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("images", None, r"cannot read images of image 2 .*doesn't exist"),
+            ("labels", "group", r"cannot read labels of image 2 .*Accessing a group"),
+            ("images", np.zeros((3, 3, 640, 480)), r"cannot read images of image 2 .*Cannot cast .*float64.* to .*uint8"),
+            ("labels", np.full((3, 640, 480), b"wall"), r"cannot read labels of image 2 .*Cannot cast"),
+            ("images", np.zeros((3, 640, 480), np.uint8), r"images of image 2 .* has the shape \(480, 640\), not \(480, 640, 3\)"),
+            ("images", np.zeros(3, np.uint8), r"images of image 2 .* has the shape \(\), not \(480, 640, 3\)"),
+            ("labels", np.zeros((3, 64, 48), np.uint16), r"labels of image 2 .* has the shape \(48, 64\), not \(480, 640\)"),
+            ("instances", np.zeros((3, 480, 640), np.uint8), r"instances of image 2 .* has the shape \(640, 480\), not \(480, 640\)"),
+        ],
+    )
+    def test_another_mat(self, tmp_path: Path, name: str, content: Any, message: str) -> None:
+        h5py = pytest.importorskip("h5py")
+        whole = {"images": (3, 3, 640, 480), "labels": (3, 640, 480), "instances": (3, 640, 480)}
+        with h5py.File(tmp_path / "nyu_depth_v2_labeled.mat", "w") as file:
+            for key, shape in whole.items():
+                if key != name:
+                    file[key] = np.ones(shape, np.uint8)
+                elif isinstance(content, str):
+                    file.create_group(key)
+                elif content is not None:
+                    file[key] = content
+        sample = nyuv2(tmp_path, "test")[0]
+        with pytest.raises(ImageError, match=message + r".*; fetch the file again$"):
+            sample.image() if name == "images" else sample.segmentations()
+
+    def test_half_downloaded_mat(self, tmp_path: Path) -> None:
+        h5py = pytest.importorskip("h5py")
+        path = tmp_path / "nyu_depth_v2_labeled.mat"
+        with h5py.File(path, "w") as file:
+            file["images"] = np.zeros((3, 3, 640, 480), np.uint8)
+        path.write_bytes(path.read_bytes()[:5000])
+        with pytest.raises(ImageError, match=r"cannot read images of image 2 .*truncated file.*; fetch the file again"):
+            nyuv2(tmp_path, "test")[0].image()
 
     @pytest.mark.parametrize("size", [(480, 640), (448, 608)])
     def test_folders(self, tmp_path: Path, size: tuple[int, int]) -> None:

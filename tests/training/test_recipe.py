@@ -63,12 +63,29 @@ def test_own_file(tmp_path: Path) -> None:
         ('iterations = 5\nbatch_size = 2\nlr = 1\nschedule = "step"', "halve_every is 0; it must be positive"),
         ('iterations = 5\nbatch_size = 2\nlr = 1\nsplits = "train"', "splits is 'train'; it must be a list"),
         ("iterations = 5\nbatch_size = 2\nlr = 1\nema_decay = 1", "ema_decay is 1.0"),
-        ("iterations =", "not valid TOML"),
+        ("iterations = 5\nbatch_size = 2\nlr = inf", "lr is inf; it must be finite"),
+        ("iterations = 5\nbatch_size = 2\nlr = 1\nboundary_weight = inf", "boundary_weight is inf; it must be finite"),
+        (f"iterations = 5\nbatch_size = 2\nlr = {10**400}", "lr is inf; it must be finite"),
+        ("iterations = 5\nbatch_size = 2\nlr = 1\nseed = -1", r"seed is -1; it must be in 0\.\.2\^63 - 1"),
+        (f"iterations = 5\nbatch_size = 2\nlr = 1\nseed = {2**63}", f"seed is {2**63}; it must be in 0"),
+        ("iterations =", r"mine\.toml is not valid TOML"),
+        (f"iterations = {'1' * 5000}", r"mine\.toml is not valid TOML: Exceeds the limit"),
     ],
 )
 def test_wrong_files(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe(write(tmp_path, text))
+
+
+def test_a_file_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes("# Größe".encode("latin-1"))
+    with pytest.raises(UsageError, match=r"mine\.toml is not valid TOML: 'utf-8' codec can't decode"):
+        load_recipe(str(tmp_path / "mine.toml"))
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_seeds_at_the_ends_of_the_range(seed: int) -> None:
+    assert recipe_from_dict({"name": "x", "iterations": 1, "batch_size": 1, "lr": 1, "seed": seed}).seed == seed
 
 
 def test_unknown_name_lists_the_recipes() -> None:

@@ -27,7 +27,7 @@ from ainet.training.ema import EMA
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.recipe import Recipe
-from ainet.training.train import choose_device
+from ainet.training.train import choose_device, train
 from ainet.training.trainer import LOGS, STATE, WEIGHTS, Progress, Trainer, TrainingError, make_optimizer
 
 RECIPE = Recipe(
@@ -231,6 +231,26 @@ def test_validation_and_logs(tmp_path: Path) -> None:
     assert [event.value for event in logs.Scalars("train/loss")] == pytest.approx([progress.figures["loss"] for progress in reports])
 
 
+def test_a_validation_that_fails_costs_no_iteration(tmp_path: Path, unbroken: Trainer) -> None:
+    def validate(network: UNet) -> Mapping[str, float]:
+        raise OutputError("val is damaged")
+
+    for iteration in (4, 6):
+        with pytest.raises(OutputError, match="val is damaged"):
+            Trainer("scn", RECIPE, SAMPLES, tmp_path, validate=validate, validate_every=4).run()
+        resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
+        assert resumed.iteration == iteration
+    assert_same(resumed, unbroken)
+
+
+def test_a_network_that_is_not_finite_is_not_validated(tmp_path: Path) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, validate=lambda network: pytest.fail("validated"), validate_every=1)
+    with torch.no_grad():
+        trainer.network.conv0a[0].weight[0, 0, 0, 0] = float("nan")
+    with pytest.raises(TrainingError, match="the loss is nan at iteration 0"):
+        trainer.run()
+
+
 def test_a_validation_five_times_in_a_run_at_least(tmp_path: Path) -> None:
     every = [Trainer("scn", replace(RECIPE, iterations=n), SAMPLES, tmp_path).validate_every for n in (3, 6, 4000, 300_000)]
     assert every == [1, 2, 800, 5000]
@@ -269,12 +289,13 @@ def test_nan_stops_and_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     assert resumed.iteration == 1 and all(value.isfinite().all() for value in resumed.network.parameters())
 
 
-def test_weights_that_overflow_after_the_last_loss_are_not_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("averaged", [False, True])
+@pytest.mark.parametrize("key", ["pred_mask0.bias", "conv0a.1.running_mean"])
+def test_weights_that_overflow_after_the_last_loss_are_not_saved(tmp_path: Path, key: str, averaged: bool) -> None:
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
     trainer.step()
     trainer.save()
-    with torch.no_grad():
-        trainer.network.pred_mask0.bias[0] = float("inf")
+    (trainer.ema.module if averaged else trainer.network).state_dict()[key][0] = float("inf")
     with pytest.raises(TrainingError, match="weights are not finite after iteration 0"):
         trainer.save()
 
@@ -323,6 +344,26 @@ def test_other_data_are_refused(unbroken: Trainer) -> None:
         Trainer("scn", RECIPE, SAMPLES[:-1], unbroken.out)
 
 
+@pytest.mark.parametrize("method", ["image", "segmentations"])
+def test_other_pixels_of_the_same_names_are_refused(unbroken: Trainer, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    given = getattr(Squares, method)
+    monkeypatch.setattr(Squares, method, lambda self: given(self)[::-1])  # upside down; or the annotations in another order
+    with pytest.raises(ModelError, match="data is '"):
+        Trainer("scn", RECIPE, SAMPLES, unbroken.out)
+
+
+def test_processes_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with pytest.raises(
+        DeviceError, match="under torchrun every process takes a GPU of its own, not all of them 'cuda:1'; use --device cuda"
+    ):
+        train("scn", "full", lambda splits: SAMPLES, "out", device="cuda:1")
+    with pytest.raises(DeviceError, match="there is no device 'cuda:3': PyTorch sees 2 GPUs"):
+        train("scn", "full", lambda splits: SAMPLES, "out", device="cuda")
+
+
 @pytest.mark.parametrize("device", ["tpu", "cuda:x", "cpu:0"])
 def test_devices_by_name(device: str) -> None:
     assert choose_device("cpu") == "cpu"
@@ -335,7 +376,7 @@ def test_devices_by_name(device: str) -> None:
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half"])
 def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / STATE).write_bytes(content)
-    with pytest.raises(ModelError, match=r"cannot resume from .*state\.pt: it is damaged .*; move it away"):
+    with pytest.raises(ModelError, match=r"cannot resume from .*state\.pt: it is damaged, .*; move it away"):
         Trainer("scn", RECIPE, SAMPLES, tmp_path)
 
 

@@ -60,16 +60,17 @@ class LabelFolder(Sequence[FolderSample]):
     """Images and label maps that share their names, sorted by name.
 
     Raises:
-        UsageError: a folder is not there or empty, or an image or label map lacks its partner.
+        UsageError: a folder is not there or empty, two files in it differ in their suffixes alone, or an image or label map lacks
+            its partner.
     """
 
     def __init__(self, images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> None:
-        image_paths = {path.stem: path for path in _files(images, IMAGE_SUFFIXES)}
+        image_paths = _files(images, IMAGE_SUFFIXES)
         label_paths: dict[str, list[Path]] = {}
-        for path in _files(labels, LABEL_SUFFIXES):
-            name, _, number = path.stem.rpartition("-")
-            numbered = path.stem not in image_paths and number.isdigit() and bool(name)
-            label_paths.setdefault(name if numbered else path.stem, []).append(path)
+        for stem, path in _files(labels, LABEL_SUFFIXES).items():
+            name, _, number = stem.rpartition("-")
+            numbered = stem not in image_paths and number.isdigit() and bool(name)
+            label_paths.setdefault(name if numbered else stem, []).append(path)
         for found, folder in ((image_paths, images), (label_paths, labels)):
             if not found:
                 raise UsageError(f"nothing usable in {folder}; {LAYOUT}")
@@ -91,5 +92,11 @@ class LabelFolder(Sequence[FolderSample]):
         return self._samples[index]
 
 
-def _files(folder: str | os.PathLike[str], suffixes: set[str]) -> list[Path]:
-    return sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in suffixes)
+def _files(folder: str | os.PathLike[str], suffixes: set[str]) -> dict[str, Path]:
+    """The files with one of these suffixes, by name without it."""
+    found: dict[str, Path] = {}
+    for path in sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in suffixes):
+        other = found.setdefault(path.stem, path)
+        if other != path:
+            raise UsageError(f"{folder} has {other.name} and {path.name} under one name; keep one of them")
+    return found

@@ -51,24 +51,36 @@ class NYUSample:
         return (self.path,)
 
     def image(self) -> NDArray[np.uint8]:
-        """(448, 608, 3) uint8 RGB."""
-        return without_border(self._read("images").transpose(2, 1, 0), BORDER)
+        """(448, 608, 3) uint8 RGB.
+
+        Raises:
+            ImageError: the .mat file is damaged or of another kind.
+        """
+        return without_border(self._read("images", np.uint8, (*FULL_SIZE, 3)), BORDER)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
-        """One (448, 608) map; a region is one instance of one class, 0 what nobody has labelled."""
-        labels, instances = self._read("labels").T.astype(np.int64), self._read("instances").T.astype(np.int64)
+        """One (448, 608) map; a region is one instance of one class, 0 what nobody has labelled.
+
+        Raises:
+            ImageError: the .mat file is damaged or of another kind.
+        """
+        labels, instances = (self._read(name, np.int64, FULL_SIZE) for name in ("labels", "instances"))
         key = (labels * 256 + instances) * (labels > 0)  # instances are 8 bits
         regions = np.unique(key, return_inverse=True)[1].reshape(key.shape) + (key.min() > 0)
         return [without_border(fill_gaps(regions.astype(np.uint16)), BORDER)]
 
-    def _read(self, name: str) -> NDArray[Any]:
+    def _read(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
+        """What the file holds of this image under `name`, as `dtype`, in the order (H, W, ...)."""
         import h5py
 
         try:
             with h5py.File(self.path) as file:
-                return np.asarray(file[name][self.number - 1])
-        except (OSError, KeyError, IndexError, ValueError) as error:
+                array = np.asarray(file[name][self.number - 1]).T.astype(dtype, casting="safe")
+        except Exception as error:  # h5py raises whatever its library meets in a damaged file
             raise ImageError(f"cannot read {name} of image {self.number} in {self.path} ({error}); fetch the file again") from error
+        if array.shape != shape:
+            raise ImageError(f"{name} of image {self.number} in {self.path} has the shape {array.shape}, not {shape}; fetch the file again")
+        return array
 
 
 def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:

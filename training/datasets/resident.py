@@ -7,6 +7,7 @@ pixel (y, x) of image n is at `image_start[n] + y * width[n] + x`.
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,12 +34,7 @@ class ResidentData:
     width: NDArray[np.int64]
     names: list[str]
     classes: int
-
-    @property
-    def summary(self) -> str:
-        """What tells this data set from others: how many annotations, and a digest of their names and sizes."""
-        rows = zip(self.names, self.height.tolist(), self.width.tolist(), strict=True)
-        return f"{len(self)} annotations ({hashlib.sha256(repr(list(rows)).encode()).hexdigest()[:12]})"
+    summary: str  # what tells this data set from others: how many annotations, and a digest of all that they are
 
     def __len__(self) -> int:
         return len(self.names)
@@ -51,15 +47,19 @@ class ResidentData:
             ImageError: a file cannot be read.
             UsageError: there is no sample.
         """
-        pixels, labels, names = [], [], []
+        pixels, labels, names, digest = [], [], [], hashlib.sha256()
         table: list[tuple[int, int, int, int]] = []
         image_start = label_start = 0
         for sample in samples:
             image = sample.image()
             height, width = image.shape[:2]
             pixels.append(image.reshape(-1, 3))
+            digest.update(repr((sample.image_id, image.shape)).encode())
+            digest.update(image.tobytes())
             for number, segmentation in enumerate(sample.segmentations()):
-                labels.append(np.unique(segmentation, return_inverse=True)[1].reshape(-1).astype(np.int32))
+                ids = np.unique(segmentation, return_inverse=True)[1].reshape(-1)
+                labels.append(ids.astype(_id_type(ids.max())))
+                digest.update(labels[-1].tobytes())
                 names.append(f"{sample.image_id}, annotation {number}")
                 table.append((image_start, label_start, height, width))
                 label_start += height * width
@@ -67,15 +67,20 @@ class ResidentData:
         if not table:
             raise UsageError("the data set is empty; name a folder with images and labels")
         classes = int(max(ids.max() for ids in labels)) + 1
-        id_type = np.uint8 if classes <= 2**8 else np.int16 if classes <= 2**15 else np.int32
         image_starts, label_starts, heights, widths = np.array(table, np.int64).T
         return cls(
             torch.from_numpy(np.concatenate(pixels)).to(device),
-            torch.from_numpy(np.concatenate([ids.astype(id_type) for ids in labels])).to(device),
+            torch.from_numpy(np.concatenate(labels, dtype=_id_type(classes - 1))).to(device),
             image_starts,
             label_starts,
             heights,
             widths,
             names,
             classes,
+            f"{len(names)} annotations ({digest.hexdigest()[:12]})",
         )
+
+
+def _id_type(largest: int) -> type[np.integer[Any]]:
+    """The smallest type of ids that torch has too."""
+    return np.uint8 if largest < 2**8 else np.int16 if largest < 2**15 else np.int32

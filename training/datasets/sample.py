@@ -1,6 +1,7 @@
 """What a data set consists of, and how images and label maps are read."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -49,10 +50,11 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.uint16]:
         ImageError: the file is missing, damaged, or has more than 65,536 regions.
     """
     ids: NDArray[Any]
-    if Path(path).suffix == ".csv":
+    if Path(path).suffix.lower() == ".csv":
         try:
-            ids = np.loadtxt(path, np.int64, delimiter=",", ndmin=2)
-        except (OSError, ValueError) as error:
+            with warnings.catch_warnings(action="error", category=UserWarning):  # loadtxt's on a file without data
+                ids = np.loadtxt(path, np.int64, delimiter=",", ndmin=2)
+        except (OSError, ValueError, UserWarning) as error:
             raise ImageError(f"{path} is no table of integers ({error}); fetch it again") from error
     else:
         ids = _decode(path)
