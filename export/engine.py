@@ -17,7 +17,7 @@ import onnx
 
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
-from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
+from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
@@ -144,7 +144,7 @@ def _build(
             if fixed != -1 and not low == high == fixed:
                 raise UsageError(f"the size {profile} contradicts {source}, whose input is fixed at {tuple(image.shape)}")
         shapes = builder.create_optimization_profile()
-        shapes.set_shape(image.name, smallest, largest, largest)  # smallest, tuned for, largest
+        shapes.set_shape(image.name, smallest, _input_shape(info, tuned_shape(profile)), largest)
         config.add_optimization_profile(shapes)
     if flavour.targets and capabilities:
         config.num_compute_capabilities = len(capabilities)

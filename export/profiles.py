@@ -5,8 +5,9 @@
     160x160..1088x1920       every size in between, batch 1
     1x320x480..32x320x480    one size, batches of 1 to 32
 
-An engine holds one profile for each name. A profile is tuned for its upper end, where most time goes; at run time an
-input takes the smallest profile that holds it. So name what must be fastest on its own, beside the range for the rest.
+An engine holds one profile for each name. A profile is tuned for its upper end, where most time goes, but for no side
+above 2048, as the largest tile of the runtime has: timing kernels takes memory, too. At run time an input takes the
+smallest profile that holds it. So name what must be fastest on its own, beside the range for the rest.
 """
 
 import re
@@ -19,6 +20,7 @@ from ainet.spec import CELL_SIZE
 # The range holds what the runtime asks of a network: tiles of large images, and working images in one piece of up to 4 : 1.
 DEFAULT_SIZES = ("320x480", "480x320", "16x16..4096x4096")
 CHANNELS = 32  # of a network's largest map, which is of full resolution: two of 16 joined, before the last layers
+TUNED_SIDE = 2048
 MAX_PIXELS = (2**31 - 1) // CHANNELS  # of a batch: a tensor of TensorRT has at most 2**31 - 1 elements
 
 _SIZE = r"(?:(\d{1,6})x)?(\d{1,6})x(\d{1,6})"
@@ -41,6 +43,13 @@ def parse_profiles(sizes: Sequence[str]) -> tuple[Profile, ...]:
             raise UsageError(f"the size '{text}' is named twice; each profile of an engine must differ from the others")
         profiles.append(profile)
     return tuple(profiles)
+
+
+def tuned_shape(profile: Profile) -> Shape:
+    """The size that a profile is tuned for."""
+    batch = profile.largest[0]
+    height, width = (max(low, min(high, TUNED_SIDE)) for low, high in zip(profile.smallest[1:], profile.largest[1:], strict=True))
+    return batch, height, width
 
 
 def _parse(text: str) -> Profile:

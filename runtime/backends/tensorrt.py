@@ -48,7 +48,8 @@ class EngineNetwork:
             if self._engine is None and self._memory_is_short(flavour):
                 raise OutOfMemoryError(f"{flavour} cannot load {plan}: {flavour.first_error()}; free memory of other programs")
             if self._engine is None:
-                raise ModelError(f"{flavour} cannot load {plan}: {flavour.first_error()}; build it again with: ainet build")
+                reason = flavour.first_error()
+                raise ModelError(f"{flavour} cannot load {plan}: {reason}; build it again with: {info.build_command(plan)}")
         self._image, self._result = (self._engine.get_tensor_name(index) for index in range(2))
         if self._engine.get_tensor_mode(self._image) != flavour.api.TensorIOMode.INPUT:
             self._image, self._result = self._result, self._image

@@ -16,7 +16,7 @@ from ainet.cli import app
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
-from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles
+from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
 from ainet.runtime import flavours, pipeline
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, write_cache
@@ -163,6 +163,12 @@ def test_the_default_range_holds_what_the_runtime_asks_of_a_network(whole, rows)
     assert pipeline.network_output(Network(), image, Plan(16, 16, height, width, 0, 1)).shape == (1, height, width)
     assert (len(asked) > 1) == (rows > 0)
     assert all(parse_profiles(DEFAULT_SIZES)[-1].holds(shape) for shape in asked)
+
+
+def test_ranges_are_tuned_for_their_upper_end_up_to_the_largest_tile():
+    names = ("320x480", "1x160x160..8x1088x1920", DEFAULT_SIZES[-1], "3072x16..4096x4096")
+    tuned = [tuned_shape(profile) for profile in parse_profiles(names)]
+    assert tuned == [(1, 320, 480), (8, 1088, 1920), (1, 2048, 2048), (1, 3072, 2048)]
 
 
 @pytest.mark.parametrize("name", BUNDLED)
