@@ -15,6 +15,7 @@ from ainet.errors import ModelError
 QUANTISABLE = ("Conv", "ConvTranspose")
 EQUALISATION = 0.7  # how far a channel's activation, as against its weights, decides its scale; measured on BSDS500
 LARGEST_SCALE = 64.0
+SMALLEST_HALF = float(np.finfo(np.float16).smallest_subnormal)
 
 
 def layers(model: onnx.ModelProto) -> dict[str, list[str]]:
@@ -170,6 +171,10 @@ def to_half(model: onnx.ModelProto) -> None:
         if reads & inside or node.op_type == "DequantizeLinear":  # a DequantizeLinear of weights reads constants alone
             inside |= set(node.output)
             network.append(node)
+    tensors = {tensor.name: tensor for tensor in graph.initializer}
+    for node in network:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            _keep_positive(node, tensors)
     constants = {name for node in network for position, name in enumerate(node.input) if node.op_type != "Resize" or position == 0}
     for tensor in graph.initializer:
         if tensor.name in constants and tensor.data_type == TensorProto.FLOAT:
@@ -187,6 +192,17 @@ def to_half(model: onnx.ModelProto) -> None:
     for entry in model.opset_import:
         if entry.domain == "":
             entry.version = max(entry.version, 19)  # the first in which QuantizeLinear takes float16
+
+
+def _keep_positive(node: NodeProto, tensors: dict[str, TensorProto]) -> None:
+    """Raise scales that float16 would make 0: those of channels that training has switched off. Constant codes follow."""
+    scale = _array(tensors[node.input[1]])
+    raised = np.maximum(scale, np.float32(SMALLEST_HALF))
+    if (raised == scale).all():
+        return
+    if node.input[0] in tensors:
+        _multiply(tensors[node.input[0]], scale / raised, axis=next(entry.i for entry in node.attribute if entry.name == "axis"))
+    tensors[node.input[1]].CopyFrom(numpy_helper.from_array(raised, node.input[1]))
 
 
 def _array(tensor: TensorProto) -> NDArray[np.float32]:

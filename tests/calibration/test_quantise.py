@@ -120,6 +120,27 @@ def test_metadata_travels(float_model, calibration, chosen):
     assert notes["images_sha256"] == sorted(image.sha256 for image in chosen)
 
 
+def test_channels_that_training_has_switched_off_keep_a_positive_scale(float_model, chosen):
+    """In float16 theirs would be 0, which TensorRT refuses."""
+    model = onnx.ModelProto()
+    model.CopyFrom(float_model)
+    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.conv3b.0.weight")
+    kernel = numpy_helper.to_array(tensor).copy()
+    kernel[3] *= 1e-5 / np.abs(kernel[3]).max()
+    kernel[5] *= 1e-9 / np.abs(kernel[5]).max()
+    tensor.CopyFrom(numpy_helper.from_array(kernel, tensor.name))
+    calibration = Calibration(model, chosen, equalised=False)
+    single, half = (initializers(calibration.model((), rest)) for rest in ("fp32", "fp16"))
+    scales = {rest: values["network.conv3b.0.weight_scale"] for rest, values in (("fp32", single), ("fp16", half))}
+    assert (scales["fp32"] > 0).all() and (scales["fp16"] > 0).all()
+    assert scales["fp32"].astype(np.float16)[5] == 0
+    codes = half["network.conv3b.0.weight_quantized"]
+    others = np.arange(len(codes)) != 5
+    np.testing.assert_array_equal(codes[others], single["network.conv3b.0.weight_quantized"][others])
+    np.testing.assert_allclose(codes[5] * np.float32(scales["fp16"][5]), kernel[5], rtol=0, atol=6e-8)
+    assert all(value.min() > 0 for name, value in half.items() if name.endswith("_scale"))
+
+
 @pytest.mark.parametrize("rest", ["fp32", "fp16"])
 @pytest.mark.parametrize("target", ["sm86", "sm89", "sm120"])
 def test_tensorrt_rtx_builds_it(calibration, tmp_path, target, rest):
