@@ -114,6 +114,20 @@ def latency(result: dict[str, Any]) -> str:
     return table(head, rows) + "\n\n" + note
 
 
+def ablation(result: dict[str, Any]) -> str:
+    """A row per variant: means over the scales that ask for 384 to 1,200 superpixels."""
+    from ainet.benchmarks.report.results import about_recipe
+
+    rows = [[f"{name}", *(f"{of['scales'][key]:.4f}" for key in ("asa", "rec", "pre", "co"))] for name, of in result["figures"].items()]
+    low, high = next(iter(result["figures"].values()))["range"]
+    data = result["data"]
+    note = (
+        f"BSDS500 {data['split']}, {data['images']} images, means of the scales that ask for {low:,} to {high:,} superpixels. "
+        f"{about_recipe(result['recipe'])}"
+    )
+    return table(["variant", "ASA", "BR", "BP", "CO"], rows) + "\n\n" + note
+
+
 def training_speed(result: dict[str, Any]) -> str:
     parts = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in result["parts_seconds"].items())
     recipe, settings = result["recipe"], result["settings"]
@@ -210,6 +224,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "accuracy": ("accuracy_*", accuracy),
         "scales": ("accuracy_*", scales),
         "latency": ("latency_cpu", latency),
+        "ablation": ("ablation", ablation),
         "training_speed": ("training_speed", training_speed),
     },
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
