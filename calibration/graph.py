@@ -15,7 +15,7 @@ from ainet.errors import ModelError
 QUANTISABLE = ("Conv", "ConvTranspose")
 EQUALISATION = 0.7  # how far a channel's activation, as against its weights, decides its scale; measured on BSDS500
 LARGEST_SCALE = 64.0
-SMALLEST_HALF = float(np.finfo(np.float16).smallest_subnormal)
+SMALLEST_HALF = np.float32(np.finfo(np.float16).smallest_subnormal)
 
 
 def layers(model: onnx.ModelProto) -> dict[str, list[str]]:
@@ -197,11 +197,12 @@ def to_half(model: onnx.ModelProto) -> None:
 def _keep_positive(node: NodeProto, tensors: dict[str, TensorProto]) -> None:
     """Raise scales that float16 would make 0: those of channels that training has switched off. Constant codes follow."""
     scale = _array(tensors[node.input[1]])
-    raised = np.maximum(scale, np.float32(SMALLEST_HALF))
+    raised: NDArray[np.float32] = np.maximum(scale, SMALLEST_HALF)
     if (raised == scale).all():
         return
     if node.input[0] in tensors:
-        _multiply(tensors[node.input[0]], scale / raised, axis=next(entry.i for entry in node.attribute if entry.name == "axis"))
+        axis = next(entry.i for entry in node.attribute if entry.name == "axis")
+        _multiply(tensors[node.input[0]], (scale / raised).astype(np.float32), axis)
     tensors[node.input[1]].CopyFrom(numpy_helper.from_array(raised, node.input[1]))
 
 
