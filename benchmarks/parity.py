@@ -43,11 +43,10 @@ class Bounds:
     co: float
 
 
-# The largest error of Q is that of one value among millions, at a pixel between two cells: rounding may move all of its probability to the
-# other one. So it is bounded in fp32 alone; elsewhere the share of pixels with another best cell and the superpixels decide.
+# Q is bounded at its worst pixel, which says little of the others; in int8 it is free, and the superpixels decide.
 BOUNDS = {
     "fp32": Bounds(argmax=0.9999, q=0.001, asa=0.0001, br=0.0001, bp=0.0001, co=0.0001),
-    "fp16": Bounds(argmax=0.999, q=None, asa=0.0005, br=0.0005, bp=0.0005, co=0.0005),
+    "fp16": Bounds(argmax=0.999, q=0.25, asa=0.0005, br=0.0005, bp=0.0005, co=0.0005),
     "int8": Bounds(argmax=0.98, q=None, asa=0.001, br=0.005, bp=0.005, co=0.01),
 }
 
