@@ -118,7 +118,7 @@ def ablation(result: dict[str, Any]) -> str:
     """A row per variant: means over the scales that ask for 384 to 1,200 superpixels."""
     from ainet.benchmarks.report.results import about_recipe
 
-    rows = [[f"{name}", *(f"{of['scales'][key]:.4f}" for key in ("asa", "rec", "pre", "co"))] for name, of in result["figures"].items()]
+    rows = [[name, *(f"{of['scales'][key]:.4f}" for key in ("asa", "rec", "pre", "co"))] for name, of in result["figures"].items()]
     low, high = next(iter(result["figures"].values()))["range"]
     data = result["data"]
     note = (

@@ -172,7 +172,8 @@ class Trainer:
                 if self.validate is not None and (self.iteration % self.validate_every == 0 or self.iteration == self.recipe.iterations):
                     self.save()  # before the validation, which may fail on its own data; this also checks the losses
                     saved = time.monotonic()
-                    self._validate(logs)
+                    if logs is not None and isinstance(self.ema.module, UNet):
+                        logs.add("val", self.validate(self.ema.module), self.iteration)
                 now = time.monotonic()
                 self.seconds += now - last
                 last = now
@@ -304,10 +305,6 @@ class Trainer:
         if logs is not None:
             logs.add("train", figures, self.iteration)
             self.report(Progress(self.iteration, self.recipe.iterations, figures))
-
-    def _validate(self, logs: EventLog | None) -> None:
-        if self.validate is not None and logs is not None and isinstance(self.ema.module, UNet):
-            logs.add("val", self.validate(self.ema.module), self.iteration)
 
 
 def build_network(name: str) -> UNet | SSN:

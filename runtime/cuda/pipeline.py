@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,14 @@ SHARE = 8  # images, at least, that get a lane of their own
 
 Slot = TypeVar("Slot", NetworkSlot, LabelSlot)
 Made = TypeVar("Made")
+
+
+class _Job(NamedTuple):
+    """What one call is to do."""
+
+    source: NDArray[np.uint8] | DeviceImages
+    plan: Plan
+    result: NDArray[np.int32] | DeviceLabels
 
 
 class GpuPipeline:
@@ -60,7 +68,7 @@ class GpuPipeline:
         with self._lane() as lane:
             source = self._source(images, plan, lane)
             result = np.empty((source.shape[0], plan.height, plan.width), np.int32)
-            self._run(lane, source, plan, result)
+            self._run(lane, _Job(source, plan, result))
             return result
 
     def device_labels(self, images: Any, plan: Plan) -> DeviceLabels:
@@ -71,7 +79,7 @@ class GpuPipeline:
             shape = size if isinstance(source, DeviceImages) and source.single else (source.shape[0], *size)
             address = lane.with_room(partial(self._gpu.allocate, 4 * source.shape[0] * size[0] * size[1]))
             result = DeviceLabels(address, shape, self._gpu.free)
-            self._run(lane, source, plan, result)
+            self._run(lane, _Job(source, plan, result))
             return result
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
@@ -116,30 +124,23 @@ class GpuPipeline:
             raise UsageError(f"images must be uint8, not {source.dtype}")
         return source
 
-    def _run(self, lane: "_Lane", source: NDArray[np.uint8] | DeviceImages, plan: Plan, result: NDArray[np.int32] | DeviceLabels) -> None:
+    def _run(self, lane: "_Lane", job: _Job) -> None:
         """All images, in shares at the same time; those that find too little memory beside the others run once more after them."""
-        count = source.shape[0]
-        share = count if isinstance(source, DeviceImages) else self._share(count, plan)
+        count = job.source.shape[0]
+        share = count if isinstance(job.source, DeviceImages) else self._share(count, job.plan)
         shares = [range(n, min(n + share, count)) for n in range(0, count, share)]
-        for numbers in self._run_together(lane, source, plan, result, shares) if len(shares) > 1 else shares:
-            self._run_share(lane, source, plan, result, numbers)
+        for numbers in self._run_together(lane, job, shares) if len(shares) > 1 else shares:
+            self._run_share(lane, job, numbers)
 
-    def _run_together(
-        self,
-        lane: "_Lane",
-        source: NDArray[np.uint8] | DeviceImages,
-        plan: Plan,
-        result: NDArray[np.int32] | DeviceLabels,
-        shares: Sequence[range],
-    ) -> list[range]:
+    def _run_together(self, lane: "_Lane", job: _Job, shares: Sequence[range]) -> list[range]:
         """The first share in `lane`, the others in lanes of their own; gives back those for which memory was short."""
-        runs = [self._workers.submit(self._run_elsewhere, source, plan, result, numbers) for numbers in shares[1:]]
-        jobs: list[Callable[[], None]] = [partial(self._run_share, lane, source, plan, result, shares[0]), *(run.result for run in runs)]
+        runs = [self._workers.submit(self._run_elsewhere, job, numbers) for numbers in shares[1:]]
+        ends: list[Callable[[], None]] = [partial(self._run_share, lane, job, shares[0]), *(run.result for run in runs)]
         short = []
         try:
-            for numbers, job in zip(shares, jobs, strict=True):
+            for numbers, end in zip(shares, ends, strict=True):
                 try:
-                    job()
+                    end()
                 except OutOfMemoryError:
                     short.append(numbers)
         finally:
@@ -161,21 +162,13 @@ class GpuPipeline:
                     return share
         return count
 
-    def _run_elsewhere(
-        self, source: NDArray[np.uint8] | DeviceImages, plan: Plan, result: NDArray[np.int32] | DeviceLabels, numbers: range
-    ) -> None:
+    def _run_elsewhere(self, job: _Job, numbers: range) -> None:
         with self._lane() as lane:
-            self._run_share(lane, source, plan, result, numbers)
+            self._run_share(lane, job, numbers)
 
-    def _run_share(
-        self,
-        lane: "_Lane",
-        source: NDArray[np.uint8] | DeviceImages,
-        plan: Plan,
-        result: NDArray[np.int32] | DeviceLabels,
-        numbers: range,
-    ) -> None:
+    def _run_share(self, lane: "_Lane", job: _Job, numbers: range) -> None:
         """The images of these numbers, as many at a time as the network takes and memory holds."""
+        source, plan, result = job
         limit = max(1, BATCH_PIXELS // (plan.working_height * plan.working_width))
         from_device = isinstance(source, DeviceImages)
         start = numbers.start
