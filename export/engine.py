@@ -21,8 +21,8 @@ from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
-from ainet.runtime.flavours import NO_DRIVER, Flavour, load_flavour
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.tensorrt_api import NO_DRIVER, Flavour, load_flavour
 
 
 def build_engine(

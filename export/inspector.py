@@ -8,7 +8,7 @@ from typing import Any
 
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.cuda.devices import local_capability
-from ainet.runtime.flavours import Flavour
+from ainet.runtime.tensorrt_api import Flavour
 
 # Where the type of a layer's output stands: in TensorRT 11 and TensorRT-RTX, and in TensorRT 10, together with the memory format.
 TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")

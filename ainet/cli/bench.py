@@ -36,8 +36,8 @@ def accuracy(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     try:
-        from ainet.benchmarks.accuracy import run_accuracy
-        from ainet.benchmarks.protocol import BSDS, NYUV2
+        from ainet.benchmarks.accuracy.protocol import BSDS, NYUV2
+        from ainet.benchmarks.accuracy.run import run_accuracy
     except ImportError as error:
         raise _missing(error) from error
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -72,9 +72,9 @@ def latency(
     Stop and go on at any time: what is finished is kept beside the result.
     """
     try:
-        from ainet.benchmarks.cases import parse_counts, parse_sizes
-        from ainet.benchmarks.latency import run_latency
         from ainet.benchmarks.peers import Options
+        from ainet.benchmarks.speed.cases import parse_counts, parse_sizes
+        from ainet.benchmarks.speed.latency import run_latency
     except ImportError as error:
         raise _missing(error) from error
     from ainet.files import atomic_path, write_json

@@ -135,8 +135,8 @@ def _score_by_regions(judges: "Sequence[CalibrationImage]") -> "Score":
 def _score(truths: "Sequence[Sequence[NDArray[np.integer]]]") -> "Score":
     import numpy as np
 
-    from ainet.benchmarks.label_map import LabelMap
-    from ainet.benchmarks.metrics import achievable_segmentation_accuracy, boundary_recall
+    from ainet.metrics.label_map import LabelMap
+    from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_recall
 
     maps = [[LabelMap(truth, "ground_truth") for truth in of_image] for of_image in truths]
 

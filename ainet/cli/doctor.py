@@ -13,7 +13,7 @@ from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
 from ainet.runtime.cuda.binary import kernel_source
 from ainet.runtime.cuda.devices import find_devices
-from ainet.runtime.flavours import MODULES, load_flavour
+from ainet.runtime.tensorrt_api import MODULES, load_flavour
 
 PACKAGES = (
     ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU"),

@@ -26,7 +26,7 @@ def build(
     path = model.with_suffix(".engine") if out is None else out
     if path.suffix != ".engine":
         raise UsageError(f"cannot build '{path}': the name must end in .engine")
-    from ainet.runtime.flavours import load_flavour
+    from ainet.runtime.tensorrt_api import load_flavour
 
     try:
         from ainet.export.engine import build_engine

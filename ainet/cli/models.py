@@ -35,7 +35,7 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
-    from ainet.runtime.flavours import load_flavour
+    from ainet.runtime.tensorrt_api import load_flavour
     from ainet.segmenter import bundled
 
     if out is None and triton is None:

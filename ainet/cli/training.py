@@ -58,7 +58,7 @@ def ablate(
     The result, OUT/ablation.json, goes into a report: ainet bench report OUT/ablation.json -o report.html
     """
     try:
-        from ainet.benchmarks.ablation import VARIANTS, run_ablation
+        from ainet.benchmarks.accuracy.ablation import VARIANTS, run_ablation
         from ainet.benchmarks.report.results import about_recipe
         from ainet.training.recipe import load_recipe
         from ainet.training.stop import parse_duration
@@ -93,7 +93,7 @@ def _data_set(
 
 
 def _validate_on_val(bsds: Path) -> "Validate":
-    from ainet.benchmarks.validator import validator
+    from ainet.benchmarks.accuracy.validator import validator
     from ainet.training.datasets import BSDS500
 
     return validator(BSDS500(bsds, "val"))
@@ -107,8 +107,8 @@ def evaluate(
 ) -> None:
     """Measure label maps against BSDS500: ASA, BR, BP and the rest, as the superpixel benchmark defines them."""
     try:
-        from ainet.benchmarks.evaluate import evaluate_folder
-        from ainet.benchmarks.summary import format_summary
+        from ainet.benchmarks.accuracy.evaluate import evaluate_folder
+        from ainet.metrics.summary import format_summary
     except ImportError as error:
         raise DeviceError(f"evaluation needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
     _, summary = evaluate_folder(labels, bsds, split)

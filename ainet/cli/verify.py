@@ -11,7 +11,7 @@ from ainet.cli.console import errors, print_line, print_rows
 from ainet.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:
-    from ainet.benchmarks.parity import Candidate, Row
+    from ainet.benchmarks.parity.compare import Candidate, Row
     from ainet.runtime.backends import Backend
 
 DEVICES = {".onnx": ("cpu", "openvino", "cuda"), ".engine": ("tensorrt",)}  # tried by default
@@ -31,7 +31,7 @@ def verify(
 ) -> None:
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
     try:
-        from ainet.benchmarks.parity import Candidate, measure
+        from ainet.benchmarks.parity.compare import Candidate, measure
         from ainet.training.datasets import BSDS500
     except ImportError as error:
         raise DeviceError(f"verifying needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
@@ -92,7 +92,7 @@ def _reference(candidates: "list[Candidate]", against: Path | None, opened: Exit
 
 
 def _print(rows: "list[Row]") -> None:
-    from ainet.benchmarks.parity import METRICS
+    from ainet.benchmarks.parity.compare import METRICS
 
     table = [("model", "precision", "output", "device", "arg-max", "Q", "NaN", *(name.upper() for name in METRICS), "result")]
     for row in rows:

@@ -1,6 +1,6 @@
 """What latency and floor are looked at for: sizes and batches, the most telling ones first."""
 
-from ainet.benchmarks.cases import COUNTS_SIZE, SIZES, Case, case_of_size
+from ainet.benchmarks.speed.cases import COUNTS_SIZE, SIZES, Case, case_of_size
 from ainet.runtime.cuda.pipeline import BATCH_PIXELS, share_of
 from ainet.runtime.plan import Plan, plan_segments
 

@@ -9,7 +9,7 @@ from ainet.benchmarks.gpu_check.cases import engine_sizes
 from ainet.benchmarks.gpu_check.networks import NETWORKS, absent, engine_path, onnx_path
 from ainet.benchmarks.gpu_check.section import Context, Result, SkippedError
 from ainet.errors import AINetError
-from ainet.runtime.flavours import MODULES
+from ainet.runtime.tensorrt_api import MODULES
 from ainet.segmenter import bundled
 
 

@@ -12,11 +12,11 @@ its memory can, so at small sizes a stage may come below its floor.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ainet.benchmarks.cases import Case
 from ainet.benchmarks.gpu_check.cases import CASES, images_at_once, plan_of
 from ainet.benchmarks.gpu_check.networks import NETWORKS
 from ainet.benchmarks.gpu_check.section import Context, Result
-from ainet.benchmarks.network_cost import elements, multiply_adds
+from ainet.benchmarks.speed.cases import Case
+from ainet.benchmarks.speed.network_cost import elements, multiply_adds
 from ainet.segmenter import bundled
 from ainet.spec import NEIGHBOURS
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.cases import Case
 from ainet.benchmarks.gpu_check.cases import CASES, images_at_once, plan_of
 from ainet.benchmarks.gpu_check.networks import BACKENDS, COMPILED, NETWORKS, absent, open_network
 from ainet.benchmarks.gpu_check.section import Context, Result, SkippedError
 from ainet.benchmarks.gpu_check.stages import STAGES, DeviceEvents, Events, StageGpu, StageNetwork
 from ainet.benchmarks.gpu_check.timing import LEAST, MOST, WARM_UP, ratio, summary, take_turns
+from ainet.benchmarks.speed.cases import Case
 from ainet.images import read_image
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.network import GpuNetwork

@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import ainet
 from ainet.benchmarks.gpu_check.section import Context, Result
-from ainet.benchmarks.machine import machine, versions
+from ainet.benchmarks.speed.machine import machine, versions
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.driver import Gpu
 

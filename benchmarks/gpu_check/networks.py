@@ -8,8 +8,8 @@ from ainet import __version__
 from ainet.export.graph import Precision
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.network import GpuNetwork
-from ainet.runtime.flavours import MODULES, load_flavour
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.tensorrt_api import MODULES, load_flavour
 from ainet.segmenter import BUNDLED, bundled
 from ainet.spec import MEAN
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ainet.benchmarks.cases import synthetic_picture
 from ainet.benchmarks.gpu_check.section import Context, Result
-from ainet.benchmarks.training_speed import shares
+from ainet.benchmarks.speed.cases import synthetic_picture
+from ainet.benchmarks.speed.training_speed import shares
 from ainet.training.datasets import BSDS500, Sample
 from ainet.training.recipe import Recipe, load_recipe
 from ainet.training.trainer import Trainer

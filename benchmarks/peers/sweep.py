@@ -19,12 +19,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from ainet.benchmarks.label_map import LabelMap
-from ainet.benchmarks.metrics import achievable_segmentation_accuracy, boundary_precision, boundary_recall
 from ainet.benchmarks.peers.base import Options
 from ainet.benchmarks.peers.classic import open_method
 from ainet.errors import AINetError
 from ainet.files import write_json
+from ainet.metrics.label_map import LabelMap
+from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_precision, boundary_recall
 from ainet.training.datasets import BSDS500
 
 GRIDS: dict[str, dict[str, list[Any]]] = {

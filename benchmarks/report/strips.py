@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ainet.benchmarks.accuracy import EXAMPLES
-from ainet.benchmarks.protocol import PROTOCOLS
+from ainet.benchmarks.accuracy.protocol import PROTOCOLS
+from ainet.benchmarks.accuracy.run import EXAMPLES
 from ainet.benchmarks.report.results import Result, Results
 from ainet.errors import UsageError
 from ainet.regions import boundaries

@@ -7,7 +7,7 @@ from typing import Any
 
 from ainet.benchmarks.report.plots import latency_row_id
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
-from ainet.benchmarks.summary import AVERAGES, GROUND_TRUTHS
+from ainet.metrics.summary import AVERAGES, GROUND_TRUTHS
 
 OURS = ("ainet", "scn")
 MAIN = ("means", "row_mean", "all_gts")

@@ -11,7 +11,7 @@ from ainet.runtime.cuda.network import Allocate, Enqueue
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.engine_file import EngineInfo, read_cache, write_cache
-from ainet.runtime.flavours import Flavour, load_flavour
+from ainet.runtime.tensorrt_api import Flavour, load_flavour
 
 
 def open_engine(plan: Path, index: int = 0) -> GpuPipeline:

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from command_line import PHOTOS, Result, Run, frames
 from numpy.typing import NDArray
 from PIL import Image
+from support.command_line import PHOTOS, Result, Run, frames
 
 from ainet import Segmenter
 from ainet.cli import main

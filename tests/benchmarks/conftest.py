@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from blocks import Blocks, install_blocks, write_bsds
+from support.blocks import Blocks, install_blocks, write_bsds
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from typing import Any
 import html5lib
 import numpy as np
 import pytest
-from blocks import install_blocks, write_bsds
 from PIL import Image
+from support.blocks import install_blocks, write_bsds
 
-from ainet.benchmarks.accuracy import run_accuracy
-from ainet.benchmarks.protocol import BSDS
+from ainet.benchmarks.accuracy.protocol import BSDS
+from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.report import write_report
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results

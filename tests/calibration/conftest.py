@@ -4,8 +4,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from command_line import PHOTOS
 from PIL import Image
+from support.command_line import PHOTOS
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")

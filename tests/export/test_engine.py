@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnx
 import pytest
-from tensorrt_names import RECORDED, StandIn, names_of
+from support.tensorrt_names import RECORDED, StandIn, names_of
 from typer.testing import CliRunner
 
 from ainet.cli import app

@@ -4,11 +4,11 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from tensorrt_names import RECORDED, StandIn, names_of
+from support.tensorrt_names import RECORDED, StandIn, names_of
 
 from ainet.errors import DeviceError, ModelError
 from ainet.export.inspector import check_precisions, count_precisions, inspect
-from ainet.runtime.flavours import Flavour
+from ainet.runtime.tensorrt_api import Flavour
 
 
 def tensor(name, **entries):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from ainet import Segmenter, read_image
-from ainet.runtime.flavours import MODULES
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.tensorrt_api import MODULES
 from ainet.segmenter import bundled
 from ainet.spec import MEAN
 

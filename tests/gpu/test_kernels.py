@@ -3,10 +3,10 @@
 import itertools
 import os
 
-import host_kernels
 import numpy as np
 import pytest
-from label_maps import adversarial, blobs, ranks
+from support import host_kernels
+from support.label_maps import adversarial, blobs, ranks
 
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
 from ainet.spec import MEAN

@@ -2,9 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-import host_kernels
 import numpy as np
 import pytest
+from support import host_kernels
 
 from ainet import Segmenter
 from ainet.runtime.cuda.guests import OnnxRuntimeNetwork, TorchNetwork

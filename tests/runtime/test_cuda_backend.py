@@ -4,10 +4,10 @@ import sys
 from types import SimpleNamespace
 from unittest.mock import NonCallableMagicMock
 
-import host_kernels
 import numpy as np
 import pytest
-from host_kernels import HostGpu, view
+from support import host_kernels
+from support.host_kernels import HostGpu, view
 
 from ainet import Segmenter
 from ainet.errors import DeviceError

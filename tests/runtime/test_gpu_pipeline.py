@@ -4,10 +4,10 @@ import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
-import host_kernels
 import numpy as np
 import pytest
-from host_kernels import HostGpu, view
+from support import host_kernels
+from support.host_kernels import HostGpu, view
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
-import host_kernels
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_maps import adversarial, blobs, ranks
 from numpy.typing import NDArray
+from support import host_kernels
+from support.label_maps import adversarial, blobs, ranks
 
 from ainet import read_image
 from ainet.runtime import _native, pipeline

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-import engine_host
 import numpy as np
 import pytest
-from engine_host import CONTENT, NAMES, SCRATCH, VERSIONS, Host, scores
-from host_kernels import resize
+from support import engine_host
+from support.engine_host import CONTENT, NAMES, SCRATCH, VERSIONS, Host, scores
+from support.host_kernels import resize
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError

@@ -4,10 +4,10 @@ import inspect
 from contextlib import contextmanager
 from types import SimpleNamespace
 
-import host_kernels
 import numpy as np
 import pytest
-from host_kernels import HostGpu, view
+from support import host_kernels
+from support.host_kernels import HostGpu, view
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda import guests

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from gradients import assert_gradient
+from support.gradients import assert_gradient
 from torch import Tensor
 
 from ainet.training.boundary import MOST_PATCHES, PATCH, boundary_loss, sample_patches

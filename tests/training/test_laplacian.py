@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from gradients import assert_gradient
+from support.gradients import assert_gradient
 from torch import Tensor
 
 from ainet.training.augment import Batch

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from gradients import assert_gradient
+from support.gradients import assert_gradient
+from support.literal_loss import literal_loss, pool, reconstruct
 from torch import Tensor
 
-from ainet.benchmarks.literal_loss import literal_loss, pool, reconstruct
 from ainet.training.losses import association_loss
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from literal_window import literal_implantation
+from support.literal_window import literal_implantation
 
 from ainet.errors import ModelError
 from ainet.training.checkpoint import load_checkpoint

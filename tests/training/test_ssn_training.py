@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from gradients import assert_gradient
 from numpy.typing import NDArray
 from skimage.color import rgb2lab
+from support.gradients import assert_gradient
 from torch import Tensor
 
 from ainet.benchmarks.peers import Options, open_method

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from blocks import write_bsds
-from counted_gpu import Device, DeviceEvents, Network
+from support.blocks import write_bsds
+from support.counted_gpu import Device, DeviceEvents, Network
 
-from ainet.benchmarks.cases import Case
 from ainet.benchmarks.gpu_check import latency, parity
 from ainet.benchmarks.gpu_check.networks import BACKENDS, torch_module
 from ainet.benchmarks.gpu_check.section import Context, OutOfTimeError
+from ainet.benchmarks.speed.cases import Case
 from ainet.errors import DeviceError
 
 ROOT = Path(__file__).resolve().parents[3]

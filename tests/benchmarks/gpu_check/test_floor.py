@@ -3,7 +3,7 @@ import pytest
 from ainet.benchmarks.gpu_check.cases import CASES, FULL_HD, SMALL, engine_sizes, images_at_once, plan_of
 from ainet.benchmarks.gpu_check.floor import RATES, floors, least_work
 from ainet.benchmarks.gpu_check.stages import STAGES
-from ainet.benchmarks.network_cost import elements, multiply_adds
+from ainet.benchmarks.speed.network_cost import elements, multiply_adds
 from ainet.export.profiles import parse_profiles
 from ainet.runtime.cuda.pipeline import BATCH_PIXELS
 from ainet.segmenter import bundled

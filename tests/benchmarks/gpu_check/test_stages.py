@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from counted_gpu import Device, DeviceEvents, Network
+from support.counted_gpu import Device, DeviceEvents, Network
 
-from ainet.benchmarks.cases import Case
 from ainet.benchmarks.gpu_check.latency import batch_of, measure
 from ainet.benchmarks.gpu_check.stages import STAGES, StageGpu, StageNetwork
 from ainet.benchmarks.gpu_check.timing import LEAST
+from ainet.benchmarks.speed.cases import Case
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.plan import plan_segments
 

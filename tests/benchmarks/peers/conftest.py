@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.paths import PHOTOS
 
 from ainet import read_image
-from ainet.benchmarks.metrics import achievable_segmentation_accuracy
+from ainet.metrics.measures import achievable_segmentation_accuracy
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.training.datasets import BSDS500
 
-PHOTO = Path(__file__).resolve().parents[3] / "examples" / "photos" / "chelsea.jpg"
+PHOTO = PHOTOS / "chelsea.jpg"
 
 
 @pytest.fixture(scope="session")

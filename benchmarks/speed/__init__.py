@@ -1,0 +1,1 @@
+"""How long things take: latency, post-processing, starting, training steps; and what a network computes."""

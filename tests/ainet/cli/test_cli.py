@@ -1,0 +1,103 @@
+"""`ainet segment`: every kind of input, format and option, by what it writes."""
+
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from support.command_line import FAST, PHOTOS, Run, expected, frames, tree
+
+import ainet
+from ainet import Segmenter
+from ainet.cli.outputs import Format
+from ainet.segmenter import bundled
+
+
+def test_every_format(run: Run, segmenter: Segmenter) -> None:
+    formats = [option for kind in Format for option in ("--format", kind)]
+    result = run("segment", "a.png", "-o", "out", *formats, *FAST)
+    labels = expected(segmenter, "a.png")
+    assert result.code == 0
+    assert result.errors == []
+    assert result.lines == [
+        f"a.png: 48x64 image, 12 cells at working size 48x64; {labels.max() + 1} superpixels",
+        "1 of 1 inputs segmented into out on ONNX Runtime (CPU)",
+    ]
+    assert tree() == ["a.csv", "a.npy", "a_labels.png", "a_overlay.png"]
+    assert np.load("out/a.npy").dtype == np.int32
+    png = cv2.imread("out/a_labels.png", cv2.IMREAD_UNCHANGED)
+    assert png.dtype == np.uint16
+    for written in (np.load("out/a.npy"), png, np.loadtxt("out/a.csv", np.int32, delimiter=",")):
+        np.testing.assert_array_equal(written, labels)
+    np.testing.assert_array_equal(ainet.read_image("out/a_overlay.png"), ainet.overlay(ainet.read_image("a.png"), labels))
+
+
+def test_files_folders_and_globs(run: Run, segmenter: Segmenter) -> None:
+    for name in ("pics/x.png", "pics/deep/y.PNG", "pics/deep/er/x.png", "more/z1.png", "more/z2.png", "more/q.png", "[odd].png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy("a.png", name)
+    Path("pics/notes.txt").write_text("not a picture")
+    Path("pics/folder.png").mkdir()
+    result = run("segment", "b.jpg", "pics", "more/z*.png", "[odd].png", "b.jpg", "-o", "out", *FAST)
+    assert (result.code, result.errors) == (0, [])
+    assert tree() == ["[odd].npy", "b.npy", "deep/er/x.npy", "deep/y.npy", "x.npy", "z1.npy", "z2.npy"]
+    np.testing.assert_array_equal(np.load("out/deep/y.npy"), expected(segmenter, "a.png"))
+    np.testing.assert_array_equal(np.load("out/b.npy"), expected(segmenter, "b.jpg"))
+    assert run("segment", str(Path("**/q.png")), "-o", "out2", *FAST).code == 0
+    assert tree("out2") == ["q.npy"]
+
+
+def test_results_are_replaced(run: Run, segmenter: Segmenter) -> None:
+    run("segment", "a.png", "-o", "out", "--device", "cpu", "-n", "30")
+    run("segment", "a.png", "-o", "out", *FAST)
+    assert tree() == ["a.npy"]
+    np.testing.assert_array_equal(np.load("out/a.npy"), expected(segmenter, "a.png"))
+
+
+def test_scale_protocol_and_model(run: Run, segmenter: Segmenter) -> None:
+    image = ainet.read_image("a.png")
+    assert run("segment", "a.png", "-o", "out", "--scale", "0.75", "--device", "cpu", "--model", bundled("ainet.onnx")).code == 0
+    np.testing.assert_array_equal(np.load("out/a.npy"), segmenter(image, scale=0.75))
+    Image.open(PHOTOS / "astronaut.jpg").crop((0, 0, 481, 321)).save("bsds.png")
+    assert run("segment", "bsds.png", "-o", "out", "--protocol", "public", "--scale", "0.3", "--device", "cpu").code == 0
+    np.testing.assert_array_equal(np.load("out/bsds.npy"), segmenter(ainet.read_image("bsds.png"), scale=0.3, protocol="public"))
+
+
+def test_jobs(run: Run) -> None:
+    for i in range(12):
+        shutil.copy("ab"[i % 2] + (".png", ".jpg")[i % 2], f"{i}.{('png', 'jpg')[i % 2]}")
+    one = run("segment", "*[0-9].*", "-o", "one", *FAST)
+    four = run("segment", "*[0-9].*", "-o", "four", *FAST, "--jobs", "4")
+    assert one.code == four.code == 0
+    assert tree("one") == tree("four")
+    assert len(tree("one")) == 12
+    assert sorted(line.replace("into four", "into one") for line in four.lines) == sorted(one.lines)
+    for name in tree("one"):
+        np.testing.assert_array_equal(np.load(f"one/{name}"), np.load(f"four/{name}"))
+
+
+def test_video(run: Run, segmenter: Segmenter, video: list[NDArray[np.uint8]]) -> None:
+    result = run("segment", "clip.avi", "a.png", "-o", "out", "--format", "npy", "--format", "png16", "--format", "overlay", *FAST)
+    assert (result.code, result.errors) == (0, [])
+    assert "clip.avi: 5 frames; 48x64 image, 12 cells at working size 48x64" in result.lines
+    labels = [f"clip/{i:06d}{suffix}" for i in range(5) for suffix in (".npy", "_labels.png")]
+    assert tree() == sorted(["a.npy", "a_labels.png", "a_overlay.png", *labels, "clip_overlay.mp4"])
+    for i, frame in enumerate(video):
+        np.testing.assert_array_equal(np.load(f"out/clip/{i:06d}.npy"), segmenter(frame, 12))
+    drawn = list(frames("out/clip_overlay.mp4"))
+    assert len(drawn) == 5
+    assert cv2.VideoCapture("out/clip_overlay.mp4").get(cv2.CAP_PROP_FPS) == 12
+    for picture, frame in zip(drawn, video, strict=True):  # lossy, but closer to the overlay than to the frame
+        overlay = ainet.overlay(frame, segmenter(frame, 12))
+        assert np.abs(picture - overlay.astype(float)).mean() < 0.7 * np.abs(picture - frame.astype(float)).mean()
+
+
+def test_frames_never_replace_a_folder(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    Path("out/clip").mkdir(parents=True)
+    Path("out/clip/mine").write_text("precious")
+    result = run("segment", "clip.avi", "a.png", "-o", "out", *FAST)
+    assert result.code == 1
+    assert result.errors == ["error: cannot write out/clip: it is there already; remove it, or choose another place"]
+    assert tree() == ["a.npy", "clip/mine"]

@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from ainet.benchmarks.accuracy.evaluate import evaluate_folder
+from ainet.errors import UsageError
+
+IMAGES = ("3096", "69040", "175043", "33039", "86000", "208001")
+
+
+def test_the_reference_images_in_all_three_formats(shared: Path, tmp_path: Path) -> None:
+    reference = shared / "reference" / "metrics"
+    for kind, suffix in (("images", "jpg"), ("groundTruth", "mat")):
+        (tmp_path / kind / "val").mkdir(parents=True)
+        for name in IMAGES:
+            (tmp_path / kind / "val" / f"{name}.{suffix}").symlink_to(shared / "bsds500" / kind / "val" / f"{name}.{suffix}")
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    maps = np.load(reference / "labels.npz")
+    for k, name in enumerate(IMAGES):
+        labels = maps[f"{name}__slic300"]
+        if k % 3 == 0:
+            np.save(folder / f"{name}.npy", labels)
+        elif k % 3 == 1:
+            np.savetxt(folder / f"{name}.csv", labels, fmt="%d", delimiter=",")
+        else:
+            cv2.imwrite(str(folder / f"{name}.png"), labels)
+    (folder / "notes.txt").write_text("files of no image are ignored")
+
+    rows, summary = evaluate_folder(folder, tmp_path, "val")
+
+    assert len(rows) == 35
+    assert [row.image_id for row in rows] == sorted(row.image_id for row in rows)
+    expected = json.loads((reference / "summary_slic300" / "means.json").read_text())
+    for truths, means in expected.items():
+        for metric in ("asa", "rec", "pre", "ue_np", "sp"):
+            assert summary.means["row_mean"][truths][metric] == pytest.approx(means[metric]["row_mean"], rel=1e-8)
+
+
+@pytest.fixture
+def bsds(tmp_path: Path) -> Path:
+    """Two images of 4 x 6 pixels, 1 and 2, with one ground truth each, and a folder `labels` that has a map for the first."""
+    truths = np.empty((1, 1), object)
+    truths[0, 0] = {"Segmentation": np.ones((4, 6), np.uint16)}
+    for folder in ("images/val", "groundTruth/val", "labels"):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("1", "2"):
+        cv2.imwrite(str(tmp_path / "images" / "val" / f"{name}.jpg"), np.zeros((4, 6, 3), np.uint8))
+        savemat(tmp_path / "groundTruth" / "val" / f"{name}.mat", {"groundTruth": truths})
+    np.save(tmp_path / "labels" / "1.npy", np.zeros((4, 6), np.int32))
+    return tmp_path
+
+
+def test_every_image_needs_one_label_map(bsds: Path) -> None:
+    with pytest.raises(UsageError, match=r"1 of 2 images have no label map, first .*2 \(\.npy, \.csv, \.png\)"):
+        evaluate_folder(bsds / "labels", bsds, "val")
+    for suffix in ("csv", "png"):
+        (bsds / "labels" / f"2.{suffix}").touch()
+    with pytest.raises(UsageError, match=r"2\.csv and 2\.png for one image"):
+        evaluate_folder(bsds / "labels", bsds, "val")
+    with pytest.raises(UsageError, match=r"no folder .*nowhere"):
+        evaluate_folder(bsds / "nowhere", bsds, "val")
+
+
+def png(array: np.ndarray) -> bytes:
+    return cv2.imencode(".png", array)[1].tobytes()
+
+
+BAD_FILES = {
+    "truncated.png": (png(np.random.default_rng(0).integers(0, 900, (4, 6), np.uint16))[:60], "no PNG, or damaged"),
+    "8 bits.png": (png(np.zeros((4, 6), np.uint8)), "uint8 of shape \\(4, 6\\), not to one channel of 16 bits"),
+    "colour.png": (png(np.zeros((4, 6, 3), np.uint16)), "uint16 of shape \\(4, 6, 3\\)"),
+    "empty.npy": (b"", "cannot read labels from .*2.npy"),
+    "text.csv": (b"1,2\n3,none\n", "cannot read labels from .*2.csv.*none"),
+    "ragged.csv": (b"1,2\n3\n", "cannot read labels from .*2.csv"),
+    "negative.csv": (b"1,2\n3,-4\n", "2.csv has ids from -4 to 3"),
+    "size.csv": (b"1,2\n3,4\n", "2.csv is \\(2, 2\\) but its image is \\(4, 6\\)"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_bad_label_files(bsds: Path, case: str) -> None:
+    content, message = BAD_FILES[case]
+    (bsds / "labels" / f"2{Path(case).suffix}").write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        evaluate_folder(bsds / "labels", bsds, "val")
+
+
+def test_arrays_of_other_types_are_refused(bsds: Path) -> None:
+    np.save(bsds / "labels" / "2.npy", np.zeros((4, 6)))
+    with pytest.raises(UsageError, match=r"2\.npy must be a 2-D array of integer ids .* got float64"):
+        evaluate_folder(bsds / "labels", bsds, "val")
+    np.save(bsds / "labels" / "2.npy", np.array([{"a": 1}]))  # a pickle: never loaded
+    with pytest.raises(UsageError, match=r"2\.npy"):
+        evaluate_folder(bsds / "labels", bsds, "val")

@@ -1,0 +1,1 @@
+"""What tests share: folders, fakes with an interface, vectors, oracles."""

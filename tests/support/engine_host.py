@@ -1,0 +1,87 @@
+"""A machine with TensorRT and a GPU, made of stand-ins: a module in which only the real names exist, and the host's memory."""
+
+import hashlib
+import importlib.util
+from unittest.mock import NonCallableMagicMock
+
+import numpy as np
+
+from ainet.runtime.backends import tensorrt
+from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.model import ModelInfo
+from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.tensorrt_api import Flavour
+from ainet.spec import MEAN
+from support import tensorrt_names
+from support.host_kernels import HostGpu, view
+
+NAMES = dict(tensorrt_names.RECORDED)
+if importlib.util.find_spec("tensorrt_rtx"):
+    import tensorrt_rtx
+
+    NAMES[tensorrt_rtx.__version__] = tensorrt_names.names_of(tensorrt_rtx)
+VERSIONS = sorted(NAMES)
+SCRATCH = 4096  # bytes that a context wants for itself
+CONTENT = bytes(range(256)) * 40
+PROFILES = (Profile((1, 16, 16), (2, 64, 96)), Profile((1, 32, 48), (1, 32, 48)))
+
+
+def scores(image):
+    return np.stack([np.abs(image[:, k % 3] - k / 9 + 0.3) for k in range(9)], 1).astype(np.float32)
+
+
+class Logger:
+    errors: list = []  # noqa: RUF012
+
+
+class Host:
+    """A machine with TensorRT `version` and a GPU, and an engine file on its disk."""
+
+    def __init__(self, folder, monkeypatch, version, output="logits"):
+        self.output = output
+        names = NAMES[version]
+        stand_in = tensorrt_names.StandIn(names, version, "{}")
+        self.flavour = Flavour("tensorrt", stand_in.api, Logger())
+        self.flavour.logger.errors = []
+        self.gpu, self.contexts, self.stream_capturable = HostGpu(), [], True
+        self.runtime, self.runtime_config, self.cache = stand_in.api.Runtime(), stand_in.runtime_config, getattr(stand_in, "cache", None)
+        engine = self.runtime.deserialize_cuda_engine()
+        engine.num_io_tensors = 2
+        engine.get_tensor_name.side_effect = ["result", "image"].__getitem__
+        modes = stand_in.api.TensorIOMode
+        engine.get_tensor_mode.side_effect = {"result": modes.OUTPUT, "image": modes.INPUT}.__getitem__
+        engine.create_execution_context.side_effect = lambda config: self.context(names["IExecutionContext"])
+        self.engine = engine
+        monkeypatch.setattr(tensorrt, "load_flavour", lambda name: self.flavour)
+        monkeypatch.setattr(tensorrt, "Gpu", lambda index: self.gpu)
+        self.info = EngineInfo(
+            flavour="tensorrt",
+            version=version,
+            compute_capabilities=("sm90",),
+            profiles=PROFILES,
+            model=ModelInfo("ainet", output, "fp16", MEAN, "a" * 64, {}, "0"),
+            onnx_sha256="b" * 64,
+            plan_sha256=hashlib.sha256(CONTENT).hexdigest(),
+            layer_precisions={},
+        )
+        self.path = folder / "model.engine"
+        self.path.write_bytes(CONTENT)
+        sidecar(self.path).write_text(self.info.to_json())
+
+    def context(self, names):
+        context = NonCallableMagicMock(spec_set=names)
+        context.update_device_memory_size_for_shapes.return_value = SCRATCH
+        context.execute_async_v3.side_effect = lambda stream: self.gpu.enqueue(stream, "network", lambda: self.infer(context)) or True
+        if "is_stream_capturable" in names:
+            context.is_stream_capturable.side_effect = lambda stream: self.stream_capturable
+        self.contexts.append(context)
+        return context
+
+    def infer(self, context):
+        addresses = dict(call.args for call in context.set_tensor_address.call_args_list)
+        (_, shape), *_ = (call.args for call in context.set_input_shape.call_args_list)
+        if self.output == "labels":
+            image = view(addresses["image"], shape, np.uint8)
+            view(addresses["result"], shape[:3], np.int32)[...] = assign(scores(normalise(image, MEAN)), *shape[1:3])
+        else:
+            view(addresses["result"], (shape[0], 9, *shape[2:]), np.float32)[...] = scores(view(addresses["image"], shape, np.float32))
