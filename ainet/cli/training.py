@@ -26,7 +26,7 @@ def train(
     nyuv2: Annotated[Path | None, typer.Option(help="Train on NYUv2: its folder.", show_default=False)] = None,
     images: Annotated[Path | None, typer.Option(help="Train on images of your own: their folder.", show_default=False)] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="Label maps of --images: NAME.png, .npy or .csv, or NAME-0.png ...", show_default=False)
+        Path | None, typer.Option(help="Their label maps: NAME.png (.npy, .csv), or NAME-0.png ...", show_default=False)
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
