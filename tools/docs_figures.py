@@ -1,7 +1,7 @@
 """Write the figures of README.md and docs/ from benchmarks/results/*.json, between the markers `<!-- NAME -->` and `<!-- end -->`.
 
-python tools/readme_figures.py           # rewrite
-python tools/readme_figures.py --check   # fail if a page differs from the results
+python tools/docs_figures.py           # rewrite
+python tools/docs_figures.py --check   # fail if a page differs from the results
 """
 
 import hashlib
@@ -88,6 +88,30 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
             for truths, values in by_truths.items():
                 rows.append([f"`{method}`", f"`{average}/{truths}`", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre", "co"))])
     return table(["network", "variant", "ASA", "BR", "BP", "CO"], rows)
+
+
+def models(results: dict[str, dict[str, Any]]) -> str:
+    """The bundled models on a CPU: accuracy, latency, size and terms; SLIC, which has no weights, for comparison."""
+    times = load("latency_cpu")
+    at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
+    rows = []
+    for method, timed, engine, terms in (
+        ("ainet", "ainet@openvino", "OpenVINO", "non-commercial research"),
+        ("scn", "scn@openvino", "OpenVINO", "non-commercial research"),
+        ("slic", "slic", "scikit-image", "no weights"),
+    ):
+        asa = results[method]["figures"]["auc"]["asa"]
+        milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
+        weights = ROOT / f"ainet/weights/{method}.onnx"
+        size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
+        rows.append([f"`{method}`", f"{asa:.4f}", f"{milliseconds:.0f} ms, {engine}", size, terms])
+    data, settings = results["ainet"]["data"], times["settings"]
+    note = (
+        f"Accuracy: achievable segmentation accuracy (ASA) on BSDS500 {data['split']}, {data['images']} images, mean over 384 to 1,200 "
+        f"superpixels. Latency: median from a photo of 481x321 to 600 superpixels, {settings['threads']} threads of an "
+        f"{times['machine']['processor']}."
+    )
+    return table(["model", "accuracy", "latency on a CPU", "size (ONNX)", "licence of the weights"], rows) + "\n\n" + note
 
 
 def latency(result: dict[str, Any]) -> str:
@@ -217,16 +241,15 @@ def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
 
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
 PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
-    "README.md": {
+    "README.md": {"models": ("accuracy_*", models)},
+    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales)},
+    "docs/export.md": {"parity": ("parity", parity)},
+    "docs/latency.md": {
+        "latency": ("latency_cpu", latency),
         "network_cost": ("network_cost", network_cost),
         "postprocessing": ("postprocessing", postprocessing),
-        "parity": ("parity", parity),
-        "accuracy": ("accuracy_*", accuracy),
-        "scales": ("accuracy_*", scales),
-        "latency": ("latency_cpu", latency),
-        "ablation": ("ablation", ablation),
-        "training_speed": ("training_speed", training_speed),
     },
+    "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
     "docs/int8.md": {
         "int8_accuracy": ("int8", int8_accuracy),
@@ -260,7 +283,7 @@ def main() -> int:
     else:
         different += [path.name for path in PLOTS.values() if not is_signed(path, results)]
     if different:
-        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/readme_figures.py")
+        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
     return len(different)
 
 
