@@ -14,9 +14,7 @@ from typer.main import get_command
 import ainet
 from ainet.cli import app
 
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / folder / "README.md" for folder in ("ainet/weights", "benchmarks/results"))]
-)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "ainet/weights/README.md", ROOT / "benchmarks/results/README.md"])
 FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks", "tests", "tools", "docs", "examples")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
