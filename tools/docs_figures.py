@@ -138,6 +138,30 @@ def latency(result: dict[str, Any]) -> str:
     return table(head, rows) + "\n\n" + note
 
 
+def latency_large(result: dict[str, Any]) -> str:
+    """A row per method: seconds for images of three sizes."""
+    sizes = sorted({(row["width"], row["height"]) for row in result["sizes"]})
+    seconds = {(row["method"], row["width"], row["height"]): row["seconds"]["median"] for row in result["sizes"]}
+    rows = []
+    for method in result["methods"]:
+        times = [seconds.get((method, *size)) for size in sizes]
+        rows.append([f"`{method}`", *("-" if time is None else f"{time:.2f}" for time in times)])
+    counts = {row["width"]: row["n_segments"] for row in result["sizes"]}
+    note = (
+        f"Median seconds, {result['settings']['threads']} CPU threads of an {result['machine']['processor']}; "
+        f"{', '.join(str(counts[width]) for width, _ in sizes)} superpixels asked for, one for 256 pixels."
+    )
+    return table(["method", *(f"{width}x{height}" for width, height in sizes)], rows) + "\n\n" + note
+
+
+def startup(result: dict[str, Any]) -> str:
+    seconds, machine = result["seconds"], result["machine"]
+    return (
+        f"`import ainet` takes {1e3 * seconds['import_ainet']:.0f} ms; `ainet segment` of one photo, from the shell and back, takes "
+        f"{seconds['segment_photo']:.2f} s\n(ONNX Runtime on an {machine['processor']}, median of {result['settings']['repeats']})."
+    )
+
+
 def ablation(result: dict[str, Any]) -> str:
     """A row per variant: means over the scales that ask for 384 to 1,200 superpixels."""
     from ainet.benchmarks.report.results import about_recipe
@@ -246,6 +270,8 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
         "latency": ("latency_cpu", latency),
+        "latency_large": ("latency_cpu_large", latency_large),
+        "startup": ("startup", startup),
         "network_cost": ("network_cost", network_cost),
         "postprocessing": ("postprocessing", postprocessing),
     },
