@@ -24,9 +24,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ainet.benchmarks.accuracy.figures import summarise_scales, write_csv
 from ainet.benchmarks.accuracy.pool import Stop, run_tasks
 from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
@@ -34,6 +31,7 @@ from ainet.benchmarks.peers import Method, Options, open_method, open_methods
 from ainet.benchmarks.result import write_result
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
+from ainet.labels import write_labels
 from ainet.metrics.summary import Row, evaluate_image
 from ainet.training.datasets import FileSample
 
@@ -164,7 +162,7 @@ def _evaluate(method: Method, task: _Task, stop: Stop) -> None:
         except Exception as error:  # of whatever library the method is from
             raise ModelError(f"{name} failed on image {image_id} at scale {scale:g}: {type(error).__name__}: {error}") from error
         if task.keeps(scale):
-            _write_labels(task.labels_path(scale), labels)
+            write_labels(task.labels_path(scale), labels)
         if scale not in done:
             done[scale] = evaluate_image(image_id, labels, truths, image)
             _write_rows(task.folder, image_id, done)
@@ -191,11 +189,6 @@ def _write_rows(folder: Path, image_id: str, done: Mapping[float, Sequence[Row]]
         for scale, rows in done.items():
             json.dump({"scale": scale, "pairs": [{"metrics": row.metrics, "merged": row.merged} for row in rows]}, file)
             file.write("\n")
-
-
-def _write_labels(path: Path, labels: NDArray[np.int32]) -> None:
-    with atomic_path(path) as temporary:
-        np.savetxt(temporary, labels, fmt="%d", delimiter=",")
 
 
 # --- the run as a whole ----------------------------------------------------------------------------------------------------------------
