@@ -27,8 +27,8 @@ from ainet.calibration.quantise import Calibration, save_model
 from ainet.calibration.sensitivity import keep_boundaries
 from ainet.cli.calibration import DEFAULT_COUNT, judges_of_bsds
 from ainet.files import write_json
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.segmenter import bundled
 from ainet.training.datasets import BSDS500
 
 COUNTS = (4, 8, 16, 32, 64, 128)

@@ -16,8 +16,8 @@ from ainet.errors import ModelError
 from ainet.export.graph import deployable
 from ainet.export.islands import MIN_AGREEMENT, Choice, choose_islands, layers
 from ainet.export.onnx import export_onnx
+from ainet.models import bundled
 from ainet.runtime.postprocess import normalise
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build

@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from ainet.benchmarks.speed.network_cost import elements, multiply_adds
 from ainet.export.graph import deployable
 from ainet.export.onnx import export_onnx
-from ainet.segmenter import bundled
+from ainet.models import bundled
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import build
 
