@@ -55,7 +55,7 @@ def export_onnx(
         model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands).eval(), output)
         _describe(model, checkpoint, precision, output)
         onnx.save(model, temporary)
-        check_file(temporary, checkpoint.network)
+        check_file(temporary, checkpoint.network, output, precision)
 
 
 def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ainet.benchmarks.gpu_check.networks import BACKENDS, COMPILED, NETWORKS, absent, open_network
 from ainet.benchmarks.gpu_check.section import Context, Result, SkippedError
-from ainet.benchmarks.parity.compare import BOUNDS, Candidate, measure
+from ainet.benchmarks.parity.compare import Candidate, measure
+from ainet.export.agreement import BOUNDS
 from ainet.images import IMAGE_SUFFIXES, read_image
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.pipeline import GpuPipeline

@@ -20,12 +20,13 @@ import onnxruntime
 import openvino
 from rich.console import Console
 
-from ainet.benchmarks.parity.compare import compare, mean_metrics
 from ainet.benchmarks.speed.machine import machine, versions
+from ainet.calibration import DEFAULT_COUNT
 from ainet.calibration.images import SEGMENTS, CalibrationImage, choose_images
 from ainet.calibration.quantise import Calibration, save_model
-from ainet.calibration.sensitivity import keep_boundaries
-from ainet.cli.calibration import DEFAULT_COUNT, judges_of_bsds
+from ainet.calibration.score import judges_of_bsds
+from ainet.calibration.sensitivity import keep_boundaries, report
+from ainet.export.agreement import compare, mean_metrics
 from ainet.files import write_json
 from ainet.runtime.backends import open_backend
 from ainet.segmenter import bundled
@@ -41,10 +42,7 @@ def accuracy(models: dict[str, tuple[Path, str]], bsds: Path, split: str, step: 
     samples = BSDS500(bsds, split)[::step]
     agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
     metrics = mean_metrics(backends, samples, SEGMENTS)
-    return {
-        name: {**means, "equal": agreement.equal / agreement.pixels}
-        for name, means, agreement in zip(models, metrics, agreements, strict=True)
-    }
+    return {name: {**means, "equal": agreement.argmax} for name, means, agreement in zip(models, metrics, agreements, strict=True)}
 
 
 def speed(files: dict[str, Path], height: int, width: int, threads: int, repeats: int) -> dict[str, dict[str, float]]:
@@ -120,17 +118,17 @@ def main() -> None:
         save_model(Calibration(model, images, "minmax", equalised=False).model(), files["min-max"])
         calibration = Calibration(model, images)
         save_model(calibration.model(), files["all int8"])
-        result = keep_boundaries(
+        found = keep_boundaries(
             calibration, *judges_of_bsds(arguments.bsds), every_layer=True, progress=lambda what, done, total: console.print(what)
         )
-        save_model(calibration.model(result.float_layers), files["int8"])
+        save_model(calibration.model(found.layers), files["int8"])
         models = {name: (path, "cpu") for name, path in files.items()} | {"int8, OpenVINO": (files["int8"], "openvino")}
         figures = {
             "threads": arguments.threads,
             "calibration_images": DEFAULT_COUNT,
             "images": len(BSDS500(arguments.bsds, "val")[:: arguments.step]),
             "layers": len(calibration.layers),
-            "sensitivity": result.to_dict(),
+            "sensitivity": report(found),
             "speed": speed(files, 320, 480, arguments.threads, arguments.repeats),
             "accuracy": accuracy(models, arguments.bsds, "val", arguments.step),
             "curve": curve(model, pool, arguments.bsds, arguments.step, folder),
