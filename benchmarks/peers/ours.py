@@ -7,8 +7,9 @@ from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline

@@ -1,0 +1,309 @@
+"""Write the figures of README.md and docs/ from benchmarks/results/*.json, between the markers `<!-- NAME -->` and `<!-- end -->`.
+
+python tools/docs_figures.py           # rewrite
+python tools/docs_figures.py --check   # fail if a page differs from the results
+"""
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+PLOTS = {"fig4-asa": ROOT / "docs/accuracy.svg", "fig4-br-bp": ROOT / "docs/boundaries.svg"}
+
+
+def table(head: list[str], rows: Iterable[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows))
+
+
+def network_cost(result: dict[str, Any]) -> str:
+    settings, engine = result["settings"], result["versions"]["onnxruntime"]
+    rows = [
+        [f"`{row['network']}`", f"{row['multiply_adds'] / 1e6:,.0f} M", f"{row['multiply_adds_ratio']:.2f}", f"{row['time_ratio']:.2f}"]
+        for row in result["rows"]
+    ]
+    note = f"ONNX Runtime {engine}, {settings['threads']} CPU threads, {settings['size']} working pixels, one run for all."
+    return table(["network", "multiply-adds", "/ SCN", "time / SCN"], rows) + "\n\n" + note
+
+
+def postprocessing(result: dict[str, Any]) -> str:
+    rows = [[task, f"{ms:.2f}", f"{result['ratio']:.1f}" if task == "connectivity" else ""] for task, ms in result["median_ms"].items()]
+    note = "321x481 pixels, 600 superpixels, one core; the ratio is of scikit-image's connectivity to ours, in the same run."
+    return table(["task", "median ms", "ratio"], rows) + "\n\n" + note
+
+
+def accuracies() -> dict[str, dict[str, Any]]:
+    """The accuracy results by method, our own first."""
+    results = {}
+    for path in sorted(RESULTS.glob("accuracy_*.json")):
+        result = json.loads(path.read_text())
+        results[result["method"]] = result
+    return {name: results.pop(name) for name in ("ainet", "scn")} | results
+
+
+def accuracy(results: dict[str, dict[str, Any]]) -> str:
+    rows = []
+    for method, result in results.items():
+        (at_600,) = (scale for scale in result["scales"] if scale["n_segments"] == 600)
+        values = [f"{at_600[key]:.0f}" if key == "sp" else f"{at_600[key]:.4f}" for key in ("sp", "asa", "rec", "pre", "ue_np", "co")]
+        figures = (result["figures"]["auc"]["asa"], result["figures"]["br_bp"]["mean"])
+        rows.append([f"`{method}`", *values, *("-" if figure is None else f"{figure:.4f}" for figure in figures)])
+    data, (low, high) = results["ainet"]["data"], results["ainet"]["figures"]["br_bp"]["range"]
+    note = (
+        f"BSDS500 {data['split']}, {data['images']} images, all annotations. First columns: 600 superpixels asked for. "
+        f"Last: mean of ASA over 384 to 1,200 actual superpixels, and of BP over BR from {low:g} to {high:g}, along the curves."
+    )
+    head = ["method", "superpixels", "ASA", "BR", "BP", "UE (Neubert)", "CO", "ASA, mean", "BP over BR"]
+    return table(head, rows) + "\n\n" + note
+
+
+def scales(results: dict[str, dict[str, Any]]) -> str:
+    rows = []
+    for own, peer in zip(results["ainet"]["scales"], results["scn"]["scales"], strict=True):
+        cells = [f"{own['n_segments']:,}"]
+        for values in (own, peer):
+            cells += [f"{values['sp']:.0f}", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre"))]
+        rows.append(cells)
+    head = ["asked for", *(f"{column}, {name}" for name in ("AINet", "SCN") for column in ("superpixels", "ASA", "BR", "BP"))]
+    return table(head, rows)
+
+
+def conventions(results: dict[str, dict[str, Any]]) -> str:
+    """The bundled networks at 600 superpixels, by each convention of averaging."""
+    rows = []
+    for method in ("ainet", "scn"):
+        for average, by_truths in results[method]["conventions"].items():
+            for truths, values in by_truths.items():
+                rows.append([f"`{method}`", f"`{average}/{truths}`", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre", "co"))])
+    return table(["network", "variant", "ASA", "BR", "BP", "CO"], rows)
+
+
+def models(results: dict[str, dict[str, Any]]) -> str:
+    """The bundled models on a CPU: accuracy, latency, size and terms; SLIC, which has no weights, for comparison."""
+    times = load("latency_cpu")
+    at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
+    rows = []
+    for method, timed, engine, terms in (
+        ("ainet", "ainet@openvino", "OpenVINO", "non-commercial research"),
+        ("scn", "scn@openvino", "OpenVINO", "non-commercial research"),
+        ("slic", "slic", "scikit-image", "no weights"),
+    ):
+        asa = results[method]["figures"]["auc"]["asa"]
+        milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
+        weights = ROOT / f"ainet/weights/{method}.onnx"
+        size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
+        rows.append([f"`{method}`", f"{asa:.4f}", f"{milliseconds:.0f} ms, {engine}", size, terms])
+    data, settings = results["ainet"]["data"], times["settings"]
+    note = (
+        f"Accuracy: achievable segmentation accuracy (ASA) on BSDS500 {data['split']}, {data['images']} images, mean over 384 to 1,200 "
+        f"superpixels. Latency: median from a photo of 481x321 to 600 superpixels, {settings['threads']} threads of an "
+        f"{times['machine']['processor']}."
+    )
+    return table(["model", "accuracy", "latency on a CPU", "size (ONNX)", "licence of the weights"], rows) + "\n\n" + note
+
+
+def latency(result: dict[str, Any]) -> str:
+    """A row per method: time at 600 superpixels, its ratios, and how time and memory grow."""
+    at_600 = {row["method"]: row for row in result["counts"] if row["n_segments"] == 600}
+    large = {row["method"]: row for row in result["sizes"] if (row["width"], row["height"]) == (1920, 1080)}
+    memory = {row["method"]: row for row in result["memory"] if (row["width"], row["height"]) == (481, 321)}
+    rows = []
+    for method, row in sorted(at_600.items(), key=lambda item: item[1]["seconds"]["median"]):
+        times = [f"{1e3 * row['seconds'][name]:,.0f}" for name in ("median", "p95")]
+        ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
+        full_hd = f"{1e3 * large[method]['seconds']['median']:,.0f}" if method in large else "-"
+        growth = f"{result['growth'][method]['exponent']:.2f}" if method in result["growth"] else "-"
+        name = f"`{method}`" if result["methods"][method]["trained"] else f"`{method}`, random weights"
+        rows.append([name, *times, *ratios, full_hd, growth, f"{memory[method]['peak_mib']:,.0f}"])
+    settings, versions = result["settings"], result["versions"]
+    note = (
+        f"ms, {settings['threads']} CPU threads of an {result['machine']['processor']}, all methods taking turns in one run; ONNX Runtime "
+        f"{versions['onnxruntime']}, OpenVINO {versions['openvino']}, PyTorch {versions['torch'].partition('+')[0]}. Ratios are medians "
+        "within the rounds. Growth: p of time ~ pixels^p from VGA on, one superpixel for 256 pixels. "
+        f"Memory: peak of the process at {memory['ainet']['n_segments']} superpixels, MiB."
+    )
+    head = ["method", "600 superpixels, 481x321", "p95", "/ SCN", "/ SSN", "1920x1080", "growth", "memory"]
+    return table(head, rows) + "\n\n" + note
+
+
+def latency_large(result: dict[str, Any]) -> str:
+    """A row per method: seconds for images of three sizes."""
+    sizes = sorted({(row["width"], row["height"]) for row in result["sizes"]})
+    seconds = {(row["method"], row["width"], row["height"]): row["seconds"]["median"] for row in result["sizes"]}
+    rows = []
+    for method in result["methods"]:
+        times = [seconds.get((method, *size)) for size in sizes]
+        rows.append([f"`{method}`", *("-" if time is None else f"{time:.2f}" for time in times)])
+    counts = {row["width"]: row["n_segments"] for row in result["sizes"]}
+    note = (
+        f"Median seconds, {result['settings']['threads']} CPU threads of an {result['machine']['processor']}; "
+        f"{', '.join(str(counts[width]) for width, _ in sizes)} superpixels asked for, one for 256 pixels."
+    )
+    return table(["method", *(f"{width}x{height}" for width, height in sizes)], rows) + "\n\n" + note
+
+
+def startup(result: dict[str, Any]) -> str:
+    seconds, machine = result["seconds"], result["machine"]
+    return (
+        f"`import ainet` takes {1e3 * seconds['import_ainet']:.0f} ms; `ainet segment` of one photo, from the shell and back, takes "
+        f"{seconds['segment_photo']:.2f} s\n(ONNX Runtime on an {machine['processor']}, median of {result['settings']['repeats']})."
+    )
+
+
+def ablation(result: dict[str, Any]) -> str:
+    """A row per variant: means over the scales that ask for 384 to 1,200 superpixels."""
+    from ainet.benchmarks.report.results import about_recipe
+
+    rows = [[name, *(f"{of['scales'][key]:.4f}" for key in ("asa", "rec", "pre", "co"))] for name, of in result["figures"].items()]
+    low, high = next(iter(result["figures"].values()))["range"]
+    data = result["data"]
+    note = (
+        f"BSDS500 {data['split']}, {data['images']} images, means of the scales that ask for {low:,} to {high:,} superpixels. "
+        f"{about_recipe(result['recipe'])}"
+    )
+    return table(["variant", "ASA", "BR", "BP", "CO"], rows) + "\n\n" + note
+
+
+def training_speed(result: dict[str, Any]) -> str:
+    parts = ", ".join(f"{name} {1e3 * seconds:.0f} ms" for name, seconds in result["parts_seconds"].items())
+    recipe, settings = result["recipe"], result["settings"]
+    return (
+        f"On {settings['threads']} CPU threads a step of `{settings['network']}` at batch {recipe['batch_size']} takes "
+        f"{result['seconds_per_step']:.2f} s ({parts}; each measured alone)."
+    )
+
+
+def parity(result: dict[str, Any]) -> str:
+    metrics = {"asa": "ΔASA", "br": "ΔBR", "bp": "ΔBP", "co": "ΔCO"}
+    rows = [
+        [row["precision"], row["device"], f"{row['argmax']:.3%}", "-" if row["q"] is None else f"{row['q']:.1g}", str(row["nan"])]
+        + [f"{row['differences'][name]:+.5f}" for name in metrics]
+        + ["failed" if row["failures"] else "passed"]
+        for row in result["rows"]
+    ]
+    for precision, bounds in result["bounds"].items():
+        q = "-" if bounds["q"] is None else f"≤ {bounds['q']:g}"
+        limits = [f"≥ {bounds['argmax']:.2%}", q, "0", *(f"± {bounds[name]:g}" for name in metrics)]
+        rows.append([f"*{precision}*", "*bounds*", *limits, ""])
+    note = f"{result['bsds_images']} images of BSDS500 val, {result['superpixels']} superpixels; `{result['network']}`, bundled weights."
+    return table(["precision", "device", "same cell", "largest error of Q", "NaN", *metrics.values(), ""], rows) + "\n\n" + note
+
+
+def int8_accuracy(result: dict[str, Any]) -> str:
+    float_figures = result["accuracy"]["fp32"]
+    names = {"min-max": "plain min-max", "all int8": "all layers int8", "int8": "`ainet calibrate`", "int8, OpenVINO": "the same, OpenVINO"}
+    rows = [["fp32", *(f"{float_figures[key]:.4f}" for key in ("asa", "br", "bp")), ""]]
+    for key, name in names.items():
+        figures = result["accuracy"][key]
+        rows.append(
+            [name, *(f"{figures[metric] - float_figures[metric]:+.5f}" for metric in ("asa", "br", "bp")), f"{figures['equal']:.2%}"]
+        )
+    kept = result["sensitivity"]["float_layers"]
+    note = (
+        f"{result['images']} images, {result['calibration_images']} calibration images of BSDS500 train; changes against fp32. "
+        f"`ainet calibrate` left {len(kept)} of {result['layers']} layers in float: {', '.join(f'`{name}`' for name in kept) or 'none'}."
+    )
+    return table(["model", "ASA", "BR", "BP", "best cell equal"], rows) + "\n\n" + note
+
+
+def int8_speed(result: dict[str, Any]) -> str:
+    rows = [[name, f"{figures['ratio']:.2f}"] for name, figures in result["speed"].items()]
+    engines = f"ONNX Runtime {result['versions']['onnxruntime']}, OpenVINO {result['versions']['openvino']}"
+    note = f"{engines}, {result['threads']} CPU threads, 320x480, one run for all."
+    return table(["engine", "speed / ONNX Runtime fp32"], rows) + "\n\n" + note
+
+
+def int8_sensitivity(result: dict[str, Any]) -> str:
+    sensitivity = result["sensitivity"]
+    rows = [
+        [f"`{name}`", f"{damage['disagreement']:.2%}", f"{-damage['asa_drop']:+.5f}", f"{-damage['br_drop']:+.5f}"]
+        for name, damage in sensitivity["alone"].items()
+    ]
+    return table(["layer alone in int8", "other best cell", "ASA", "BR"], rows)
+
+
+def int8_curve(result: dict[str, Any]) -> str:
+    rows = [
+        [f"{row['images']:.0f}", f"{row['asa_change']:+.5f}", f"{row['br_change']:+.5f}", f"{row['equal']:.2%}"] for row in result["curve"]
+    ]
+    return table(["calibration images", "ASA", "BR", "best cell equal"], rows)
+
+
+def plot(results: dict[str, dict[str, Any]]) -> None:
+    """The curves of Fig. 4, signed with a hash of themselves and of the results that they were drawn from."""
+    from ainet.benchmarks.report.plots import draw_all
+    from ainet.benchmarks.report.results import load_results
+
+    drawn = {one.name: one for one in draw_all(load_results([RESULTS / f"accuracy_{method}.json" for method in results]))}
+    for name, path in PLOTS.items():
+        curves = drawn[name].picture("svg").decode()
+        path.write_text(curves + signature(curves, results))
+
+
+def signature(curves: str, results: dict[str, dict[str, Any]]) -> str:
+    return f"<!-- {hashlib.sha256((curves + json.dumps(results, sort_keys=True)).encode()).hexdigest()} -->\n"
+
+
+def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
+    text = path.read_text()
+    curves = text.rpartition("<!-- ")[0]
+    return text == curves + signature(curves, results)
+
+
+# By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
+PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
+    "README.md": {"models": ("accuracy_*", models)},
+    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales)},
+    "docs/export.md": {"parity": ("parity", parity)},
+    "docs/latency.md": {
+        "latency": ("latency_cpu", latency),
+        "latency_large": ("latency_cpu_large", latency_large),
+        "startup": ("startup", startup),
+        "network_cost": ("network_cost", network_cost),
+        "postprocessing": ("postprocessing", postprocessing),
+    },
+    "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
+    "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
+    "docs/int8.md": {
+        "int8_accuracy": ("int8", int8_accuracy),
+        "int8_speed": ("int8", int8_speed),
+        "int8_sensitivity": ("int8", int8_sensitivity),
+        "int8_curve": ("int8", int8_curve),
+    },
+}
+
+
+def load(source: str) -> Any:
+    return accuracies() if source == "accuracy_*" else json.loads((RESULTS / f"{source}.json").read_text())
+
+
+def main() -> int:
+    different = []
+    for page, blocks in PAGES.items():
+        path = ROOT / page
+        text = path.read_text()
+        for name, (source, render) in blocks.items():
+            block = f"<!-- {name} -->\n{render(load(source))}\n<!-- end -->"
+            text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
+            assert count == 1, f"{page} has {count} places for {name}"
+        if "--check" not in sys.argv:
+            path.write_text(text)
+        elif text != path.read_text():
+            different.append(page)
+    results = accuracies()
+    if "--check" not in sys.argv:
+        plot(results)
+    else:
+        different += [path.name for path in PLOTS.values() if not is_signed(path, results)]
+    if different:
+        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
+    return len(different)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
