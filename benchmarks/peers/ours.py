@@ -12,11 +12,12 @@ from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
+from ainet.models import bundled
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
-from ainet.segmenter import Segmenter, bundled
+from ainet.segmenter import Segmenter
 
 FILE = "weights.safetensors"
 ENGINES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "PyTorch": "torch"}
