@@ -31,7 +31,7 @@ def verify(
 ) -> None:
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
     try:
-        from ainet.benchmarks.parity.compare import Candidate, measure
+        from ainet.benchmarks.parity.compare import Candidate, compare_models
         from ainet.training.datasets import BSDS500
     except ImportError as error:
         raise DeviceError(f"verifying needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
@@ -46,7 +46,7 @@ def verify(
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
         reference = _reference(candidates, against, opened)
         with errors.status(f"comparing with {reference.name}"):
-            rows = measure(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
+            rows = compare_models(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
     _print(rows)
     passed = not any(row.failures for row in rows)
     print_line(f"{'passed' if passed else 'failed'}: {len(paths)} images, {len(samples)} of BSDS500 val, {n_segments} superpixels")

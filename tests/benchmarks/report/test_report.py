@@ -117,6 +117,12 @@ def test_every_number_is_the_value_it_points_to(page: str) -> None:
             assert float(shown.replace(",", "")) == pytest.approx(value * (1000 if in_ms else 1), abs=0.5001 * 10**-digits)
 
 
+def test_plots_are_clipped_to_their_axes(page: str) -> None:
+    clips = re.findall(r"<clipPath [^>]*>\s*<rect ([^>]*)/>", page)
+    assert len(clips) >= 6
+    assert all(float(re.search(rf'{side}="([\d.]+)"', clip)[1]) > 100 for clip in clips for side in (" width", " height"))  # type: ignore[index]
+
+
 def test_it_says_what_was_skipped_left_out_and_random(page: str) -> None:
     assert "absent: method &#x27;absent&#x27; needs the package absent: pip install absent" in page
     assert "ainet, 481x480, 900 superpixels: too &lt;slow&gt;" in page
