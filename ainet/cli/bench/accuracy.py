@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ainet.cli.bench.options import MethodOption, WeightsOption, needs_packages, tell_skipped
-from ainet.cli.console import errors, print_line
+from ainet.cli.console import print_line, progress_bar
 from ainet.errors import UsageError
 
 
@@ -24,15 +24,14 @@ def accuracy(
     root = bsds or nyuv2
     if root is None or (bsds and nyuv2):
         raise UsageError("name one data set: --bsds FOLDER or --nyuv2 FOLDER")
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import TaskID
 
     with needs_packages():
         from ainet.benchmarks.accuracy import protocol
         from ainet.benchmarks.accuracy.run import run_accuracy
 
     data = protocol.BSDS if bsds else protocol.NYUV2
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
+    with progress_bar() as bars:
         tasks: dict[str, TaskID] = {}
 
         def progress(name: str, done: int, total: int) -> None:

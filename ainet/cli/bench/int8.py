@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, RepeatsOption, ResultOption, ThreadsOption, needs_packages
+from ainet.cli.bench.options import RepeatsOption, ResultOption, ThreadsOption, needs_packages
 from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.options import BsdsOption
 
 
 def int8(
