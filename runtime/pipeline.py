@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ImageError, UsageError
-from ainet.runtime.backends.base import Backend, LabelBackend
+from ainet.runtime.backends.base import Backend, LabelBackend, check_output
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -94,7 +94,10 @@ def resize(image: NDArray[np.uint8], plan: Plan) -> NDArray[np.uint8]:
 
 def infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
     """Working images, RGB (N, h, w, 3) -> the model's scores (N, 9, h, w) or cell ids (N, h, w)."""
-    return backend.run(network_input(images, backend.info))
+    image = network_input(images, backend.info)
+    output = backend.run(image)
+    check_output(output, image, backend)
+    return output
 
 
 def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:

@@ -12,7 +12,10 @@ TensorRT runs engine files, for which `auto` takes it; the others run ONNX files
 a module instead of a file: `ainet.Segmenter.load` opens it.
 """
 
+import contextlib
 import importlib.util
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ainet.errors import DeviceError, ModelError, UsageError
@@ -56,14 +59,18 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:
+    """On the first engine, in the order of their speed, that is installed and takes the model."""
+    engines: list[Callable[[], Backend]] = []
     if _installed("onnxruntime"):
-        try:
-            return _open_cuda(model, 0, threads)
-        except DeviceError:
-            pass
+        engines.append(partial(_open_cuda, model, 0, threads))
     if _installed("openvino"):
-        return _open_openvino(model, threads)
-    return _open_cpu(model, threads)
+        engines.append(partial(_open_openvino, model, threads))
+    if _installed("onnxruntime") or not engines:
+        engines.append(partial(_open_cpu, model, threads))
+    for engine in engines[:-1]:
+        with contextlib.suppress(DeviceError, ModelError):
+            return engine()
+    return engines[-1]()
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:
@@ -93,8 +100,10 @@ def _open_cuda(model: Path, gpu: int, threads: int) -> Backend:
 def _open_openvino(model: Path, threads: int) -> Backend:
     if not _installed("openvino"):
         raise DeviceError("device 'openvino' needs OpenVINO: pip install 'ainet-toolkit[openvino]'")
-    from ainet.runtime.backends.openvino import OpenVinoBackend
-
+    try:
+        from ainet.runtime.backends.openvino import OpenVinoBackend
+    except (ImportError, OSError) as error:
+        raise DeviceError(f"OpenVINO cannot be loaded ({error}): pip install --force-reinstall openvino") from error
     return OpenVinoBackend(model, threads)
 
 

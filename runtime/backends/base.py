@@ -5,10 +5,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
+from ainet.spec import NEIGHBOURS
 
 
 class Backend(Protocol):
@@ -31,7 +32,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the engine holds; `run` must not be called again."""
+        """Release what the engine holds. Runs that are under way end as usual, later ones raise `UsageError`."""
         ...
 
 
@@ -60,6 +61,27 @@ class LabelBackend(Backend, Protocol):
 def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
     """The error of an engine that cannot run an input, such as for lack of memory."""
     return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
+
+
+def closed(engine: str) -> UsageError:
+    """The error of a run after `close`."""
+    return UsageError(f"this model on {engine} is closed; load it again")
+
+
+def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
+    """Raise unless an output has the shape that the input asks for: OpenVINO has given back an earlier one when short of memory.
+
+    Raises:
+        DeviceError: it has another.
+    """
+    labels = backend.info.output == "labels"
+    batch, height, width = image.shape[:3] if labels else (image.shape[0], *image.shape[2:])
+    expected = (batch, height, width) if labels else (batch, NEIGHBOURS, height, width)
+    if output.shape != expected:
+        raise DeviceError(
+            f"{backend.name} gave an output of {output.shape} where {expected} was asked for; "
+            "free memory of other programs, or try a smaller image"
+        )
 
 
 def first_line(error: BaseException) -> str:

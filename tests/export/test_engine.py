@@ -18,7 +18,8 @@ from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
 from ainet.models import BUNDLED, bundled
-from ainet.runtime import flavours, pipeline
+from ainet.runtime import pipeline
+from ainet.runtime import tensorrt_api as flavours
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, write_cache
 from ainet.runtime.model import ModelInfo
