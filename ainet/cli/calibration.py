@@ -36,7 +36,7 @@ def calibrate(
         raise UsageError(f"cannot write the report '{report}': the name must end in .json")
     if images is None and bsds is None:
         raise UsageError("no calibration images: name a folder with --images, or BSDS500 with --bsds")
-    from ainet.segmenter import bundled
+    from ainet.models import bundled
 
     source = bundled("ainet.safetensors") if checkpoint is None else checkpoint
     if source.suffix == ".onnx":

@@ -35,8 +35,8 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
+    from ainet.models import bundled
     from ainet.runtime.tensorrt_api import load_flavour
-    from ainet.segmenter import bundled
 
     if out is None and triton is None:
         raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")

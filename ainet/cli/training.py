@@ -30,6 +30,7 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
+    compile: Annotated[bool, typer.Option(help="On a GPU, compile the training step: minutes at the start, faster from then on.")] = True,
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
@@ -41,7 +42,7 @@ def train(
         raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, data, str(out), device, budget, weights, validate)
+    finished = run(network, recipe, data, str(out), device, budget, weights, validate, compile)
     if os.environ.get("RANK", "0") == "0":  # set by torchrun
         output.print("finished" if finished else "stopped; run the same command to go on")
 

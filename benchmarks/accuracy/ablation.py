@@ -27,7 +27,7 @@ from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import BSDS500
 from ainet.training.recipe import Recipe
 from ainet.training.train import choose_device
-from ainet.training.trainer import WEIGHTS, Progress, Trainer
+from ainet.training.trainer import WEIGHTS, Progress, RunOptions, Trainer
 
 # Network, with BPL, with PJ. The baseline without the module is SCN.
 VARIANTS = {
@@ -100,7 +100,7 @@ def run_ablation(
 
         on_gpu = device.startswith("cuda")
         folder = out / variant
-        trainer = Trainer(network, own, samples, folder, device=device, compiled=on_gpu, captured=on_gpu, report=trained)
+        trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
         if not trainer.run(end - time.monotonic()):
             break
         try:

@@ -24,8 +24,8 @@ from ainet.calibration.quantise import Calibration, save_model
 from ainet.calibration.score import judges_of_bsds
 from ainet.calibration.sensitivity import keep_boundaries, report
 from ainet.export.agreement import compare, mean_metrics
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.segmenter import bundled
 from ainet.training.datasets import BSDS500
 
 COUNTS = (4, 8, 16, 32, 64, 128)

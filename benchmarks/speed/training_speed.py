@@ -7,6 +7,7 @@ Pictures do not change the speed, so synthetic ones serve as well as a data set.
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from torch import Tensor
 
 from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
 from ainet.benchmarks.speed.clock import Candidate, alternate
-from ainet.training.capture import WARM_UP
 from ainet.training.datasets import BSDS500, Sample
 from ainet.training.losses import association_loss
 from ainet.training.recipe import Recipe
-from ainet.training.trainer import Trainer
+from ainet.training.trainer import RunOptions, Trainer
 
 IMAGES = 40
+WARM_UP = 4  # steps
 
 
 def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], device: str, steps: int) -> dict[str, Any]:
@@ -34,9 +35,9 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
     """
     on_gpu = device.startswith("cuda")
     with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(network, recipe, samples, out, device=device, compiled=on_gpu, captured=on_gpu)
+        trainer = Trainer(network, recipe, samples, out, RunOptions(device=device, compiled=on_gpu))
         # The first steps compile, capture and allocate.
-        step = alternate({"step": trainer.step}, steps, warm_up=WARM_UP + 1, device=device)["step"]
+        step = alternate({"step": trainer.step}, steps, warm_up=WARM_UP, device=device)["step"]
         parts = alternate(parts_of_a_step(trainer), max(2, steps // 2), device=device)
     return {
         "settings": {"network": network, "device": device, "threads": torch.get_num_threads(), "steps": steps},
@@ -51,10 +52,10 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
 
 def parts_of_a_step(trainer: Trainer) -> dict[str, Candidate]:
     """Drawing a batch, the network, and the loss, each to be run alone; the last two with their backward passes."""
-    recipe, batch = trainer.recipe, trainer.sampler.batch(0)
+    batch = trainer.sampler.batch(0)
 
     def forward() -> Tensor:
-        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=trainer.bf16):
             logits: Tensor = trainer.network(batch.image)
         return logits
 
@@ -72,15 +73,20 @@ class SyntheticSample:
 
     def __init__(self, number: int) -> None:
         self.image_id = f"synthetic {number}"
-        self._picture = np.roll(synthetic_picture(*COUNTS_SIZE), 11 * number, axis=1)
+        self._number = number
         rows, columns = np.indices(COUNTS_SIZE) // (24 + number % 40)
         self._labels = (rows * (columns.max() + 1) + columns).astype(np.uint16)
 
     def image(self) -> NDArray[np.uint8]:
-        return self._picture
+        return np.roll(_picture(), 11 * self._number, axis=1)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
         return [self._labels]
+
+
+@cache
+def _picture() -> NDArray[np.uint8]:
+    return synthetic_picture(*COUNTS_SIZE)
 
 
 def some_samples(bsds: Path | None) -> list[Sample]:

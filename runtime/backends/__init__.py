@@ -14,17 +14,15 @@ a module instead of a file: `ainet.Segmenter.load` opens it.
 
 import contextlib
 import importlib.util
-import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
 
-__all__ = ["ENGINE", "Backend", "open_backend"]
-
-ENGINE = ".engine"  # suffix of engine files
+__all__ = ["Backend", "open_backend"]
 
 
 def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend:
@@ -41,25 +39,23 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
-    if (gpu := gpu_number("tensorrt", "tensorrt" if device == "auto" and model.suffix == ENGINE else device)) is not None:
+    if device == "auto" and model.suffix == ENGINE:
+        device = "tensorrt"
+    chosen = Device.parse(device)
+    gpu = chosen.gpu or 0
+    if chosen.engine == "tensorrt":
         return _open_tensorrt(model, gpu)
     if model.suffix == ENGINE:
         raise UsageError(f"{model} is a TensorRT engine, which device '{device}' does not run; choose tensorrt or tensorrt:N")
-    if device == "auto":
+    if chosen.engine == "auto":
         return _open_fastest(model, threads)
-    if device == "cpu":
+    if chosen.engine == "cpu":
         return _open_cpu(model, threads)
-    if device == "openvino":
+    if chosen.engine == "openvino":
         return _open_openvino(model, threads)
-    if (gpu := gpu_number("cuda", device)) is not None:
+    if chosen.engine == "cuda":
         return _open_cuda(model, gpu, threads)
-    raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE")
-
-
-def gpu_number(kind: str, device: str) -> int | None:
-    """Of "KIND" or "KIND:N", the number, 0 where none is given; None for any other device."""
-    match = re.fullmatch(rf"{kind}(?::(\d+))?", device)
-    return None if match is None else int(match[1] or 0)
+    raise UsageError(f"device '{device}' runs a PyTorch module, not the file {model}; open a checkpoint with ainet.Segmenter.load")
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:

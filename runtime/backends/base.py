@@ -41,7 +41,7 @@ class LabelBackend(Backend, Protocol):
     """An engine that takes the whole way from images to labels by itself, on a GPU."""
 
     def labels(self, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
-        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); working sizes up to `pipeline.MAX_PIXELS`.
+        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); of a plan that is not `in_tiles`.
 
         Raises:
             ModelError: the model does not take the plan's working size.

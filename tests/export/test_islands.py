@@ -19,8 +19,8 @@ from ainet.export.graph import deployable
 from ainet.export.islands import choose_islands, layers
 from ainet.export.onnx import export_onnx
 from ainet.export.search import Found
+from ainet.models import bundled
 from ainet.runtime.postprocess import normalise
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build

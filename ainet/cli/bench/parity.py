@@ -21,7 +21,7 @@ def parity(
     with needs_packages():
         from ainet.export.onnx import export_onnx
         from ainet.training.checkpoint import load_checkpoint
-    from ainet.segmenter import bundled
+    from ainet.models import bundled
 
     with TemporaryDirectory() as folder:
         models = [Path(folder, "ainet.onnx"), Path(folder, "ainet-fp16.onnx")]

@@ -17,7 +17,7 @@ from support.paths import PHOTOS
 
 from ainet.cli.outputs import Format, write
 from ainet.errors import OutputError
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 pytestmark = pytest.mark.usefixtures("folder")
 

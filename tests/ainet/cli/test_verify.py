@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from support.command_line import Run, tree
 
+from ainet.models import bundled
 from ainet.runtime.backends import Backend, open_backend
-from ainet.segmenter import bundled, open_torch
+from ainet.segmenter import open_torch
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
