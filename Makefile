@@ -12,7 +12,7 @@ PIP_ARGS ?=
 # Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
 PYTHONS ?= $(BIN)/python
 
-.PHONY: help demo test dist gpu-check lint readme-check install prerequisites clean
+.PHONY: help demo test dist gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
@@ -34,11 +34,11 @@ dist: $(VENV)/requirements
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/gpu_check.py $(ARGS)
 
-readme-check: $(VENV)/installed
-	$(BIN)/python tools/readme_figures.py --check
+docs-check: $(VENV)/installed
+	$(BIN)/python tools/docs_figures.py --check
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
-lint: $(VENV)/installed readme-check
+lint: $(VENV)/installed docs-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet
