@@ -10,7 +10,7 @@ SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.cu' '*.cuh' '*.t
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
 
-.PHONY: help demo test gpu-check lint readme-check install prerequisites clean
+.PHONY: help demo test gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
@@ -28,11 +28,11 @@ test: lint
 gpu-check:
 	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/gpu_check.py $(ARGS)
 
-readme-check: $(VENV)/installed
-	$(BIN)/python tools/readme_figures.py --check
+docs-check: $(VENV)/installed
+	$(BIN)/python tools/docs_figures.py --check
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
-lint: $(VENV)/installed readme-check
+lint: $(VENV)/installed docs-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet

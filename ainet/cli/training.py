@@ -25,7 +25,9 @@ def train(
     bsds: Annotated[Path | None, typer.Option(help="Train on BSDS500: its folder.", show_default=False)] = None,
     nyuv2: Annotated[Path | None, typer.Option(help="Train on NYUv2: its folder.", show_default=False)] = None,
     images: Annotated[Path | None, typer.Option(help="Train on images of your own: their folder.", show_default=False)] = None,
-    labels: Annotated[Path | None, typer.Option(help="Label maps of --images: NAME.png, or NAME-0.png ...", show_default=False)] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Their label maps: NAME.png (.npy, .csv), or NAME-0.png ...", show_default=False)
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
@@ -100,7 +102,7 @@ def _validate_on_val(bsds: Path) -> "Validate":
 
 
 def evaluate(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps: ID.npy, ID.csv or 16-bit ID.png.", show_default=False)],
+    labels: Annotated[Path, typer.Option(help="Folder of label maps, as `ainet segment` writes them.", show_default=False)],
     bsds: BsdsOption,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Also write the means to this file.")] = None,

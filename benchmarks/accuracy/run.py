@@ -31,7 +31,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ainet.benchmarks.accuracy.pool import Stop, run_tasks
 from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
@@ -39,6 +38,7 @@ from ainet.benchmarks.peers import Options, open_method, open_methods
 from ainet.benchmarks.speed.machine import machine, versions
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
+from ainet.labels import write_labels
 from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
 from ainet.metrics.summary import Row, evaluate_image, summarise
 from ainet.training.datasets import FileSample
@@ -183,7 +183,7 @@ def _measure(task: _Task, stop: Stop) -> None:
         except Exception as error:  # of whatever library the method is from
             raise ModelError(f"{name} failed on image {image_id} at scale {scale:g}: {type(error).__name__}: {error}") from error
         if task.keeps(scale):
-            _write_labels(task.labels_path(scale), labels)
+            write_labels(task.labels_path(scale), labels)
         if scale not in done:
             done[scale] = evaluate_image(image_id, labels, truths, image)
             _write_rows(task.folder, image_id, done)
@@ -210,11 +210,6 @@ def _write_rows(folder: Path, image_id: str, done: Mapping[float, Sequence[Row]]
         for scale, rows in done.items():
             json.dump({"scale": scale, "pairs": [{"metrics": row.metrics, "merged": row.merged} for row in rows]}, file)
             file.write("\n")
-
-
-def _write_labels(path: Path, labels: NDArray[np.int32]) -> None:
-    with atomic_path(path) as temporary:
-        np.savetxt(temporary, labels, fmt="%d", delimiter=",")
 
 
 # --- the run as a whole ----------------------------------------------------------------------------------------------------------------

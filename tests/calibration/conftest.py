@@ -5,7 +5,7 @@ from pathlib import Path
 import onnx
 import pytest
 from PIL import Image
-from support.command_line import PHOTOS
+from support.paths import PHOTOS
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")

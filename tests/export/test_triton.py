@@ -114,7 +114,7 @@ def port(repository):
 
 def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     """Word for word but for the port: its labels are those of a Segmenter with the bundled model."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/triton.md").read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL)
     assert "localhost:8001" in code
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "examples/photos/chelsea.jpg", "photo.jpg")

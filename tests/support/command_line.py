@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 import ainet
 
-PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 FAST = ("--device", "cpu", "-n", "12")  # for images of 48 x 64
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from support.blocks import Blocks, install_blocks, write_bsds
-from support.command_line import PHOTOS, Run, tree
+from support.command_line import Run, tree
+from support.paths import PHOTOS
 
 from ainet.benchmarks.accuracy import protocol
 

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from support.command_line import FAST, PHOTOS, Run, tree
+from support.command_line import FAST, Run, tree
+from support.paths import PHOTOS
 
 from ainet.errors import ModelError
 from ainet.segmenter import bundled

@@ -10,7 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from support.command_line import FAST, PHOTOS, Run, expected, tree
+from support.command_line import FAST, Run, expected, tree
+from support.paths import PHOTOS
 
 import ainet
 from ainet import Segmenter

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.command_line import PHOTOS
+from support.paths import PHOTOS
 
 from ainet import read_image
 from ainet.benchmarks.accuracy.proposals import Border, Region, lab, merge, plain_similarity, proposal_asa

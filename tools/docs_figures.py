@@ -1,7 +1,7 @@
 """Write the figures of README.md and docs/ from benchmarks/results/*.json, between the markers `<!-- NAME -->` and `<!-- end -->`.
 
-python tools/readme_figures.py           # rewrite
-python tools/readme_figures.py --check   # fail if a page differs from the results
+python tools/docs_figures.py           # rewrite
+python tools/docs_figures.py --check   # fail if a page differs from the results
 """
 
 import hashlib
@@ -90,6 +90,30 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
     return table(["network", "variant", "ASA", "BR", "BP", "CO"], rows)
 
 
+def models(results: dict[str, dict[str, Any]]) -> str:
+    """The bundled models on a CPU: accuracy, latency, size and terms; SLIC, which has no weights, for comparison."""
+    times = load("latency_cpu")
+    at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
+    rows = []
+    for method, timed, engine, terms in (
+        ("ainet", "ainet@openvino", "OpenVINO", "non-commercial research"),
+        ("scn", "scn@openvino", "OpenVINO", "non-commercial research"),
+        ("slic", "slic", "scikit-image", "no weights"),
+    ):
+        asa = results[method]["figures"]["auc"]["asa"]
+        milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
+        weights = ROOT / f"ainet/weights/{method}.onnx"
+        size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
+        rows.append([f"`{method}`", f"{asa:.4f}", f"{milliseconds:.0f} ms, {engine}", size, terms])
+    data, settings = results["ainet"]["data"], times["settings"]
+    note = (
+        f"Accuracy: achievable segmentation accuracy (ASA) on BSDS500 {data['split']}, {data['images']} images, mean over 384 to 1,200 "
+        f"superpixels. Latency: median from a photo of 481x321 to 600 superpixels, {settings['threads']} threads of an "
+        f"{times['machine']['processor']}."
+    )
+    return table(["model", "accuracy", "latency on a CPU", "size (ONNX)", "licence of the weights"], rows) + "\n\n" + note
+
+
 def latency(result: dict[str, Any]) -> str:
     """A row per method: time at 600 superpixels, its ratios, and how time and memory grow."""
     at_600 = {row["method"]: row for row in result["counts"] if row["n_segments"] == 600}
@@ -114,6 +138,30 @@ def latency(result: dict[str, Any]) -> str:
     return table(head, rows) + "\n\n" + note
 
 
+def latency_large(result: dict[str, Any]) -> str:
+    """A row per method: seconds for images of three sizes."""
+    sizes = sorted({(row["width"], row["height"]) for row in result["sizes"]})
+    seconds = {(row["method"], row["width"], row["height"]): row["seconds"]["median"] for row in result["sizes"]}
+    rows = []
+    for method in result["methods"]:
+        times = [seconds.get((method, *size)) for size in sizes]
+        rows.append([f"`{method}`", *("-" if time is None else f"{time:.2f}" for time in times)])
+    counts = {row["width"]: row["n_segments"] for row in result["sizes"]}
+    note = (
+        f"Median seconds, {result['settings']['threads']} CPU threads of an {result['machine']['processor']}; "
+        f"{', '.join(str(counts[width]) for width, _ in sizes)} superpixels asked for, one for 256 pixels."
+    )
+    return table(["method", *(f"{width}x{height}" for width, height in sizes)], rows) + "\n\n" + note
+
+
+def startup(result: dict[str, Any]) -> str:
+    seconds, machine = result["seconds"], result["machine"]
+    return (
+        f"`import ainet` takes {1e3 * seconds['import_ainet']:.0f} ms; `ainet segment` of one photo, from the shell and back, takes "
+        f"{seconds['segment_photo']:.2f} s\n(ONNX Runtime on an {machine['processor']}, median of {result['settings']['repeats']})."
+    )
+
+
 def ablation(result: dict[str, Any]) -> str:
     """A row per variant: means over the scales that ask for 384 to 1,200 superpixels."""
     from ainet.benchmarks.report.results import about_recipe
@@ -133,8 +181,7 @@ def training_speed(result: dict[str, Any]) -> str:
     recipe, settings = result["recipe"], result["settings"]
     return (
         f"On {settings['threads']} CPU threads a step of `{settings['network']}` at batch {recipe['batch_size']} takes "
-        f"{result['seconds_per_step']:.2f} s ({parts}; each measured alone),\n{result['speedup']:.1f} times faster than a literal loop "
-        f"(DataLoader, float32, one-hot maps) in the same run."
+        f"{result['seconds_per_step']:.2f} s ({parts}; each measured alone)."
     )
 
 
@@ -217,16 +264,17 @@ def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
 
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
 PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
-    "README.md": {
+    "README.md": {"models": ("accuracy_*", models)},
+    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales)},
+    "docs/export.md": {"parity": ("parity", parity)},
+    "docs/latency.md": {
+        "latency": ("latency_cpu", latency),
+        "latency_large": ("latency_cpu_large", latency_large),
+        "startup": ("startup", startup),
         "network_cost": ("network_cost", network_cost),
         "postprocessing": ("postprocessing", postprocessing),
-        "parity": ("parity", parity),
-        "accuracy": ("accuracy_*", accuracy),
-        "scales": ("accuracy_*", scales),
-        "latency": ("latency_cpu", latency),
-        "ablation": ("ablation", ablation),
-        "training_speed": ("training_speed", training_speed),
     },
+    "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
     "docs/int8.md": {
         "int8_accuracy": ("int8", int8_accuracy),
@@ -260,7 +308,7 @@ def main() -> int:
     else:
         different += [path.name for path in PLOTS.values() if not is_signed(path, results)]
     if different:
-        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/readme_figures.py")
+        print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
     return len(different)
 
 
