@@ -45,7 +45,7 @@ def check_file(path: str | os.PathLike[str], network: UNet) -> None:
             expected = exact(image.double()).softmax(1)
             rounding = float((network(image).softmax(1) - expected).abs().max())
         tolerance = max(TOLERANCES[precision], min(10 * rounding, 1e-2))  # untrained weights can amplify rounding
-        (values,) = session.run(None, {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
+        (values,) = session.run([output], {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
         _check_values(torch.from_numpy(values), expected, output, tolerance, f"{batch}x{height}x{width}")
 
 

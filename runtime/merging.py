@@ -22,6 +22,8 @@ from ainet.runtime import _native
 PAIR_FEATURES = 14  # that need only the image; see native/merging.cpp
 BORDER_SUMS = 4  # of a border before those of a border map: length, contrast, contrast further out, gradient
 FORMAT = 1
+BORDER_MAP = "border_map"  # the output of a model file, after the network's own
+MERGING_ENTRY = "ainet-merging"  # the metadata entry that holds the cost's weights
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.backends.base import failed, first_line
+from ainet.runtime.backends.base import failed, first_line, merge_model
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.guests import OnnxRuntimeNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
+from ainet.runtime.merging import BORDER_MAP, MERGING_ENTRY
 from ainet.runtime.model import ModelInfo
 
 CUDA = "CUDAExecutionProvider"
@@ -28,10 +30,18 @@ class OnnxRuntimeBackend:
     def __init__(self, model: Path, threads: int = 0) -> None:
         self._session = _open(model, threads, [])
         self.info = _info(self._session, model)
+        self.merge_model = merge_model(self._session.get_modelmeta().custom_metadata_map.get(MERGING_ENTRY), model)
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._run([self.info.output], image)[0]
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        scores, border_map = self._run([self.info.output, BORDER_MAP], image)
+        return scores, border_map
+
+    def _run(self, outputs: list[str], image: NDArray[Any]) -> list[NDArray[Any]]:
         try:
-            return self._session.run(None, {"image": image})[0]
+            return self._session.run(outputs, {"image": image})
         except Exception as error:
             raise failed("ONNX Runtime", image, error) from error
 

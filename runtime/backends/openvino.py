@@ -4,12 +4,14 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openvino
 from numpy.typing import NDArray
 from openvino.frontend import FrontEndManager
 
 from ainet.errors import ModelError
-from ainet.runtime.backends.base import failed
+from ainet.runtime.backends.base import failed, merge_model
+from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ModelInfo
 
 
@@ -25,8 +27,8 @@ class OpenVinoBackend:
             network = reader.convert(reader.load(str(model)))
         except Exception as error:  # several classes, with C++ traces
             raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
-        entry = ["framework", "ainet"]
-        self.info = ModelInfo.from_json(network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None, model)
+        self.info = ModelInfo.from_json(_entry(network, "ainet"), model)
+        self.merge_model = merge_model(_entry(network, MERGING_ENTRY), model)
         rest = "bf16" if self.info.precision == "int8" else "f32"
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -35,13 +37,26 @@ class OpenVinoBackend:
         self._local = threading.local()  # an infer request serves one thread
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._run(image)[0]
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        results = self._run(image)
+        return results[0], results[1]
+
+    def _run(self, image: NDArray[Any]) -> Any:
         request = getattr(self._local, "request", None)
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         try:
-            return request.infer([image])[0]
+            return request.infer([image])
         except RuntimeError as error:
             raise failed("OpenVINO", image, error) from error
 
     def close(self) -> None:
         del self._compiled, self._local
+
+
+def _entry(network: Any, name: str) -> str | None:
+    """A metadata entry of the ONNX file."""
+    entry = ["framework", name]
+    return network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None

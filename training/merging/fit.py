@@ -1,0 +1,79 @@
+"""Training of the cost: two rounds on pairs of the plain hierarchy, then of that and the first model's.
+
+model = fit(images, channels=16)          # list of LabelledImage -> MergeNetwork
+"""
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+
+from ainet.runtime.merging import BorderMap, MergeTree, merge, region_graph
+from ainet.training.merging.model import MergeNetwork
+from ainet.training.merging.pairs import LabelledImage, Pairs, collect_pairs
+
+LEVELS = (800, 400, 200, 100, 50, 25)  # regions left, where pairs are taken beside those of the start
+ROUNDS = (12, 10)  # epochs
+BATCH = 4  # images
+RATE, DECAY, WARMUP = 2e-3, 1e-2, 50
+
+
+def fit(
+    first: Sequence[LabelledImage],
+    images: Sequence[LabelledImage],
+    channels: int,
+    seed: int = 0,
+    report: Callable[[str], None] = lambda line: None,
+    **sizes: int,
+) -> MergeNetwork:
+    """Train a cost for merging; `first` are those of `images` that the first round learns from.
+
+    `channels`: of the border map; 0 for a cost that needs no network, then the images need no `maps`.
+    """
+    torch.manual_seed(seed)
+    plain = [[merge(image.graph())] for image in first]
+    teacher = MergeNetwork(channels, **sizes)
+    train(teacher, [collect_pairs(image, trees, LEVELS) for image, trees in zip(first, plain, strict=True)], ROUNDS[0], report)
+    data = [collect_pairs(image, [merge(image.graph()), tree_of(teacher, image)], LEVELS) for image in images]
+    model = MergeNetwork(channels, **sizes)
+    train(model, data, ROUNDS[1], report)
+    return model
+
+
+def tree_of(network: MergeNetwork, image: LabelledImage) -> MergeTree:
+    """The hierarchy of an image by the network as it is."""
+    border_map = None
+    if network.head is not None:
+        with torch.no_grad():
+            values = network.head(*(source.float()[None] for source in image.maps))[0]
+        border_map = BorderMap.of_image(values.numpy(), *image.labels.shape)
+    return merge(region_graph(image.labels, image.image, border_map), network.weights())
+
+
+def train(network: MergeNetwork, data: list[Pairs], epochs: int, report: Callable[[str], None] = lambda line: None) -> None:
+    """Minimise the cross entropy of p and what a merge loses; every level of every image weighs the same."""
+    network.fit_scales(data)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    steps, step = epochs * math.ceil(len(data) / BATCH), 0
+    network.train()
+    for epoch in range(epochs):
+        total = 0.0
+        order = torch.randperm(len(data)).tolist()
+        for start in range(0, len(order), BATCH):
+            for group in optimiser.param_groups:
+                group["lr"] = RATE * min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
+            step += 1
+            optimiser.zero_grad()
+            for index in order[start : start + BATCH]:
+                loss = loss_of(network, data[index]) / BATCH
+                loss.backward()
+                total += loss.item() * BATCH
+            optimiser.step()
+        report(f"epoch {epoch + 1} of {epochs}: loss {total / len(data):.4f}")
+    network.eval()
+
+
+def loss_of(network: MergeNetwork, pairs: Pairs) -> torch.Tensor:
+    cross_entropy = F.binary_cross_entropy_with_logits(network(pairs), pairs.lost, reduction="none")
+    return (cross_entropy * pairs.weight).sum() / len(pairs.pair)
