@@ -140,7 +140,7 @@ struct Side {
 // The sides of pixels between regions, row by row, and the pairs of regions that touch, numbered as they are found.
 class Sides {
   public:
-    Sides(const int32_t* labels, int height, int width, int regions) : labels_(labels), height_(height), width_(width) {
+    Sides(const int32_t* labels, int height, int width, int regions) : labels_(labels), height_(height), width_(width), apart_(width + kWord) {
         size_t slots = 16;
         while (slots < 6 * size_t(regions)) slots *= 2;  // connected regions in a plane have fewer than three borders each
         slots_.assign(slots, -1);
@@ -150,22 +150,34 @@ class Sides {
 
     template <typename Visit>
     void visit_row(int y, const Visit& visit) {
-        const int32_t *here = labels_ + size_t(y) * width_, *below = here + width_;
-        for (int x = 0; x + 1 < width_; ++x) {
-            if (separates(here[x], here[x + 1])) visit(Side(number(here[x], here[x + 1]), y, x, 0, 1));
-        }
+        const int32_t* here = labels_ + size_t(y) * width_;
+        visit_pairs(here, here + 1, width_ - 1, [&](int x, int32_t edge) { visit(Side(edge, y, x, 0, 1)); });
         if (y + 1 == height_) return;
-        for (int x = 0; x < width_; ++x) {
-            if (separates(here[x], below[x])) visit(Side(number(here[x], below[x]), y, x, 1, 0));
-        }
+        visit_pairs(here, here + width_, width_, [&](int x, int32_t edge) { visit(Side(edge, y, x, 1, 0)); });
     }
 
   private:
+    static constexpr int kWord = 8;  // pairs that are looked at together; each sets the lowest bit of its byte
+
     const int32_t* labels_;
     const int height_, width_;
     std::vector<int32_t> slots_;  // a hash table of edges
+    std::vector<uint8_t> apart_;  // of the current pairs: whether they differ and lie inside; then zeros up to whole words
 
-    static bool separates(int32_t a, int32_t b) { return a != b && a >= 0 && b >= 0; }
+    template <typename Visit>
+    void visit_pairs(const int32_t* a, const int32_t* b, int count, const Visit& visit) {
+        uint8_t* apart = apart_.data();
+        for (int x = 0; x < count; ++x) apart[x] = (a[x] != b[x]) & ((a[x] | b[x]) >= 0);
+        std::fill_n(apart + count, kWord, uint8_t{0});
+        for (int first = 0; first < count; first += kWord) {
+            uint64_t word;
+            std::memcpy(&word, apart + first, kWord);
+            for (; word != 0; word &= word - 1) {
+                const int x = first + __builtin_ctzll(word) / 8;
+                visit(x, number(a[x], b[x]));
+            }
+        }
+    }
 
     int32_t number(int32_t a, int32_t b) {
         if (a > b) std::swap(a, b);
@@ -183,19 +195,23 @@ class Sides {
     }
 };
 
-// The offset in the values of a map of where a pixel, or the nearest one inside, lies.
+// The offset in the values of a map of where a pixel, or the nearest one inside, lies; for pixels up to kFurther outside.
 class Places {
   public:
-    Places(const BorderMap& map, int height, int width) : map_(map), last_y_(height - 1), last_x_(width - 1) {}
-
-    size_t operator()(int y, int x) const {
-        const int row = map_.rows[std::clamp(y, 0, last_y_)], column = map_.columns[std::clamp(x, 0, last_x_)];
-        return (size_t(row) * map_.width + column) * map_.channels;
+    Places(const BorderMap& map, int height, int width) {
+        if (map.channels == 0) return;
+        for (int y = -kFurther; y < height + kFurther; ++y) {
+            rows_.push_back(size_t(map.rows[std::clamp(y, 0, height - 1)]) * map.width * map.channels);
+        }
+        for (int x = -kFurther; x < width + kFurther; ++x) {
+            columns_.push_back(size_t(map.columns[std::clamp(x, 0, width - 1)]) * map.channels);
+        }
     }
 
+    size_t operator()(int y, int x) const { return rows_[y + kFurther] + columns_[x + kFurther]; }
+
   private:
-    const BorderMap& map_;
-    const int last_y_, last_x_;
+    std::vector<size_t> rows_, columns_;
 };
 
 class Description {
@@ -259,8 +275,9 @@ class Description {
 
     // Bins of L are 12.5 wide; those of the gradient end at 1/4, 3/4, 7/4, ... twice as much plus a quarter each time.
     void find_bins(const float* l, const float* gradient) {
-        uint8_t *l_bin = bins_.data(), *gradient_bin = l_bin + width_;
-        for (int x = 0; x < width_; ++x) {
+        const int width = width_;  // a local one, which no store of a byte can change
+        uint8_t *l_bin = bins_.data(), *gradient_bin = l_bin + width;
+        for (int x = 0; x < width; ++x) {
             l_bin[x] = static_cast<uint8_t>(std::clamp(static_cast<int32_t>(l[x] * 0.08f), 0, kHistogramBins - 1));
             const float shifted = gradient[x] + 0.25f;
             int32_t bits;
