@@ -74,9 +74,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest(), merging)
 
 
-def save_checkpoint(
-    path: str | os.PathLike[str], network: nn.Module, config: dict[str, Any], merging: MergeNetwork | None = None
-) -> None:
+def save_checkpoint(path: str | os.PathLike[str], network: nn.Module, config: dict[str, Any], merging: MergeNetwork | None = None) -> None:
     """Write `network`, and the cost by which its superpixels merge, in the own format, whole or not at all.
 
     `config` holds JSON values and the entry `network`, a name of `ainet.training.networks`.

@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, calibration, doctor, engines, models, segment, training, verify
+from ainet.cli import bench, calibration, doctor, engines, merging, models, segment, training, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -39,6 +39,7 @@ app.command("build")(engines.build)
 app.command("convert")(models.convert)
 app.command("info")(models.info)
 app.command("train")(training.train)
+app.command("train-merging")(merging.train_merging)
 app.command("ablate")(training.ablate)
 app.command("eval")(training.evaluate)
 app.command("verify")(verify.verify)

@@ -14,9 +14,9 @@ from ainet.training.merging.model import MergeNetwork
 from ainet.training.merging.pairs import LabelledImage, Pairs, collect_pairs
 
 LEVELS = (800, 400, 200, 100, 50, 25)  # regions left, where pairs are taken beside those of the start
-ROUNDS = (12, 10)  # epochs
-BATCH = 4  # images
+STEPS = (1200, 4000)  # of the two rounds, an image each
 RATE, DECAY, WARMUP = 2e-3, 1e-2, 50
+REPORT = 200  # steps between two lines
 
 
 def fit(
@@ -25,19 +25,20 @@ def fit(
     channels: int,
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
-    **sizes: int,
+    steps: tuple[int, int] = STEPS,
 ) -> MergeNetwork:
     """Train a cost for merging; `first` are those of `images` that the first round learns from.
 
-    `channels`: of the border map; 0 for a cost that needs no network, then the images need no `maps`.
+    channels: of the border map; 0 for a cost that needs no network, then the images need no `maps`. steps: of the two rounds.
     """
+    torch.set_num_threads(1)  # the tensors are small: threads would wait for each other
     torch.manual_seed(seed)
     plain = [[merge(image.graph())] for image in first]
-    teacher = MergeNetwork(channels, **sizes)
-    train(teacher, [collect_pairs(image, trees, LEVELS) for image, trees in zip(first, plain, strict=True)], ROUNDS[0], report)
+    teacher = MergeNetwork(channels)
+    train(teacher, [collect_pairs(image, trees, LEVELS) for image, trees in zip(first, plain, strict=True)], steps[0], report)
     data = [collect_pairs(image, [merge(image.graph()), tree_of(teacher, image)], LEVELS) for image in images]
-    model = MergeNetwork(channels, **sizes)
-    train(model, data, ROUNDS[1], report)
+    model = MergeNetwork(channels)
+    train(model, data, steps[1], report)
     return model
 
 
@@ -51,26 +52,24 @@ def tree_of(network: MergeNetwork, image: LabelledImage) -> MergeTree:
     return merge(region_graph(image.labels, image.image, border_map), network.weights())
 
 
-def train(network: MergeNetwork, data: list[Pairs], epochs: int, report: Callable[[str], None] = lambda line: None) -> None:
-    """Minimise the cross entropy of p and what a merge loses; every level of every image weighs the same."""
+def train(network: MergeNetwork, data: list[Pairs], steps: int, report: Callable[[str], None] = lambda line: None) -> None:
+    """Minimise the cross entropy of p and what a merge loses; every level of every image weighs the same. A step takes one image."""
     network.fit_scales(data)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    steps, step = epochs * math.ceil(len(data) / BATCH), 0
+    order: list[int] = []
+    recent: list[float] = []
     network.train()
-    for epoch in range(epochs):
-        total = 0.0
-        order = torch.randperm(len(data)).tolist()
-        for start in range(0, len(order), BATCH):
-            for group in optimiser.param_groups:
-                group["lr"] = RATE * min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
-            step += 1
-            optimiser.zero_grad()
-            for index in order[start : start + BATCH]:
-                loss = loss_of(network, data[index]) / BATCH
-                loss.backward()
-                total += loss.item() * BATCH
-            optimiser.step()
-        report(f"epoch {epoch + 1} of {epochs}: loss {total / len(data):.4f}")
+    for step in range(steps):
+        order = order or torch.randperm(len(data)).tolist()
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
+        optimiser.zero_grad()
+        loss = loss_of(network, data[order.pop()])
+        loss.backward()
+        optimiser.step()
+        recent.append(loss.item())
+        if (step + 1) % REPORT == 0:
+            report(f"step {step + 1} of {steps}: loss {sum(recent[-REPORT:]) / REPORT:.4f}")
     network.eval()
 
 

@@ -75,7 +75,7 @@ class _Pool(torch.autograd.Function):
 class MergeNetwork(nn.Module):
     """The cost's p before its sigmoid, for pairs; `channels` of the border map, 0 for none."""
 
-    def __init__(self, channels: int = 16, middle: int = 48, codes: int = 4, hidden: int = 16, dropout: float = 0.2) -> None:
+    def __init__(self, channels: int = 16, middle: int = 48, codes: int = 4, hidden: int = 16, dropout: float = 0.1) -> None:
         super().__init__()
         self.channels = channels
         self.sizes = (channels, middle, codes, hidden)
