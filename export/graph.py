@@ -52,7 +52,9 @@ class WithOutput(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = (), head: BorderHead | None = None) -> None:
+    def __init__(
+        self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = (), head: BorderHead | None = None
+    ) -> None:
         super().__init__()
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network = to_half(network, islands) if precision == "fp16" else network

@@ -151,3 +151,48 @@ def test_wrong_arguments(tree: Hierarchy, picture: tuple) -> None:
         Hierarchy.from_labels(labels.astype(float), image)
     with pytest.raises(ImageError):
         Hierarchy.from_labels(labels, image.astype(np.int16))
+
+
+@pytest.fixture(scope="module")
+def mask() -> NDArray[np.bool_]:
+    """Two discs, the left one with a hole, and a speck of one pixel."""
+    y, x = np.indices((40, 52))
+    left, right = np.hypot(y - 20, x - 14), np.hypot(y - 18, x - 40)
+    inside = ((left < 13) & (left > 4)) | (right < 9)
+    inside[39, 51] = True
+    return inside
+
+
+def test_regions_keep_to_a_mask(picture: tuple, mask: NDArray[np.bool_]) -> None:
+    tree = Hierarchy.from_labels(*picture, mask=mask)
+    assert tree.min_segments == 3
+    for count in (3, 4, 10, tree.max_segments):
+        labels = tree.cut(count)
+        np.testing.assert_array_equal(labels < 0, ~mask)
+        assert labels.max() + 1 == count
+        np.testing.assert_array_equal(np.unique(labels[mask]), np.arange(count))
+    with pytest.raises(UsageError, match="3 to"):
+        tree.cut(2)
+    with pytest.raises(UsageError, match="3 parts"):
+        _ = tree.linkage
+    strength = tree.boundary_strength()
+    line = ainet.boundaries(mask.astype(np.int32))
+    np.testing.assert_array_equal(np.isinf(strength), line)
+
+
+def test_regions_keep_to_borders(picture: tuple) -> None:
+    labels, image = picture
+    within = (np.indices(labels.shape)[1] // 20).astype(np.int64) - 1
+    tree = Hierarchy.from_labels(labels, image, within=within)
+    assert tree.min_segments == 3
+    np.testing.assert_array_equal(tree.cut(3), within + 1)
+    finer = tree.cut(12)
+    assert_regions(finer, 12)
+    assert_nested(finer, (within + 1).astype(np.int32))
+
+
+def test_learned_and_plain_costs_differ(picture: tuple) -> None:
+    learned, plain = (Hierarchy.from_labels(*picture, cost=cost).cut(20) for cost in ("learned", "plain"))
+    assert (learned != plain).any()
+    with pytest.raises(UsageError, match="'cheap'"):
+        Hierarchy.from_labels(*picture, cost="cheap")
