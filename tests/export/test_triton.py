@@ -18,10 +18,10 @@ from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
+from ainet.models import bundled
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import plan_segments
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 triton = pytest.importorskip("tritonclient.grpc")

@@ -11,10 +11,10 @@ from support.host_kernels import HostGpu, view
 
 from ainet import Segmenter
 from ainet.errors import DeviceError
+from ainet.models import bundled
 from ainet.runtime.cuda.driver import OutOfMemoryError
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -13,7 +13,7 @@ from support.paths import PHOTOS
 import ainet
 from ainet import Segmenter
 from ainet.cli.outputs import Format
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 
 def test_every_format(run: Run, segmenter: Segmenter) -> None:

@@ -16,12 +16,12 @@ from support.paths import PHOTOS
 import ainet
 from ainet import Segmenter
 from ainet.cli import doctor
+from ainet.models import bundled
 from ainet.runtime import tensorrt_api as flavours
 from ainet.runtime.cuda.devices import Device
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.tensorrt_api import Flavour
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 
