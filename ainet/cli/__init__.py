@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, calibration, doctor, engines, models, segment, training, verify
+from ainet.cli import bench, calibration, doctor, engines, models, segment, serve, training, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -42,6 +42,7 @@ app.command("train")(training.train)
 app.command("ablate")(training.ablate)
 app.command("eval")(training.evaluate)
 app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 
