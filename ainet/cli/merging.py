@@ -24,7 +24,7 @@ def train_merging(
 
     `ainet export` writes it into the ONNX file.
     """
-    from ainet.segmenter import bundled
+    from ainet.models import bundled
 
     try:
         from ainet.training.merging.train import train_merging as run
