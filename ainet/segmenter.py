@@ -26,6 +26,7 @@ from ainet.models import ENGINE, ONNX, Device, model_path
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.oversegmentation import plan_finer
 from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
@@ -80,7 +81,14 @@ class Segmenter:
         return self._backend
 
     def plan(
-        self, height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+        self,
+        height: int,
+        width: int,
+        n_segments: SupportsIndex = 600,
+        *,
+        scale: float | None = None,
+        protocol: str | None = None,
+        quality: str | None = None,
     ) -> Plan:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
@@ -88,6 +96,8 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        if check_quality(quality, scale, protocol) == "best":
+            return plan_finer(height, width, n_segments, height * width)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
 
     @overload
@@ -169,11 +179,9 @@ class Segmenter:
         backend = self.backend
         if _is_list_of_images(image):
             _check_one_image(mask, within)
-            return [
-                self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image
-            ]
+            return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
         on_device = is_device_array(image)
-        exact = _checked_quality(quality, scale, protocol, on_device) == "best"
+        exact = check_quality(quality, scale, protocol, on_device) == "best"
         if not exact and not (mask is None and within is None):
             raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
         if on_device:
@@ -266,8 +274,12 @@ def _check_one_image(mask: Any, within: Any) -> None:
         raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
 
 
-def _checked_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool) -> str:
-    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid."""
+def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
+    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
+
+    Raises:
+        UsageError: there is no such quality, or none for these arguments.
+    """
     plain = scale is not None or protocol is not None or on_device
     if quality is None:
         return "fast" if plain else "best"

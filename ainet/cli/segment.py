@@ -25,9 +25,15 @@ def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
     formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
-    n_segments: Annotated[int | None, typer.Option("-n", "--n-segments", help="About how many superpixels.", show_default="600")] = None,
+    n_segments: Annotated[
+        int | None, typer.Option("-n", "--n-segments", "--regions", help="How many superpixels, exactly.", show_default="600")
+    ] = None,
     scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
     protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="best: merged from finer ones to the count; fast: a plain grid of about as many.", show_default="best"),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
     ] = None,
@@ -37,8 +43,8 @@ def segment(
     """Segment images and videos into superpixels, one label map each."""
     from ainet.cli.inputs import collect
     from ainet.cli.outputs import Format
-    from ainet.runtime.plan import MIN_SEGMENTS, check_protocol, check_scale
-    from ainet.segmenter import Segmenter
+    from ainet.runtime.plan import check_protocol, check_scale
+    from ainet.segmenter import Segmenter, check_quality
 
     unknown = [name for name in formats if name not in list(Format)]
     if unknown:
@@ -47,8 +53,9 @@ def segment(
         raise UsageError("--n-segments contradicts --scale and --protocol; give the one or the other")
     if n_segments is None:
         n_segments = 600
-    if n_segments < MIN_SEGMENTS:
-        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
+    if n_segments < 1:
+        raise UsageError(f"n_segments={n_segments} is out of range: choose 1 to a quarter of the image's pixels")
+    check_quality(quality, scale, protocol)
     if scale is not None:
         check_scale(scale)
     check_protocol(protocol)
@@ -58,7 +65,7 @@ def segment(
         print_error(failure)
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     with Segmenter.load(model, device, threads) as segmenter:
-        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
+        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol, quality)
         for item, result in _run(work, found, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
@@ -82,9 +89,10 @@ class _Work:
         n_segments: int,
         scale: float | None,
         protocol: str | None,
+        quality: str | None,
     ) -> None:
         self.segmenter, self.out, self.formats = segmenter, out, formats
-        self.options = {"n_segments": n_segments, "scale": scale, "protocol": protocol}
+        self.options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
         self.sources = {item.path.resolve() for item in items}
         self.stop = threading.Event()
 
