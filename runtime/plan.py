@@ -81,10 +81,10 @@ def plan_image(
     return plan_segments(height, width, n_segments)
 
 
-def check_count(n_segments: int) -> None:
+def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:
     """Raise `UsageError` for a count that no image can have."""
-    if n_segments < MIN_SEGMENTS:
-        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
+    if n_segments < least:
+        raise UsageError(f"n_segments={n_segments} is out of range: choose {least} to a quarter of the image's pixels")
 
 
 def check_scale(scale: float) -> None:

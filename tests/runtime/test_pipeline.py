@@ -143,7 +143,7 @@ def test_backends_give_the_same_labels(cpu: Segmenter, device: str) -> None:
             found, expected = (pipeline.infer(each.backend, working) for each in (segmenter, cpu))
             assert found.dtype == np.float32
             assert_logits_close(found, expected, within)
-            assert_labels_close(segmenter(photo, 60), cpu(photo, 60), within)
+            assert_labels_close(segmenter(photo, 60, quality="fast"), cpu(photo, 60, quality="fast"), within)
 
 
 @pytest.mark.parametrize("device", DEVICES)

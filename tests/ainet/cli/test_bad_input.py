@@ -115,10 +115,9 @@ def test_names_that_are_not_utf8(run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["-n", "0"], "n_segments=0 is out of range: choose 4 to a quarter of the image's pixels"),
+        (["-n", "0"], "n_segments=0 is out of range: choose 1 to a quarter of the image's pixels"),
         (["-n", "-5"], "n_segments=-5 is out of range"),
-        (["-n", "3"], "n_segments=3 is out of range"),
-        (["-n", "769"], "a.png: n_segments=769 is out of range: choose 4 to 768, a quarter of the pixels of a 48x64 image"),
+        (["-n", "769"], "a.png: n_segments=769 is out of range: choose 1 to 768, a quarter of the pixels of a 48x64 image"),
         (["-n", "100000"], "a.png: n_segments=100000 is out of range"),
         (["-n", "12", "--scale", "1"], "--n-segments contradicts --scale and --protocol; give the one or the other"),
         (["--scale", "0"], "scale must be a positive number, not 0.0"),
@@ -142,7 +141,7 @@ def test_wrong_usage_for_one_input_does_not_stop_the_others(run: Run) -> None:
     Image.open(PHOTOS / "coffee.jpg").crop((0, 0, 20, 20)).save("small.png")
     result = run("segment", "small.png", "a.png", "-o", "out", "--device", "cpu", "-n", "200")
     assert result.code == 2
-    assert result.errors == ["error: small.png: n_segments=200 is out of range: choose 4 to 100, a quarter of the pixels of a 20x20 image"]
+    assert result.errors == ["error: small.png: n_segments=200 is out of range: choose 1 to 100, a quarter of the pixels of a 20x20 image"]
     assert tree() == ["a.npy"]
 
 
