@@ -1,11 +1,15 @@
 """What every subcommand prints with."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from ainet.errors import AINetError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 errors = Console(stderr=True, soft_wrap=True, highlight=False)
 output = Console(highlight=False)
@@ -44,3 +48,11 @@ def print_error(error: AINetError) -> None:
     """One whole line on stderr, so that it can be searched for."""
     message = " ".join(str(error).split())
     errors.print(f"[bold red]error:[/] {escape(message)}")
+
+
+def progress_bar() -> "Progress":
+    """A bar with a count and the time left on stderr, on a terminal alone; it goes when the work is done."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal)

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, needs_packages
+from ainet.cli.bench.options import needs_packages
 from ainet.cli.console import print_line, print_table
+from ainet.cli.options import BsdsOption
 
 
 def ablation(

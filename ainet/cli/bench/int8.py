@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, RepeatsOption, ResultOption, ThreadsOption, finish, needs_packages
+from ainet.cli.bench.options import RepeatsOption, ResultOption, ThreadsOption, finish, needs_packages
 from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 
 
 def int8(

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, ResultOption, finish, needs_packages
+from ainet.cli.bench.options import ResultOption, finish, needs_packages
 from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 
 
 def sweep(
