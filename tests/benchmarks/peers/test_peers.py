@@ -99,7 +99,7 @@ def test_parameters_are_json_values(method: Method) -> None:
 
 def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
     method = open_method("snic", Options())
-    with pytest.raises(UsageError, match="n_segments=0 .* 75x113"):
+    with pytest.raises(UsageError, match=r"n_segments=0 .* 75x113"):
         method(photo, 0)
     with pytest.raises(ImageError, match=r"uint8 \(75, 113\)"):
         method(photo[..., 0], 10)

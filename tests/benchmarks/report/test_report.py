@@ -153,7 +153,7 @@ def test_ablation(run: Path, tmp_path: Path) -> None:
     assert "Every variant: recipe &#x27;brief&#x27;, 1,500 iterations at batch 4, for all alike" in page
     assert "<td>with &lt;AI&gt;</td>" in page
     write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}, "recipe": RECIPE})
-    with pytest.raises(UsageError, match="'images'|'name'|'split'"):
+    with pytest.raises(UsageError, match=r"'images'|'name'|'split'"):
         write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
 
 
@@ -165,9 +165,9 @@ def test_results_that_do_not_belong_together(run: Path, tmp_path: Path) -> None:
 
     out = tmp_path / "report.html"
     data = json.loads((run / "accuracy_other.json").read_text())["data"]
-    with pytest.raises(UsageError, match="'split' is val .* test"):
+    with pytest.raises(UsageError, match=r"'split' is val .* test"):
         write_report([run, changed(method="new", data={**data, "split": "test"})], out)
-    with pytest.raises(UsageError, match="'name' is public .* own"):
+    with pytest.raises(UsageError, match=r"'name' is public .* own"):
         write_report([run, changed(method="new", protocol={"name": "own"})], out)
     with pytest.raises(UsageError, match="'blocks'"):
         write_report([run, changed()], out)
