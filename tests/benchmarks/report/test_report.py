@@ -237,7 +237,7 @@ def test_in_a_browser(page: str, tmp_path: Path) -> None:
     counts = [float(value) for value in outcome["up"].split(",")]
     assert counts == sorted(counts)
     assert outcome["down"] == ",".join(reversed(outcome["up"].split(",")))
-    assert re.fullmatch(r"accuracy_blocks\.json#/scales/1/sp = [\d.]+", outcome["source"])
+    assert re.fullmatch(r"accuracy_blocks\.json#/conventions/row_mean/all_gts/sp = [\d.]+", outcome["source"])
     assert outcome["open"] is True
     assert outcome["drawn"] == [True] * 6
     assert outcome["wide"] is True
