@@ -26,7 +26,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("regions", "hierarchy"),
     ("segmenter", "graphs"),
-    ("skimage",),
+    ("skimage", "serving", "bulk"),
     ("export",),
     ("calibration",),
     ("benchmarks",),
