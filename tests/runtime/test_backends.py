@@ -15,10 +15,10 @@ import pytest
 from support.fixed_backend import FixedBackend
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.backends.base import check_output
 from ainet.runtime.graph import TensorType, check_types, expected_types
-from ainet.segmenter import bundled
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
