@@ -13,8 +13,9 @@ from openvino import opset13 as opset
 from openvino.frontend import FrontEndManager
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.backends.base import closed, failed, first_line
+from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.graph import TensorType, check_types, graph_precision
+from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ModelInfo
 
 
@@ -36,8 +37,7 @@ class OpenVinoBackend:
             network = reader.convert(reader.load(str(model)))
         except Exception as error:  # several classes, with C++ traces
             raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
-        entry = ["framework", "ainet"]
-        info = ModelInfo.from_json(network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None, model)
+        info = ModelInfo.from_json(_entry(network, "ainet"), model)
         self.info = replace(info, precision=precision or info.precision)
         check_types(self.info, [_type(port) for port in network.inputs], _type(network.outputs[0]), model)
         if self.info.precision == "int8" and not computes_int8_exactly():
@@ -45,6 +45,7 @@ class OpenVinoBackend:
                 f"OpenVINO would compute {model} wrongly on this processor, which has neither VNNI nor AMX: its INT8 sums overflow; "
                 "choose device cpu, or a model in fp32"
             )
+        self.merge_model = merge_model(_entry(network, MERGING_ENTRY), len(network.outputs), model)
         rest = "bf16" if self.info.precision == "int8" else "f32"
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -56,13 +57,20 @@ class OpenVinoBackend:
         self._local = threading.local()  # an infer request serves one thread
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._run(image)[0]
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        results = self._run(image)
+        return results[0], results[1]
+
+    def _run(self, image: NDArray[Any]) -> Any:
         compiled, local = self._compiled, self._local  # held until the end of the run, even if `close` is called meanwhile
         if compiled is None:
             raise closed(self.name)
         try:
             if not hasattr(local, "request"):
                 local.request = compiled.create_infer_request()
-            return local.request.infer([image])[0]
+            return local.request.infer([image])
         except RuntimeError as error:
             raise failed("OpenVINO", image, error) from error
 
@@ -87,6 +95,12 @@ def computes_int8_exactly() -> bool:
     compiled = openvino.compile_model(openvino.Model([sums], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     result = compiled.create_infer_request().infer([np.full((1, channels, 8, 8), largest, np.float32)])[0]
     return bool((result == channels * 3 * 3 * largest**2).all())
+
+
+def _entry(network: Any, name: str) -> str | None:
+    """A metadata entry of the ONNX file."""
+    entry = ["framework", name]
+    return network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None
 
 
 def _type(port: Any) -> TensorType:
