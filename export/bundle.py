@@ -33,11 +33,11 @@ def save_bundle(checkpoint: Checkpoint, folder: str | os.PathLike[str]) -> Check
         OutputError: the files cannot be written.
     """
     weights = Path(folder, f"{checkpoint.name}.safetensors")
-    save_checkpoint(weights, with_half_kernels(checkpoint.network), checkpoint.config)
+    save_checkpoint(weights, with_half_kernels(checkpoint.network), checkpoint.config, checkpoint.merging)
     shipped = load_checkpoint(weights)
     model = weights.with_suffix(".onnx")
     with atomic_path(model) as temporary:
-        export_onnx(shipped, temporary)
+        export_onnx(shipped, temporary, border_map=shipped.merging is not None and shipped.merging.head is not None)
         graph = onnx.load(temporary)
         _refer(graph.graph, weights, shipped.network)
         onnx.save(graph, temporary)
