@@ -29,7 +29,7 @@ from ainet.images import check_size, has_deep_colours, open_image
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
-MAX_PNG_SIDE = 1_000_000  # of libpng
+MAX_PNG_SIZE = 1_000_000  # height or width that libpng takes
 
 # --- one file -------------------------------------------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
 
     Raises:
         UsageError: another suffix.
-        OutputError: the file cannot be written; as PNG: ids above 65,535, or a side over 1,000,000 pixels.
+        OutputError: the file cannot be written; as PNG: ids above 65,535, or a height or width over 1,000,000.
     """
     file = Path(path)
     suffix = file.suffix.lower()
@@ -82,7 +82,7 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
 
 def check_png_size(file: Path, height: int, width: int) -> None:
     """Raise `OutputError` where a picture of this size is no PNG that can be written."""
-    if max(height, width) > MAX_PNG_SIDE:
+    if max(height, width) > MAX_PNG_SIZE:
         raise OutputError(f"cannot write {file}: {height}x{width} is too large for a PNG; use --format npy")
 
 
