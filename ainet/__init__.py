@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ainet.errors import AINetError as AINetError
+    from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
     from ainet.regions import adjacency as adjacency
     from ainet.regions import boundaries as boundaries
@@ -29,6 +30,7 @@ _HOMES = {
     "adjacency": "ainet.regions",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
+    "graph": "ainet.graphs",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",
     "read_image": "ainet.images",

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from ainet.errors import AINetError, ModelError
@@ -33,6 +31,7 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
+from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
 from ainet.training.state import locked, read_state, write_state
@@ -106,16 +105,15 @@ class Trainer:
         self.name, self.recipe, self.out, self.options = network, recipe, Path(out), options
         self.device = torch.device(options.device)
         self.bf16 = recipe.bf16 and has_fast_bf16(self.device)
-        self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.processes = Processes(self.device)
         self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
         self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # crops all have one size
 
         data = ResidentData.load(samples, self.device)
-        self.sampler = CropSampler(
-            data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, self.rank, self.ranks
-        )
+        share = self.processes.rank, self.processes.count
+        self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *share)
         torch.manual_seed(recipe.seed)
         untrained = build_network(network)
         if options.initial is not None:
@@ -139,11 +137,10 @@ class Trainer:
             OutputError: a checkpoint or the log cannot be written; the checkpoint before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
-        first = self.rank == 0
         with (
-            locked(self.out) if first else nullcontext(),
+            locked(self.out) if self.processes.first else nullcontext(),
             StopSignals() as signals,
-            EventLog(self.out / LOGS, self.iteration + 1) if first else nullcontext() as logs,
+            EventLog(self.out / LOGS, self.iteration + 1) if self.processes.first else nullcontext() as logs,
         ):
             saved = validated = reported = last = time.monotonic()
             while self.iteration < self.recipe.iterations:
@@ -156,7 +153,7 @@ class Trainer:
                 now = time.monotonic()
                 self.seconds += now - last
                 last = now
-                stop, save, validate = self._any_rank(
+                stop, save, validate = self._any_process(
                     signals.received or now >= end,
                     now - saved >= self.options.save_every,
                     finished or now - validated >= self.options.validate_every,
@@ -192,7 +189,7 @@ class Trainer:
         return figures
 
     def save(self) -> None:
-        """Write the state and the EMA weights, each whole or not at all. Every rank calls it, the first one writes.
+        """Write the state and the EMA weights, each whole or not at all. Every process calls it, the first one writes.
 
         Raises:
             TrainingError: a loss since the last report or a weight is not finite; nothing is written.
@@ -202,7 +199,7 @@ class Trainer:
         values = (*self.network.state_dict().values(), *self.ema.state_dict().values())
         if not all(value.isfinite().all() for value in values):
             raise TrainingError(f"the weights are not finite after iteration {self.iteration - 1}. {self._advice()}")
-        if self.rank > 0:
+        if not self.processes.first:
             return
         state = {
             "iteration": self.iteration,
@@ -224,7 +221,7 @@ class Trainer:
             "network": self.name,
             "initial": None if self.options.initial is None else self.options.initial.sha256,
             "data": self.sampler.data.summary,
-            "processes": self.ranks,
+            "processes": self.processes.count,
             "recipe": self.recipe.to_dict(),
         }
 
@@ -246,12 +243,9 @@ class Trainer:
             step = SSNStep(self.network, self.recipe, self.sampler.classes, self.bf16)
         else:
             step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16)
-        graphs = self.device.type == "cuda" and self.ranks == 1
-        if self.ranks > 1:
-            if self.device.type == "cuda":
-                step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
-            step = DistributedDataParallel(step)
+        step = self.processes.share(step)
         if self.options.compiled:
+            graphs = self.device.type == "cuda" and self.processes.count == 1
             step.compile(mode="reduce-overhead" if graphs else "default")
         return step
 
@@ -266,25 +260,19 @@ class Trainer:
         if logs is not None and self.options.validate is not None and isinstance(self.ema.module, UNet):
             logs.add("val", self.options.validate(self.ema.module), self.iteration)
 
-    def _any_rank(self, *wishes: bool) -> list[bool]:
-        """Which wishes any process has. On GPUs they meet only every `log_every` iterations, so as not to wait at each short step."""
-        if self.ranks == 1:
-            return list(wishes)
-        finished = self.iteration == self.recipe.iterations
-        if self.device.type == "cuda" and self.iteration % self.options.log_every and not finished:
+    def _any_process(self, *wishes: bool) -> list[bool]:
+        """Which wishes any process has. GPUs meet only every `log_every` iterations, so as not to wait at each short step."""
+        meet = self.iteration % self.options.log_every == 0 or self.iteration == self.recipe.iterations
+        if self.processes.count > 1 and self.device.type == "cuda" and not meet:
             return [False] * len(wishes)
-        votes = torch.tensor(wishes, dtype=torch.int32, device=self.device)
-        dist.all_reduce(votes, dist.ReduceOp.MAX)
-        return [bool(vote) for vote in votes]
+        return self.processes.any(*wishes)
 
     def _finite_losses(self) -> Tensor:
-        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all ranks."""
+        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all processes."""
         losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
-        if self.ranks > 1:
-            dist.all_reduce(losses)
-            losses /= self.ranks
-        losses = losses[:-1].cpu()
-        if (bad := (~losses.isfinite()).any(1).nonzero()).numel():
+        losses = self.processes.mean(losses)[:-1].cpu()
+        bad = (~losses.isfinite()).any(1).nonzero()
+        if len(bad):
             iteration = self.iteration - len(losses) + int(bad[0])
             batch = "; ".join(self.sampler.data.names[n] for n in self.sampler.chosen(iteration))
             raise TrainingError(f"the loss is {losses[bad[0, 0], 0]:g} at iteration {iteration}, batch: {batch}. {self._advice()}")

@@ -1,6 +1,6 @@
 """What every subcommand prints with."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -26,6 +26,22 @@ def print_rows(rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """The same with a column for every key; floats with four digits that matter."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    print_rows([columns, *([_cell(row.get(column)) for column in columns] for row in rows)])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return " ".join(map(_cell, value))
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.4g}" if isinstance(value, float) else "-"
 
 
 def print_error(error: AINetError) -> None:

@@ -29,6 +29,8 @@ def export(
         Path | None, typer.Option(help="Photos on which to find the layers that an fp16 model has to keep in float32.", show_default="none")
     ] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
+    hub: Annotated[Path | None, typer.Option(help="New folder in the layout of the Hugging Face Hub: fp32, fp16, card.")] = None,
+    int8: Annotated[Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub.")] = None,
 ) -> None:
     """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
 
@@ -36,8 +38,15 @@ def export(
     """
     from ainet.runtime.tensorrt_api import load_flavour
 
+    if hub is not None:
+        if out is not None or triton is not None or images is not None or precision != "fp32":
+            raise UsageError("--hub writes float32 and half precision by itself; leave -o, --triton, --images and --precision out")
+        _export_hub(checkpoint, hub, graph_output or "logits", int8)
+        return
+    if int8 is not None:
+        raise UsageError("--int8 names a model that goes into a folder for the Hugging Face Hub; add --hub FOLDER, or leave it out")
     if out is None and triton is None:
-        raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")
+        raise UsageError("nothing to write: name a file with -o, a Triton model repository with --triton, or a folder with --hub")
     if out is not None:
         check_suffix("export to", out, ONNX, ENGINE)
     if images is not None and precision != "fp16":
@@ -64,6 +73,16 @@ def export(
             print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
     if engine is not None:
         build(model, engine, triton=triton)
+
+
+def _export_hub(checkpoint: Path | None, folder: Path, output: str, int8: Path | None) -> None:
+    loaded = read_checkpoint(checkpoint)
+    with needs("exporting", "export"):
+        from ainet.export.hub import write_hub
+    with errors.status(f"exporting {loaded.name}, fp32 and fp16"):
+        files = write_hub(loaded, folder, output, int8, bundled=checkpoint is None)  # type: ignore[arg-type]  # checked there
+    for file in files:
+        print_line(f"{file}: {loaded.name}, output {output}, {file.stat().st_size / 1e6:.1f} MB")
 
 
 def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:

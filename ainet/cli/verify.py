@@ -33,7 +33,7 @@ def verify(
 ) -> None:
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
     with needs("verifying", "train,bench"):
-        from ainet.benchmarks.parity.compare import Candidate, measure
+        from ainet.benchmarks.parity.compare import Candidate, compare_models
         from ainet.training.datasets import BSDS500
     from ainet.images import image_files, read_image
     from ainet.runtime.plan import check_count
@@ -45,7 +45,7 @@ def verify(
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
         reference = _reference(candidates, against, opened)
         with errors.status(f"comparing with {reference.name}"):
-            rows = measure(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
+            rows = compare_models(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
     _print(rows)
     passed = not any(row.failures for row in rows)
     print_line(f"{'passed' if passed else 'failed'}: {len(paths)} images, {len(samples)} of BSDS500 val, {n_segments} superpixels")

@@ -93,5 +93,5 @@ def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Meth
         except DeviceError as error:
             skipped[name] = str(error)
     if not methods:
-        raise DeviceError(f"no method is left to measure: {'; '.join(skipped.values()) or 'name at least one'}")
+        raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
     return methods, skipped

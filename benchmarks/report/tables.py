@@ -1,9 +1,8 @@
 """Tables of the page. Every number says where it stands in the results."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Any
 
 from ainet.benchmarks.report.plots import latency_row_id
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
@@ -117,35 +116,19 @@ def latency_table(result: Result, part: str, number: int) -> str:
     return table(["method", "image", "asked for", "superpixels", "repeats", *times_head], rows)
 
 
-def memory_table(result: Result) -> str:
-    rows = [
-        (
-            "",
-            [row["method"], f"{row['width']}x{row['height']}", *(Number(result, ("memory", k, name), 0) for name in MEMORY if name in row)],
-        )
-        for k, row in enumerate(result.data["memory"])
-    ]
-    return table(["method", "image", *MEMORY.values()], rows)
-
-
 MEMORY = {"n_segments": "asked for", "peak_mib": "peak MiB", "loaded_mib": "before the first image, MiB", "gpu_mib": "GPU MiB"}
 
 
+def memory_table(result: Result) -> str:
+    rows: list[Row] = []
+    for k, row in enumerate(result.data["memory"]):
+        numbers = [Number(result, ("memory", k, name), 0) for name in MEMORY]
+        rows.append(("", [row["method"], f"{row['width']}x{row['height']}", *numbers]))
+    return table(["method", "image", *MEMORY.values()], rows)
+
+
 def growth_table(result: Result) -> str:
-    rows = [
-        ("", [method, *(Number(result, ("growth", method, name), digits) for name, digits in (("exponent", 2), ("points", 0)))])
-        for method in sorted(result.data["growth"], key=method_order)
-    ]
+    rows: list[Row] = []
+    for method in sorted(result.data["growth"], key=method_order):
+        rows.append(("", [method, Number(result, ("growth", method, "exponent"), 2), Number(result, ("growth", method, "points"), 0)]))
     return table(["method", "time grows with pixels to the power of", "sizes in the fit"], rows)
-
-
-def facts(values: Mapping[str, Any]) -> str:
-    """Keys and values as two columns."""
-    lines = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(_plain(value))}</dd>" for key, value in values.items())
-    return f"<dl>{lines}</dl>"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)

@@ -283,4 +283,4 @@ def test_build_refuses_what_triton_cannot_run_before_it_builds(tmp_path, monkeyp
 def test_export_needs_a_place():
     result = CliRunner().invoke(app, ["export"])
     assert isinstance(result.exception, UsageError)
-    assert str(result.exception) == "nothing to write: name a file with -o, or a Triton model repository with --triton"
+    assert str(result.exception) == "nothing to write: name a file with -o, a Triton model repository with --triton, or a folder with --hub"

@@ -1,12 +1,13 @@
-"""What the subcommands of `ainet bench` share."""
+"""What the subcommands of `ainet bench` share: options, how a missing package is told, and how a result is written and shown."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ainet.cli.console import errors
+from ainet.cli.console import errors, print_line, print_table
 from ainet.cli.options import needs
 
 MethodOption = Annotated[
@@ -27,3 +28,13 @@ def needs_packages() -> AbstractContextManager[None]:
 
 def tell_skipped(line: str) -> None:
     errors.print(f"skipped: {line}", markup=False)
+
+
+def finish(out: Path, benchmark: str, result: Mapping[str, Any], *tables: Sequence[Mapping[str, object]]) -> None:
+    """Write the result, and show its tables and where it lies."""
+    from ainet.benchmarks.result import write_result
+
+    write_result(out, benchmark, result)
+    for table in tables:
+        print_table(table)
+    print_line(str(out))

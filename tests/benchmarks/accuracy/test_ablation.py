@@ -13,7 +13,8 @@ from ainet.benchmarks.report import write_report
 from ainet.errors import UsageError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.recipe import Recipe
-from ainet.training.trainer import STATE, WEIGHTS
+from ainet.training.state import STATE
+from ainet.training.trainer import WEIGHTS
 
 RECIPE = Recipe("tiny", iterations=1, batch_size=2, lr=1e-3, crop=32, boundary="paper", jitter="paper")
 

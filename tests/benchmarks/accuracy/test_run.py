@@ -152,7 +152,7 @@ def test_a_method_that_is_not_installed_is_skipped_and_said(bsds: Path, tmp_path
     (result,) = run(bsds, tmp_path, "absent", "blocks", on_skip=lines.append)
     assert lines == ["method 'absent' needs the package absent: pip install absent"]
     assert result["skipped"] == {"absent": lines[0]}
-    with pytest.raises(DeviceError, match=r"no method is left to measure: .*pip install absent"):
+    with pytest.raises(DeviceError, match="pip install absent"):
         run(bsds, tmp_path, "absent")
 
 

@@ -112,7 +112,7 @@ def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "package", "extra"),
-    [("slic", "skimage", "bench"), ("ssn", "skimage", "bench"), ("ssn", "torch", "train"), ("seal", "safetensors", "train")],
+    [("slic", "skimage", "bench"), ("ssn", "torch", "train"), ("seal", "safetensors", "train")],
 )
 def test_a_missing_package_is_named(name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [module for module in sys.modules if module.partition(".")[0] == package or module.startswith("ainet.benchmarks.peers.")]:
