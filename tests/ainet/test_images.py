@@ -1,8 +1,6 @@
 """Image files and arrays: what is read, equal to OpenCV, and what is refused, in words that name the file."""
 
 import io
-import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image, features
+from support.pngs import png_header
 
 import ainet
 from ainet.errors import ImageError
@@ -167,9 +166,7 @@ def test_colours_that_are_not_rgb(tmp_path: Path, mode: str) -> None:
 
 def test_too_many_pixels_are_refused_before_they_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, width, height in (("100", 10_000, 10_000), ("400", 20_000, 20_000), ("above", 8192, 8193)):
-        header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-        data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\x00\x00\x10\x00IDAT"
-        (tmp_path / f"{name}.png").write_bytes(data)
+        (tmp_path / f"{name}.png").write_bytes(png_header(width, height))
 
     def load(_: Image.Image) -> None:
         pytest.fail("decoded")

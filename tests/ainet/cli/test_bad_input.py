@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import FAST, Run, ainet_process, png_header, tree
+from support.command_line import FAST, Run, ainet_process, tree
 from support.paths import PHOTOS
+from support.pngs import png_header
 
 from ainet.cli.outputs import Format, write
 from ainet.errors import OutputError
