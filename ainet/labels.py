@@ -14,7 +14,6 @@ Ids lie in [0, 2**31); they may have gaps.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -161,8 +160,16 @@ def _read_npy(file: Path) -> NDArray[Any]:
 
 
 def _read_csv(file: Path) -> NDArray[Any]:
-    with file.open(encoding="ascii") as lines, warnings.catch_warnings(action="error"):  # numpy warns of files without data
-        return np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
+    with file.open(encoding="ascii") as lines:
+        if not any(line.strip() for line in lines):  # numpy would but warn
+            raise ValueError("it is empty")
+        lines.seek(0)
+        values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)  # float64: as integers, numpy 1 would cut off fractions
+    with np.errstate(invalid="ignore"):
+        ids = values.astype(np.int64)
+    if not np.array_equal(ids, values):
+        raise ValueError("not all values are whole numbers")
+    return ids
 
 
 def _read_png(file: Path) -> NDArray[Any]:

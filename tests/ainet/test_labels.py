@@ -82,6 +82,8 @@ DAMAGED = {
     "empty archive.npy": b"PK\x05\x06" + bytes(18),
     "nothing.csv": b"",
     "lines.csv": b"\n\n",
+    "nan.csv": b"1,nan\n",
+    "comment.csv": b"# 1,2\n",
     "ragged.csv": b"1,2\n3\n",
     "comma.csv": b"1,2\n3,",
     "fraction.csv": b"1,2\n3,0.5\n",
