@@ -35,7 +35,7 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
-    from ainet.runtime.tensorrt_api import load_flavour
+    from ainet.runtime.tensorrt_api import load_package
     from ainet.segmenter import bundled
 
     if out is None and triton is None:
@@ -49,13 +49,13 @@ def export(
     loaded = read_checkpoint(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
     try:
         from ainet.export.onnx import export_onnx
-        from ainet.export.triton import add_onnx, check_flavour
+        from ainet.export.triton import add_onnx, check_package
     except ImportError as error:
         raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
     engine = out if out is not None and out.suffix == ".engine" else None
     if engine is not None and triton is not None:
-        check_flavour(load_flavour().name)
+        check_package(load_package().name)
     with tempfile.TemporaryDirectory() as scratch:
         islands = () if images is None else _islands(loaded, images)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(".onnx")

@@ -21,7 +21,7 @@ class Captures:
         self._releases: deque[Callable[[], None]] = deque()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def one_at_a_time(self) -> Iterator[None]:
         """A capture of this thread, or what must not meet one; waits until no other one runs."""
         try:
             with self._lock:

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ainet
+from support.paths import PHOTOS as PHOTOS
 
-PHOTOS = Path(__file__).resolve().parents[1] / "examples" / "photos"
 FAST = ("--device", "cpu", "-n", "12")  # for images of 48 x 64
 
 
