@@ -10,7 +10,7 @@ SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.cu' '*.cuh' '*.t
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
 
-.PHONY: help demo test gpu-check lint readme-check install prerequisites clean
+.PHONY: help demo test gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
@@ -24,15 +24,15 @@ demo: $(VENV)/installed
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile
 
-# With the Python of $(VENV) where there is one, else with PYTHON and the packages that it has: such a machine may have no network.
+# With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
-	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/gpu_check.py $(ARGS)
+	@$(if $(wildcard $(BIN)/ainet),$(BIN)/python tools/gpu_check.py,$(PYTHON) tools/gpu_check.py --install) $(ARGS)
 
-readme-check: $(VENV)/installed
-	$(BIN)/python tools/readme_figures.py --check
+docs-check: $(VENV)/installed
+	$(BIN)/python tools/docs_figures.py --check
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
-lint: $(VENV)/installed readme-check
+lint: $(VENV)/installed docs-check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet

@@ -1,7 +1,8 @@
 """Images in: files and arrays to RGB uint8, with a clear word on what cannot be used."""
 
+import contextlib
 import os
-from collections.abc import Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +51,34 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         ImageError: missing, truncated or no image; more than 8 bits per channel; CMYK and the like; over 67 megapixels.
     """
     file = Path(path)
+    with open_image(file) as image:
+        if image.mode in _FOREIGN_COLOURS:
+            raise ImageError(
+                f"{file} is in {image.mode} colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png"
+            )
+        if image.mode not in _EIGHT_BIT_MODES or has_deep_colours(image):
+            raise ImageError(f"{file} has more than 8 bits per channel; convert it first, for example: magick {file.name} -depth 8 out.png")
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+@contextlib.contextmanager
+def open_image(file: Path, formats: list[str] | None = None) -> Iterator[ImageFile.ImageFile]:
+    """Open an image file with Pillow, of any of its formats or of these alone.
+
+    Raises:
+        ImageError: missing or no image, over 67 megapixels; and in place of whatever Pillow raises in the block, damaged.
+    """
     try:
-        with Image.open(file) as image:
-            _check_kind(file, image)
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        with Image.open(file, formats=formats) as image:
+            if image.width * image.height > MAX_PIXELS:
+                size = f"{image.height}x{image.width}"
+                raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+            yield image
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{file} is not an image that can be read; convert it to PNG or JPEG") from error
+        kind = "an image" if formats is None else f"a {' or '.join(formats)} file"
+        raise ImageError(f"{file} is not {kind} that can be read; convert it to PNG or JPEG") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{file} has far more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it") from error
     except OSError as error:
@@ -68,19 +89,7 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         raise ImageError(f"{file} is damaged ({error}); fetch it again") from error
 
 
-def _check_kind(file: Path, image: ImageFile.ImageFile) -> None:
-    if image.mode in _FOREIGN_COLOURS:
-        raise ImageError(
-            f"{file} is in {image.mode} colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png"
-        )
-    if image.mode not in _EIGHT_BIT_MODES or _is_cut_to_eight_bits(image):
-        raise ImageError(f"{file} has more than 8 bits per channel; convert it first, for example: magick {file.name} -depth 8 out.png")
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.height}x{image.width}"
-        raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
-
-
-def _is_cut_to_eight_bits(image: ImageFile.ImageFile) -> bool:
+def has_deep_colours(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow would drop the low bits of 16-bit colour: its mode is RGB then, only the decoder's arguments tell."""
     return any(
         ";16" in str(args) or (codec.startswith("ppm") and isinstance(args, tuple) and args[1] > 255) for codec, _, _, args in image.tile

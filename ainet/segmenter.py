@@ -11,7 +11,6 @@ or with a model that stays loaded:
 import operator
 import os
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
@@ -22,14 +21,13 @@ from numpy.typing import NDArray
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_rgb, check_size
-from ainet.runtime.backends import ENGINE, Backend, gpu_number, open_backend
+from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.pipeline import run_on_device, run_pipeline
-from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
+from ainet.runtime.plan import Plan, plan_image
 from ainet.spec import MEAN
-
-BUNDLED = ("ainet", "scn")  # networks with weights in the package
 
 
 class Segmenter:
@@ -56,13 +54,13 @@ class Segmenter:
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
-        if device == "torch" or device.startswith("torch:"):
-            checkpoint = _model_file(model, ".safetensors")
-            if checkpoint.suffix == ".onnx":
-                raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(open_torch(checkpoint, device.partition(":")[2] or "cpu"))
-        path = _model_file(model, ".onnx")
-        if path.suffix not in (".onnx", ENGINE) and path.is_file():
+        chosen = Device.parse(device)
+        path = model_path(model, chosen)
+        if chosen.engine == "torch":
+            if path.suffix == ONNX:
+                raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
+            return cls(open_torch(path, chosen.torch))
+        if path.suffix not in (ONNX, ENGINE) and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
         return cls(open_backend(path, device, threads))
 
@@ -86,12 +84,7 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
-        check_protocol(protocol)
-        if protocol is not None:
-            return plan_public(height, width, 1.0 if scale is None else scale)
-        if scale is not None:
-            return plan_scale(height, width, scale)
-        return plan_segments(height, width, n_segments)
+        return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
 
     @overload
     def __call__(
@@ -103,6 +96,17 @@ class Segmenter:
         protocol: str | None = ...,
         start_label: SupportsIndex = ...,
     ) -> DeviceLabels: ...
+
+    @overload
+    def __call__(
+        self,
+        image: list[NDArray[Any]] | tuple[NDArray[Any], ...],
+        n_segments: SupportsIndex = ...,
+        *,
+        scale: float | None = ...,
+        protocol: str | None = ...,
+        start_label: SupportsIndex = ...,
+    ) -> list[NDArray[np.int32]]: ...
 
     @overload
     def __call__(
@@ -123,14 +127,14 @@ class Segmenter:
         scale: float | None = None,
         protocol: str | None = None,
         start_label: SupportsIndex = 0,
-    ) -> NDArray[np.int32] | DeviceLabels:
-        """Segment an image into superpixels.
+    ) -> NDArray[np.int32] | list[NDArray[np.int32]] | DeviceLabels:
+        """Segment an image, a batch of equal size, or a list of images of any sizes into superpixels.
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels; or a batch (N, H, W, 3) of uint8 RGB. Devices that are a GPU also take arrays in its
-                memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch, CuPy, Numba, or any library
-                with DLPack or `__cuda_array_interface__`.
+                16 x 16 to 67 megapixels; a batch (N, H, W, 3) of uint8 RGB; or a list of arrays, one image each. Devices that are
+                a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
+                CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
             n_segments: about how many superpixels, 4 to a quarter of the pixels.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
@@ -138,8 +142,8 @@ class Segmenter:
 
         Returns:
             labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance; each label is
-            one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Labels of an array on a GPU stay
-            there, as `DeviceLabels`.
+            one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Of a list of images, a list of label
+            maps. Labels of an array on a GPU stay there, as `DeviceLabels`.
 
         Raises:
             ImageError: an image of another shape, type or size.
@@ -147,26 +151,22 @@ class Segmenter:
         """
         backend = self.backend
         first = _checked_start(start_label)
+        if _is_list_of_images(image):
+            return [self(one, n_segments, scale=scale, protocol=protocol, start_label=start_label) for one in image]
         if is_device_array(image):
             if first != 0:
                 raise UsageError(f"labels on a GPU start at 0, not at start_label={first}; add it to them there")
             height, width = device_image_size(image)
             check_size(height, width)
-            return run_on_device(backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol))
-        images = self._as_batch(image)
-        height, width = images.shape[1:3]
-        plan = self.plan(height, width, n_segments, scale=scale, protocol=protocol)
-        labels = run_pipeline(backend, images, plan)
-        labels += first
-        return labels if np.ndim(image) == 4 else labels[0]
-
-    @staticmethod
-    def _as_batch(image: Any) -> NDArray[np.uint8]:
-        if np.ndim(image) != 4:
-            return as_rgb(image)[None]
-        if len(image) == 0:
+            return run_on_device(backend, image, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+        is_batch = np.ndim(image) == 4
+        if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
-        return np.stack([as_rgb(one) for one in image])
+        images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
+        height, width = images.shape[1:3]
+        labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+        labels += first
+        return labels if is_batch else labels[0]
 
     def close(self) -> None:
         """Release the engine; later calls raise `UsageError`."""
@@ -193,21 +193,9 @@ def _default_segmenter() -> Segmenter:
     return Segmenter.load()
 
 
-def _model_file(model: str | os.PathLike[str] | None, suffix: str) -> Path:
-    name = BUNDLED[0] if model is None else os.fspath(model)
-    return bundled(name + suffix) if name in BUNDLED else Path(name)
-
-
-def bundled(name: str) -> Path:
-    """Path of a weights file that the package ships.
-
-    Raises:
-        ModelError: it is not there.
-    """
-    path = Path(str(resources.files("ainet") / "weights" / name))
-    if not path.is_file():
-        raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
-    return path
+def _is_list_of_images(image: Any) -> bool:
+    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
 
 
 def _checked_start(start_label: SupportsIndex) -> np.int32:
@@ -220,8 +208,8 @@ def _checked_start(start_label: SupportsIndex) -> np.int32:
     return np.int32(first)
 
 
-def open_torch(checkpoint: Path, device: str) -> Backend:
-    """Open a checkpoint with PyTorch in float32; errors as of `Segmenter.load`."""
+def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
+    """Open a checkpoint with PyTorch in float32, on a device in its words; errors as of `Segmenter.load`."""
     try:
         from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
         from ainet.training.checkpoint import load_checkpoint
@@ -229,6 +217,5 @@ def open_torch(checkpoint: Path, device: str) -> Backend:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
-    if (gpu := gpu_number("cuda", device)) is not None:
-        return open_cuda(loaded.network, info, gpu)
-    return TorchBackend(loaded.network, info, device)
+    gpu = Device.parse(f"torch:{device}").gpu
+    return TorchBackend(loaded.network, info, device) if gpu is None else open_cuda(loaded.network, info, gpu)

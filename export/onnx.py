@@ -55,7 +55,7 @@ def export_onnx(
         model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands).eval(), output)
         _describe(model, checkpoint, precision, output)
         onnx.save(model, temporary)
-        check_file(temporary, checkpoint.network)
+        check_file(temporary, checkpoint.network, output, precision)
 
 
 def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
@@ -77,6 +77,7 @@ def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
 def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precision, output: Output) -> None:
     """Replace the exporter's notes (file names, stack traces) by our metadata, and name the dynamic dimensions."""
     model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # the exporter's own shuts out older engines
     graph = model.graph
     graph.name = checkpoint.name
     graph.doc_string = ""

@@ -1,4 +1,9 @@
-"""Image plan: from an image's size and the wanted number of superpixels to the sizes that every later step uses."""
+"""Image plan: from an image's size and the wanted number of superpixels to all that later steps must know.
+
+    plan = plan_image(321, 481, n_segments=600)
+
+Every decision is taken here, once: the working size, whether the network sees it whole or in tiles, how many images at a time.
+"""
 
 import math
 import operator
@@ -11,6 +16,7 @@ from ainet.spec import CELL_SIZE
 
 MIN_SIDE = 16  # smallest image side
 MIN_SEGMENTS = 4
+MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; about 1.5 GB of activations
 
 # Public protocol: image size -> working size and number of superpixels at scale 1.
 PUBLIC_PROTOCOL = {
@@ -26,8 +32,8 @@ class Plan:
 
     The image is resized from `height` x `width` to `working_height` x `working_width` (multiples of 16, one grid cell
     per 16 x 16), and the cell ids back again. Connectivity then merges components below `min_size` pixels and cuts
-    those above `max_size`. `public`: ties and the resize back follow the
-    public code; see `postprocess.assign`.
+    those above `max_size`. `public`: ties and the resize back follow the public code; see `postprocess.assign`.
+    `limit`: working pixels that go through the network at once.
     """
 
     height: int
@@ -37,6 +43,17 @@ class Plan:
     min_size: int
     max_size: int
     public: bool = False
+    limit: int = MAX_NETWORK_PIXELS
+
+    @property
+    def in_tiles(self) -> bool:
+        """Whether the working image is above the limit and goes through the network in overlapping tiles, with the same result."""
+        return self.working_height * self.working_width > self.limit
+
+    @property
+    def chunk(self) -> int:
+        """How many images go through the network at once."""
+        return max(1, self.limit // (self.working_height * self.working_width))
 
     @property
     def cells(self) -> int:
@@ -45,6 +62,29 @@ class Plan:
 
     def __str__(self) -> str:
         return f"{self.height}x{self.width} image, {self.cells} cells at working size {self.working_height}x{self.working_width}"
+
+
+def plan_image(
+    height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+) -> Plan:
+    """The plan of an image of `height` x `width` pixels; arguments as of `ainet.Segmenter.__call__`.
+
+    Raises:
+        ImageError: the image is too small.
+        UsageError: an argument out of range.
+    """
+    check_protocol(protocol)
+    if protocol is not None:
+        return plan_public(height, width, 1.0 if scale is None else scale)
+    if scale is not None:
+        return plan_scale(height, width, scale)
+    return plan_segments(height, width, n_segments)
+
+
+def check_count(n_segments: int) -> None:
+    """Raise `UsageError` for a count that no image can have."""
+    if n_segments < MIN_SEGMENTS:
+        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
 
 
 def check_scale(scale: float) -> None:

@@ -45,7 +45,7 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
     array = np.asarray(labels)
     if array.ndim not in (2, 3):
         raise UsageError(f"labels must have the shape (H, W) or (N, H, W), not {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":  # numpy counts time spans among the integers
         raise UsageError(f"labels must be integers, not {array.dtype}; convert them first, e.g. with .astype(numpy.int32)")
     _check_filled("labels", array)
     _check_pixels("labels", *array.shape[-2:])

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from support.cuda_emulator import Emulator
 
+# Before PyTorch is imported: tests run in a process for each core, where OpenMP's waiting threads would hold up one another's work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -35,8 +35,8 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
+    from ainet.models import bundled
     from ainet.runtime.tensorrt_api import load_package
-    from ainet.segmenter import bundled
 
     if out is None and triton is None:
         raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")
@@ -85,10 +85,12 @@ def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
     with errors.status("reading images") as status:
         inputs = [torch.from_numpy(network_input(image.pixels, info)) for image in choose_images(image_files(folder), ISLAND_IMAGES)]
         status.update("rounding to half precision")
-        choice = choose_islands(deployable(loaded.network), inputs, lambda done, total: status.update(f"fp32 islands: {done} of {total}"))
-    what = f"{', '.join(choice.layers)} in float32, {choice.agreement:.3%}" if choice.layers else "no layer has to stay in float32"
-    print_line(f"half precision gives the same cell to {choice.half:.3%} of the pixels of {len(inputs)} images; {what}")
-    return choice.layers
+        found = choose_islands(
+            deployable(loaded.network), inputs, lambda what, done, total: status.update(f"fp32 islands: {done} of {total}: {what}")
+        )
+    what = f"{', '.join(found.layers)} in float32, {found.agreement.argmax:.3%}" if found.layers else "no layer has to stay in float32"
+    print_line(f"half precision gives the same cell to {found.reduced.argmax:.3%} of the pixels of {len(inputs)} images; {what}")
+    return found.layers
 
 
 def convert(

@@ -1,4 +1,4 @@
-"""`ainet train`, `ainet ablate` and `ainet eval`: from data to weights, and what label maps are worth."""
+"""`ainet train` and `ainet eval`: from data to weights, and what label maps are worth."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import output, print_rows
+from ainet.cli.bench.options import BsdsOption
+from ainet.cli.console import output
 from ainet.errors import DeviceError, UsageError
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
     from ainet.training.datasets import Sample
     from ainet.training.trainer import Validate
-
-BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
 
 
 def train(
@@ -25,14 +24,17 @@ def train(
     bsds: Annotated[Path | None, typer.Option(help="Train on BSDS500: its folder.", show_default=False)] = None,
     nyuv2: Annotated[Path | None, typer.Option(help="Train on NYUv2: its folder.", show_default=False)] = None,
     images: Annotated[Path | None, typer.Option(help="Train on images of your own: their folder.", show_default=False)] = None,
-    labels: Annotated[Path | None, typer.Option(help="Label maps of --images: NAME.png, or NAME-0.png ...", show_default=False)] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Their label maps: NAME.png (.npy, .csv), or NAME-0.png ...", show_default=False)
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
+    compile: Annotated[bool, typer.Option(help="On a GPU, compile the training step: minutes at the start, faster from then on.")] = True,
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
-    BSDS500's val split, where it is there, is measured on the way: loss, and ASA, BR and BP at 600 superpixels.
+    BSDS500's val split, where it is there, is evaluated on the way: loss, and ASA, BR and BP at 600 superpixels.
     """
     try:
         from ainet.training.train import train as run
@@ -40,38 +42,9 @@ def train(
         raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, data, str(out), device, budget, weights, validate)
+    finished = run(network, recipe, data, str(out), device, budget, weights, validate, compile)
     if os.environ.get("RANK", "0") == "0":  # set by torchrun
         output.print("finished" if finished else "stopped; run the same command to go on")
-
-
-def ablate(
-    bsds: BsdsOption,
-    out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the states found there.", show_default=False)],
-    recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file; with boundary loss and jitter.")] = "ablation-cpu",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Images measured at the same time, each in a process of one thread.")] = 1,
-) -> None:
-    """Train AINet without each of its parts and with all of them (paper Fig. 6), and measure each on BSDS500 val.
-
-    The result, OUT/ablation.json, goes into a report: ainet bench report OUT/ablation.json -o report.html
-    """
-    try:
-        from ainet.benchmarks.accuracy.ablation import VARIANTS, run_ablation
-        from ainet.benchmarks.report.results import about_recipe
-        from ainet.training.recipe import load_recipe
-        from ainet.training.stop import parse_duration
-    except ImportError as error:
-        raise DeviceError(f"an ablation needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
-    seconds = parse_duration(budget) if budget else None
-    result = run_ablation(load_recipe(recipe), bsds, out, device=device, budget=seconds, jobs=jobs, report=output.print)
-    if figures := result["figures"]:
-        output.print(about_recipe(result["recipe"]))
-        output.print("means of the scales that ask for 384 to 1200 superpixels:")
-        names = {"asa": "ASA", "rec": "BR", "pre": "BP", "co": "CO"}
-        print_rows([(name, *(f"{title} {of['scales'][key]:.4f}" for key, title in names.items())) for name, of in figures.items()])
-    output.print("finished" if len(figures) == len(VARIANTS) else "stopped; run the same command to go on")
 
 
 def _data_set(
@@ -100,12 +73,12 @@ def _validate_on_val(bsds: Path) -> "Validate":
 
 
 def evaluate(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps: ID.npy, ID.csv or 16-bit ID.png.", show_default=False)],
+    labels: Annotated[Path, typer.Option(help="Folder of label maps, as `ainet segment` writes them.", show_default=False)],
     bsds: BsdsOption,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     json: Annotated[Path | None, typer.Option(help="Also write the means to this file.")] = None,
 ) -> None:
-    """Measure label maps against BSDS500: ASA, BR, BP and the rest, as the superpixel benchmark defines them."""
+    """Evaluate label maps against BSDS500: ASA, BR, BP and the rest, as the superpixel benchmark defines them."""
     try:
         from ainet.benchmarks.accuracy.evaluate import evaluate_folder
         from ainet.metrics.summary import format_summary

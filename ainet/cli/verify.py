@@ -3,7 +3,7 @@
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -76,7 +76,8 @@ def _open(model: Path, devices: list[str] | None, opened: ExitStack) -> "list[Ba
 
 def _reference(candidates: "list[Candidate]", against: Path | None, opened: ExitStack) -> "Backend":
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
-    from ainet.segmenter import bundled, open_torch
+    from ainet.models import bundled
+    from ainet.segmenter import open_torch
 
     checkpoint = bundled("ainet.safetensors") if against is None else against
     reference = opened.enter_context(closing(open_torch(checkpoint, "cpu")))
@@ -92,7 +93,7 @@ def _reference(candidates: "list[Candidate]", against: Path | None, opened: Exit
 
 
 def _print(rows: "list[Row]") -> None:
-    from ainet.benchmarks.parity.compare import METRICS
+    from ainet.export.agreement import METRICS
 
     table = [("model", "precision", "output", "device", "arg-max", "Q", "NaN", *(name.upper() for name in METRICS), "result")]
     for row in rows:
@@ -110,7 +111,6 @@ def _print(rows: "list[Row]") -> None:
 def _write(path: Path, rows: "list[Row]", reference: "Backend", images: int, bsds_images: int, n_segments: int) -> None:
     from ainet.files import write_json
 
-    results: list[dict[str, Any]] = [{**asdict(row), "failures": row.failures} for row in rows]
     facts = {
         "network": reference.info.network,
         "checkpoint_sha256": reference.info.checkpoint_sha256,
@@ -119,4 +119,4 @@ def _write(path: Path, rows: "list[Row]", reference: "Backend", images: int, bsd
         "bsds_images": bsds_images,
         "bounds": {row.precision: asdict(row.bounds) for row in rows},
     }
-    write_json(path, {**facts, "rows": results})
+    write_json(path, {**facts, "rows": [asdict(row) for row in rows]})

@@ -38,7 +38,7 @@ class LabelMap:
 
     def __init__(self, labels: npt.NDArray[np.integer[Any]], name: str = "labels") -> None:
         labels = np.asarray(labels)
-        if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
+        if labels.ndim != 2 or labels.dtype.kind not in "iu":
             raise UsageError(f"{name} must be a 2-D array of integer ids (H, W); got {labels.dtype} of shape {labels.shape}")
         if labels.size == 0:
             raise UsageError(f"{name} is empty: its shape is {labels.shape}; pass a map of at least one pixel")

@@ -1,24 +1,34 @@
 """AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` in timed stages: the bundled weights, a checkpoint in
 PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`, made by `ainet build`)."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
+from ainet.models import bundled
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
-from ainet.segmenter import Segmenter, bundled
+from ainet.segmenter import Segmenter
 
 FILE = "weights.safetensors"
 ENGINES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "PyTorch": "torch"}
 TENTHS = range(1, 21)  # scales of the public protocol, in tenths
+
+
+@dataclass(kw_only=True)
+class OwnPeer(Peer):
+    """A method of ours, with the `Segmenter` behind it."""
+
+    segmenter: Segmenter
 
 
 def open_method(name: str, options: Options) -> Method:
@@ -55,7 +65,7 @@ def open_method(name: str, options: Options) -> Method:
         "opencv": cv2.__version__,
         "ainet": version("ainet-toolkit"),
     }
-    return Peer(name, parameters, segment, threads=options.threads)
+    return OwnPeer(name, parameters, segment, threads=options.threads, segmenter=segmenter)
 
 
 def _file(network: str, device: str, options: Options) -> Path:

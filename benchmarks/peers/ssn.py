@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from skimage.color import rgb2lab
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
 from ainet.benchmarks.peers.weights import open_network, synchronise
+from ainet.benchmarks.speed.clock import Stages
 from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
 
 

@@ -8,7 +8,6 @@ from importlib import resources
 from ainet.benchmarks.report.plots import Plot
 from ainet.benchmarks.report.results import Result, Results, about_recipe
 from ainet.benchmarks.report.strips import ZOOM, Strip
-from ainet.benchmarks.report.style import style_sheet
 from ainet.benchmarks.report.tables import (
     accuracy_table,
     conventions_table,
@@ -44,7 +43,7 @@ def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip])
 <link rel="icon" href="data:,">
 <title>{TITLE}</title>
 <style>
-{style_sheet()}{_asset("page.css")}{_strip_css(strips)}</style>
+{_asset("page.css")}{_strip_css(strips)}</style>
 </head>
 <body>
 <header><h1>{TITLE}</h1>
@@ -68,8 +67,9 @@ Section = tuple[str, str, str]  # id, title, HTML
 def _lead(results: Results) -> str:
     lines = []
     if results.accuracy:
-        data, scales = results.accuracy[0].data["data"], results.accuracy[0].data["scales"]
-        pairs = f"{scales[0]['pairs']['all_gts']} pairs of an image and a ground truth"
+        first = results.accuracy[0].data
+        data, scales = first["data"], first["scales"]
+        pairs = f"{first['pairs']['all_gts']} pairs of an image and a ground truth"
         lines.append(
             f"{data['name']} <b>{escape(data['split'])}</b>, {data['images']} images, {pairs}; public protocol, {len(scales)} scales. "
             "Main figures are means over all pairs."

@@ -11,7 +11,7 @@ from ainet.benchmarks.peers import METHODS
 from ainet.errors import UsageError
 
 KINDS = {  # and what their files hold
-    "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "skipped", "versions", "machine"),
+    "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "conventions", "pairs", "skipped", "versions", "machine"),
     "latency": ("settings", "methods", "counts", "sizes", "growth", "memory", "left_out", "skipped", "versions", "machine"),
     "ablation": ("protocol", "data", "variants", "recipe"),
 }
@@ -70,7 +70,8 @@ def load_results(sources: Sequence[Path]) -> Results:
 
 def method_order(name: str) -> tuple[int, str]:
     base = name.partition("@")[0]
-    return METHODS.index(base) if base in METHODS else len(METHODS), name
+    names = list(METHODS)
+    return names.index(base) if base in METHODS else len(names), name
 
 
 def about_recipe(recipe: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from ainet.benchmarks.accuracy.protocol import PROTOCOLS
 from ainet.benchmarks.accuracy.run import EXAMPLES
 from ainet.benchmarks.report.results import Result, Results
 from ainet.errors import UsageError
+from ainet.labels import read_labels
 from ainet.regions import boundaries
 
 QUALITY = 85  # of JPEG
@@ -52,7 +53,7 @@ def load_strips(results: Results, root: Path) -> list[Strip]:
     strips = []
     for image_id in sorted(common)[:EXAMPLES]:
         image, truth = samples[image_id].image(), samples[image_id].segmentations()[0]
-        labels = {method: np.loadtxt(maps[image_id], np.int32, delimiter=",") for method, maps in kept.items()}
+        labels = {method: read_labels(maps[image_id]) for method, maps in kept.items()}
         outlines = {"ground truth": _outlines(truth), **{method: _outlines(segments) for method, segments in labels.items()}}
         height, width = truth.shape
         strips.append(Strip(image_id, (height, width), busiest_square(boundaries(truth)), _uri(Image.fromarray(image), "jpeg"), outlines))

@@ -7,10 +7,8 @@ from typing import Any
 
 from ainet.benchmarks.report.plots import latency_row_id
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
-from ainet.metrics.summary import AVERAGES, GROUND_TRUTHS
 
 OURS = ("ainet", "scn")
-MAIN = ("means", "row_mean", "all_gts")
 METRICS = {"sp": "superpixels", "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV"}
 
 
@@ -70,7 +68,7 @@ def accuracy_table(results: Results) -> str:
         scale = next((k for k, entry in enumerate(result.data["scales"]) if entry["scale"] == 1), None)
         at_one: list[Cell] = ["-"] * len(METRICS)
         if scale is not None:
-            at_one = [Number(result, ("scales", scale, *MAIN, metric), 0 if metric == "sp" else 4) for metric in METRICS]
+            at_one = [Number(result, ("scales", scale, metric), 0 if metric == "sp" else 4) for metric in METRICS]
         over: list[Cell] = [Number(result, ("figures", *keys)) for keys in (("auc", "asa"), ("scales", "asa"), ("br_bp", "mean"))]
         rows.append(("", [result.data["method"], *at_one, *over]))
     low, high = results.accuracy[0].value("figures", "range")
@@ -87,7 +85,7 @@ def scales_table(
     for result in results:
         for method, path in keys(result):
             for k, entry in enumerate(result.value(*path)):
-                numbers = [Number(result, (*path, k, *MAIN, metric), 1 if metric == "sp" else 4) for metric in METRICS]
+                numbers = [Number(result, (*path, k, metric), 1 if metric == "sp" else 4) for metric in METRICS]
                 places = [Number(result, (*path, k, "scale"), 1), Number(result, (*path, k, "n_segments"), 0)]
                 rows.append((row_id(group, method, f"{entry['scale']:g}"), [method, *places, *numbers]))
     return table(["method", "scale", "asked for", *METRICS.values()], rows)
@@ -97,15 +95,10 @@ def conventions_table(results: Results) -> str:
     """The same label maps by every convention of averaging, at scale 1."""
     rows: list[Row] = []
     for result in results.accuracy:
-        for k, entry in enumerate(result.data["scales"]):
-            if entry["scale"] == 1:
-                for average in AVERAGES:
-                    for truths in GROUND_TRUTHS:
-                        numbers = [
-                            Number(result, ("scales", k, "means", average, truths, metric)) for metric in ("asa", "rec", "pre", "ue_np")
-                        ]
-                        pairs = Number(result, ("scales", k, "pairs", truths), 0)
-                        rows.append(("", [result.data["method"], average, truths, pairs, *numbers]))
+        for average, by_truths in result.data["conventions"].items():
+            for truths in by_truths:
+                numbers = [Number(result, ("conventions", average, truths, metric)) for metric in ("asa", "rec", "pre", "ue_np")]
+                rows.append(("", [result.data["method"], average, truths, Number(result, ("pairs", truths), 0), *numbers]))
     return table(["method", "average", "ground truths", "pairs", "ASA", "BR", "BP", "UE (Neubert)"], rows)
 
 
@@ -114,13 +107,13 @@ def latency_table(result: Result, part: str, number: int) -> str:
     stages = list(dict.fromkeys(stage for row in result.data[part] for stage in row["stages"]))
     rows: list[Row] = []
     for k, row in sorted(enumerate(result.data[part]), key=lambda item: (method_order(item[1]["method"]), item[0])):
-        times = [Number(result, (part, k, "seconds", name), 1, 1e3) for name in ("median", "p95", "p99")]
+        times = [Number(result, (part, k, "seconds", name), 1, 1e3) for name in ("median", "p95")]
         ratios: list[Cell] = [Number(result, (part, k, "ratio", peer), 2) if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
         parts: list[Cell] = [Number(result, (part, k, "stages", stage), 1, 1e3) if stage in row["stages"] else "-" for stage in stages]
         counts = [Number(result, (part, k, name), 0) for name in ("n_segments", "superpixels", "repeats")]
         identity = latency_row_id(f"{part}{number}", row)
         rows.append((identity, [row["method"], f"{row['width']}x{row['height']}", *counts, *times, *ratios, *parts]))
-    times_head = ["median ms", "p95 ms", "p99 ms", "/ SCN", "/ SSN", *(f"{stage} ms" for stage in stages)]
+    times_head = ["median ms", "p95 ms", "/ SCN", "/ SSN", *(f"{stage} ms" for stage in stages)]
     return table(["method", "image", "asked for", "superpixels", "repeats", *times_head], rows)
 
 

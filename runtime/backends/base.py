@@ -5,12 +5,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.cuda.errors import engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
+from ainet.spec import NEIGHBOURS
 
 
 class Backend(Protocol):
@@ -33,7 +34,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the engine holds; `run` must not be called again."""
+        """Release what the engine holds. Runs that are under way end as usual, later ones raise `UsageError`."""
         ...
 
 
@@ -42,7 +43,7 @@ class LabelBackend(Backend, Protocol):
     """An engine that takes the whole way from images to labels by itself, on a GPU."""
 
     def labels(self, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
-        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); working sizes up to `pipeline.MAX_PIXELS`.
+        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); of a plan that is not `in_tiles`.
 
         Raises:
             ModelError: the model does not take the plan's working size.
@@ -68,6 +69,27 @@ def failed_on_gpu(engine: str, shape: Shape, error: Exception) -> DeviceError:
     """The same of a network in a `GpuPipeline`, by its class too: an `OutOfMemoryError` lets the pipeline try fewer images."""
     kind = engine_error(str(error))
     return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
+
+
+def closed(engine: str) -> UsageError:
+    """The error of a run after `close`."""
+    return UsageError(f"this model on {engine} is closed; load it again")
+
+
+def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
+    """Raise unless an output has the shape that the input asks for: OpenVINO has given back an earlier one when short of memory.
+
+    Raises:
+        DeviceError: it has another.
+    """
+    labels = backend.info.output == "labels"
+    batch, height, width = image.shape[:3] if labels else (image.shape[0], *image.shape[2:])
+    expected = (batch, height, width) if labels else (batch, NEIGHBOURS, height, width)
+    if output.shape != expected:
+        raise DeviceError(
+            f"{backend.name} gave an output of {output.shape} where {expected} was asked for; "
+            "free memory of other programs, or try a smaller image"
+        )
 
 
 def first_line(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.execution import Execution, LabelExecution
 
 if TYPE_CHECKING:
@@ -64,10 +64,17 @@ class ContextPool:
     def __init__(self, gpu: "Gpu") -> None:
         self._gpu = gpu
         self._idle: list[ExecutionContext] = []
+        self._closed = False
 
     @contextmanager
     def borrow(self, count: int) -> Iterator[list[ExecutionContext]]:
-        """`count` contexts for the calling thread, whose chunks are waited for before they go back."""
+        """`count` contexts for the calling thread, whose chunks are waited for before they go back.
+
+        Raises:
+            UsageError: the pool is closed.
+        """
+        if self._closed:
+            raise UsageError("this model is closed; load it again")
         self._gpu.activate()
         contexts = [self._take() for _ in range(count)]
         try:
@@ -83,6 +90,10 @@ class ContextPool:
         with suppress(IndexError):  # other threads borrow too
             while True:
                 self._idle.pop().close()
+
+    def close(self) -> None:
+        self._closed = True
+        self.close_idle()
 
     def _take(self) -> ExecutionContext:
         try:

@@ -1,4 +1,4 @@
-"""Which NVIDIA GPUs this machine has, and how to open one. Nothing else here imports NVIDIA's packages before they are needed."""
+"""Which NVIDIA GPUs this machine has, and how to open one. NVIDIA's packages are imported when they are needed."""
 
 import importlib
 from dataclasses import dataclass
@@ -26,18 +26,16 @@ def find_devices() -> list[Device]:
     Raises:
         DeviceError: there is no usable GPU, or cuda-core is missing.
     """
-    driver = started_driver()
-    version = _result(driver.cuDriverGetVersion())
+    core, driver = _started()
+    version = driver.cuDriverGetVersion()[1]
     text = f"{version // 1000}.{version % 1000 // 10}"
-    names = [_result(driver.cuDeviceGetName(256, index)) for index in range(_result(driver.cuDeviceGetCount()))]
-    return [Device(name.partition(b"\0")[0].decode(), _capability(driver, index), text) for index, name in enumerate(names)]
+    return [Device(device.name.partition("\0")[0], f"sm{device.arch}", text) for device in core.Device.get_all_devices()]
 
 
 def local_capability() -> str:
     """Compute capability of the current CUDA device, by default the first, such as "sm90"; errors as of `find_devices`."""
-    driver = started_driver()
-    status, index = driver.cuCtxGetDevice()
-    return _capability(driver, 0 if int(status) else int(index))
+    core, _ = _started()
+    return f"sm{core.Device().arch}"
 
 
 def open_gpu(index: int) -> "Gpu":
@@ -54,29 +52,18 @@ def open_gpu(index: int) -> "Gpu":
     return Gpu(index)
 
 
-def started_driver() -> Any:
-    """The module `cuda.bindings.driver` after a successful start: cuda-core may hang where it meets a driver that cannot be started."""
+def _started() -> tuple[Any, Any]:
+    """cuda-core and the driver after a successful start: cuda-core may hang after one that failed."""
     try:
-        importlib.import_module("cuda.core")
+        core = importlib.import_module("cuda.core")
         driver = importlib.import_module("cuda.bindings.driver")
     except ImportError as error:
         raise DeviceError(f"using the GPU needs cuda-core and cuda-bindings ({error}): pip install cuda-core cuda-bindings") from error
     try:
-        _result(driver.cuInit(0))
-        _result(driver.cuDeviceGet(0))
+        (status,) = driver.cuInit(0)
+        reason = status.name if int(status) else ""
     except RuntimeError as error:  # the driver's library is not there, or is too old
-        raise DeviceError(f"no usable NVIDIA GPU ({error}); check the driver with: nvidia-smi") from error
-    return driver
-
-
-def _capability(driver: Any, index: int) -> str:
-    attributes = driver.CUdevice_attribute
-    numbers = (attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, attributes.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
-    return "sm" + "".join(str(_result(driver.cuDeviceGetAttribute(number, index))) for number in numbers)
-
-
-def _result(answer: tuple[Any, ...]) -> Any:
-    status, *values = answer
-    if int(status):
-        raise DeviceError(f"no usable NVIDIA GPU ({status.name}); check the driver with: nvidia-smi")
-    return values[0] if values else None
+        reason = str(error)
+    if reason:
+        raise DeviceError(f"no usable NVIDIA GPU ({reason}); check the driver with: nvidia-smi")
+    return core, driver

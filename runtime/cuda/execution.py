@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ainet.runtime.cuda import kernels
-from ainet.runtime.cuda.network import Enqueue, GpuNetwork, tensor_bytes, tensor_shapes
+from ainet.runtime.cuda.network import Enqueue, GpuNetwork, tensor_shapes
 from ainet.runtime.cuda.stages import StageEvents
 from ainet.runtime.plan import Plan
 
@@ -40,10 +40,11 @@ class Execution:
         del self._enqueue_network
 
     def _prepare(self) -> None:
-        input_size, output_size = tensor_bytes(self._network, self._shape)
-        self._input, self._output = self._device(input_size), self._device(output_size)
-        stream = int(self._stream.handle)
-        self._enqueue_network: Enqueue = self._network.prepare(self._shape, self._input, self._output, stream, self._device)
+        network, stream = self._network, int(self._stream.handle)
+        input_shape, output_shape = tensor_shapes(network, self._shape)
+        self._input = self._device(_bytes(input_shape, network.input_dtype))
+        self._output = self._device(_bytes(output_shape, network.output_dtype))
+        self._enqueue_network: Enqueue = network.prepare(self._shape, self._input, self._output, stream, self._device)
 
     def _device(self, size: int) -> int:
         """Address of `size` new bytes on the GPU."""
@@ -69,18 +70,13 @@ class NetworkExecution(Execution):
     """The network alone: a host array in, a host array out."""
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        self._pinned_input[...] = image
-        self._gpu.copy(self._input, self._pinned_input.ctypes.data, self._pinned_input.nbytes, self._stream)
+        image = np.ascontiguousarray(image, self._network.input_dtype)
+        output = np.empty(tensor_shapes(self._network, self._shape)[1], self._network.output_dtype)
+        self._gpu.copy(self._input, image.ctypes.data, image.nbytes, self._stream)
         self._enqueue_network()
-        self._gpu.copy(self._pinned_output.ctypes.data, self._output, self._pinned_output.nbytes, self._stream)
+        self._gpu.copy(output.ctypes.data, self._output, output.nbytes, self._stream)
         self._gpu.synchronize(self._stream)
-        return self._pinned_output.copy()
-
-    def _prepare(self) -> None:
-        input_shape, output_shape = tensor_shapes(self._network, self._shape)
-        self._pinned_input = self._pinned(input_shape, self._network.input_dtype)
-        self._pinned_output = self._pinned(output_shape, self._network.output_dtype)
-        super()._prepare()
+        return output
 
 
 class LabelExecution(Execution):
@@ -186,3 +182,7 @@ class LabelExecution(Execution):
     def _after_last(self) -> None:
         if self._events:
             self._events.after_last(self._in_capture)
+
+
+def _bytes(shape: tuple[int, ...], dtype: str) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize

@@ -172,11 +172,10 @@ class _Memory(MemoryResource):
         CAPTURES.free(lambda: self._free(int(ptr)))
 
     def _free(self, address: int) -> None:
-        self._gpu.check(*driver.cuCtxPushCurrent(self._gpu.context))  # the thread that drops a result may have another, or none
-        try:
-            self._gpu.check(*(driver.cuMemFreeHost if self._pinned else driver.cuMemFree)(address))
-        finally:
-            driver.cuCtxPopCurrent()
+        # No status is looked at: a GPU that is lost has nothing left to free, and whoever uses it next is told.
+        driver.cuCtxPushCurrent(self._gpu.context)  # the thread that drops a result may have another, or none
+        (driver.cuMemFreeHost if self._pinned else driver.cuMemFree)(address)
+        driver.cuCtxPopCurrent()
 
     @property
     def is_device_accessible(self) -> bool:

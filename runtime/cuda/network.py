@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.model import ModelInfo
 from ainet.spec import NEIGHBOURS
@@ -69,13 +67,3 @@ def tensor_shapes(network: GpuNetwork, shape: Shape) -> tuple[tuple[int, ...], t
         (count, h, w, 3) if network.input_dtype == "uint8" else (count, 3, h, w),
         shape if network.output_dtype == "int32" else (count, NEIGHBOURS, h, w),
     )
-
-
-def tensor_bytes(network: GpuNetwork, shape: Shape) -> tuple[int, int]:
-    """How many bytes these take."""
-    shapes = tensor_shapes(network, shape)
-    dtypes = network.input_dtype, network.output_dtype
-    input_size, output_size = (
-        int(np.prod(tensor, dtype=np.int64)) * np.dtype(dtype).itemsize for tensor, dtype in zip(shapes, dtypes, strict=True)
-    )
-    return input_size, output_size

@@ -107,7 +107,7 @@ class GpuPipeline:
         """Release all memory; no call may be running, and none may follow."""
         with suppress(DeviceError):  # a GPU that is lost has nothing left to release
             self._gpu.activate()
-            self._contexts.close_idle()
+            self._contexts.close()
         self._network.close()
 
     def _chunk_sizes(self, batch: Batch, start: int = 0, limit: int | None = None) -> deque[int]:

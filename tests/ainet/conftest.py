@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import PHOTOS, Result, Run, frames
+from support.command_line import Result, Run, frames
+from support.paths import PHOTOS
 
 from ainet import Segmenter
 from ainet.cli import main

@@ -18,10 +18,10 @@ from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
+from ainet.models import bundled
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import plan_segments
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 triton = pytest.importorskip("tritonclient.grpc")
@@ -114,7 +114,7 @@ def port(repository):
 
 def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     """Word for word but for the port: its labels are those of a Segmenter with the bundled model."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/triton.md").read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL)
     assert "localhost:8001" in code
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "examples/photos/chelsea.jpg", "photo.jpg")

@@ -10,11 +10,11 @@ from support.label_maps import adversarial, blobs, ranks
 from support.paths import PHOTOS
 
 from ainet import read_image
+from ainet.models import bundled
 from ainet.runtime import pipeline
 from ainet.runtime.backends import open_backend
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, resize_nearest
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu

@@ -10,10 +10,10 @@ from support.host_memory import view
 
 from ainet import Segmenter
 from ainet.errors import DeviceError
+from ainet.models import bundled
 from ainet.runtime.cuda.errors import OutOfMemoryError
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu
@@ -129,7 +129,7 @@ def test_an_engine_that_fails(host, emulator):
 
 def test_without_cuda_core(host, monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.core", None)
-    with pytest.raises(DeviceError, match="pip install cuda-core cuda-bindings$"):
+    with pytest.raises(DeviceError, match=r"pip install cuda-core cuda-bindings$"):
         Segmenter.load(device="cuda")
     with Segmenter.load() as segmenter:
         assert segmenter.device in ("OpenVINO (CPU)", "ONNX Runtime (CPU)")

@@ -116,6 +116,9 @@ def test_a_closed_pipeline_leaves_nothing(make, check, emulator):
     pipeline.run(np.zeros((1, 3, 32, 48), np.float32))
     pipeline.close()
     assert (emulator.allocations(), emulator.streams(), network.closed) == (*before, True)
+    for run in (lambda: pipeline.labels(photos(1, PLAN), PLAN), lambda: pipeline.run(np.zeros((1, 3, 32, 48), np.float32))):
+        with pytest.raises(UsageError, match="closed"):
+            run()
 
 
 @pytest.mark.parametrize(
@@ -363,8 +366,8 @@ def test_a_lost_gpu_can_be_closed(make, emulator):
     assert network.closed
 
 
-def test_memory_is_not_freed_during_a_capture(gpu, emulator):
-    """By this thread or another; also if the capture fails."""
+def test_memory_is_not_freed_by_the_thread_that_captures(gpu, emulator):
+    """But after the capture, also if that fails; other threads free theirs at once."""
     stream = gpu.make_stream()
     target = gpu.allocate(8)
     source = np.zeros(8, np.uint8)
@@ -376,10 +379,11 @@ def test_memory_is_not_freed_during_a_capture(gpu, emulator):
         def enqueue(dropped=dropped, elsewhere=elsewhere, pinned=pinned, fails=fails, before=before):
             dropped.close()
             pinned.close()
+            assert emulator.allocations() == before + 3
             thread = threading.Thread(target=elsewhere.close)  # one that never saw the GPU
             thread.start()
             thread.join()
-            assert emulator.allocations() == before + 3
+            assert emulator.allocations() == before + 2
             gpu.copy(int(target.handle), source.ctypes.data, 8, stream)
             if fails:
                 raise ValueError("by the network")

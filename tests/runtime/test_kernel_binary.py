@@ -57,5 +57,5 @@ def test_nvrtc_takes_the_place_of_the_shipped_file(nvrtc, monkeypatch, tmp_path)
 
 def test_neither_compiled_kernels_nor_nvrtc(monkeypatch):
     monkeypatch.setitem(sys.modules, "cuda.core", None)
-    with pytest.raises(DeviceError, match="pip install cuda-core cuda-bindings nvidia-cuda-nvrtc$"):
+    with pytest.raises(DeviceError, match=r"pip install cuda-core cuda-bindings nvidia-cuda-nvrtc$"):
         binary.compile_kernels("sm90")

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 import ainet
-from support.paths import PHOTOS as PHOTOS
 
 FAST = ("--device", "cpu", "-n", "12")  # for images of 48 x 64
 

@@ -4,7 +4,7 @@ import numpy as np
 from cuda.bindings import driver
 
 from ainet.errors import ModelError
-from ainet.runtime.cuda.network import tensor_bytes, tensor_shapes
+from ainet.runtime.cuda.network import tensor_shapes
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.postprocess import normalise, postprocess
 from ainet.spec import MEAN
@@ -35,7 +35,7 @@ class Planes:
 
     def prepare(self, shape, image, output, stream, allocate):
         self.prepared.append(shape)
-        size = tensor_bytes(self, shape)[0] // shape[0]
+        size = 3 * shape[1] * shape[2] * np.dtype(self.input_dtype).itemsize
 
         def enqueue():
             for i in range(shape[0]):

@@ -1,4 +1,4 @@
-"""`tools/requirements.py`, for every extra that the README names."""
+"""`tools/requirements.py`, for every extra that the page on usage names."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
-EXTRAS = sorted(set(re.findall(r"`\[([a-z-]+)\]`", (ROOT / "README.md").read_text())))
+EXTRAS = sorted(set(re.findall(r"`\[([a-z-]+)\]`", (ROOT / "docs/usage.md").read_text())))
 
 
 def requirements(extras: str) -> set[str]:
@@ -19,11 +19,11 @@ def requirements(extras: str) -> set[str]:
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_an_extra_that_the_readme_names(extra: str) -> None:
+def test_an_extra_that_the_docs_name(extra: str) -> None:
     assert requirements(extra) > ALWAYS
 
 
-def test_pycuda_is_a_guest_and_brings_no_engine() -> None:
+def test_pycuda_brings_no_engine() -> None:
     assert {"cpu", "gpu", "openvino", "pycuda", "tensorrt", "tensorrt-rtx", "train"} <= set(EXTRAS)
     assert requirements("pycuda") == ALWAYS | {"pycuda>=2024.1"}
     assert requirements("cpu,pycuda") == requirements("cpu") | requirements("pycuda")

@@ -8,11 +8,11 @@ from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.io import loadmat
 
-from ainet.errors import ImageError, UsageError
+from ainet.errors import UsageError
 from ainet.images import read_image
-from ainet.training.datasets.sample import check_size
+from ainet.labels import check_same_size, read_bsds_truths
+from ainet.training.datasets.sample import as_uint16
 
 LAYOUT = """expected
   ROOT/images/{split}/100075.jpg ...
@@ -46,20 +46,11 @@ class BSDSSample:
         Raises:
             ImageError: the .mat file is damaged or of another kind, or an annotation is not of the image's size.
         """
-        try:
-            annotations = loadmat(self.truth_path)["groundTruth"][0]
-            maps = [np.asarray(annotation["Segmentation"][0, 0]) for annotation in annotations]
-        except Exception as error:  # loadmat raises whatever its readers meet in a damaged file
-            raise ImageError(
-                f"{self.truth_path} is not a BSDS500 ground truth ({type(error).__name__}: {error}): "
-                "damaged or half downloaded; fetch it again"
-            ) from error
-        if not maps:
-            raise ImageError(f"{self.truth_path} holds no annotation; fetch it again")
         size = self.image().shape[:2]
+        maps = read_bsds_truths(self.truth_path)
         for number, labels in enumerate(maps):
-            check_size(labels, f"annotation {number} of {self.truth_path}", size)
-        return [labels.astype(np.uint16) for labels in maps]
+            check_same_size(labels, f"annotation {number} of {self.truth_path}", size)
+        return [as_uint16(labels, self.truth_path) for labels in maps]
 
 
 class BSDS500(Sequence[BSDSSample]):

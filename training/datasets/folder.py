@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.images import read_image
-from ainet.training.datasets.sample import check_size, read_labels, without_border
+from ainet.images import IMAGE_SUFFIXES, read_image
+from ainet.labels import check_same_size, find_labels, read_labels
+from ainet.training.datasets.sample import as_uint16, without_border
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-LABEL_SUFFIXES = {".png", ".csv"}
 LAYOUT = """expected
   IMAGES/NAME.jpg (or .png, .bmp, .tif, .webp)
-  LABELS/NAME.png (or .csv), or several annotations as LABELS/NAME-0.png, LABELS/NAME-1.png ..."""
+  LABELS/NAME.png (or .csv, .npy), or several annotations as LABELS/NAME-0.png, LABELS/NAME-1.png ..."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ class FolderSample:
         maps = []
         for path in self.label_paths:
             labels = read_labels(path)
-            check_size(labels, path, size)
-            maps.append(without_border(labels, self.border))
+            check_same_size(labels, path, size)
+            maps.append(without_border(as_uint16(labels, path), self.border))
         return maps
 
 
@@ -65,12 +64,8 @@ class LabelFolder(Sequence[FolderSample]):
     """
 
     def __init__(self, images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> None:
-        image_paths = _files(images, IMAGE_SUFFIXES)
-        label_paths: dict[str, list[Path]] = {}
-        for stem, path in _files(labels, LABEL_SUFFIXES).items():
-            name, _, number = stem.rpartition("-")
-            numbered = stem not in image_paths and number.isdigit() and bool(name)
-            label_paths.setdefault(name if numbered else stem, []).append(path)
+        image_paths = _images(Path(images))
+        label_paths = find_labels(labels, image_paths)
         for found, folder in ((image_paths, images), (label_paths, labels)):
             if not found:
                 raise UsageError(f"nothing usable in {folder}; {LAYOUT}")
@@ -92,10 +87,10 @@ class LabelFolder(Sequence[FolderSample]):
         return self._samples[index]
 
 
-def _files(folder: str | os.PathLike[str], suffixes: set[str]) -> dict[str, Path]:
-    """The files with one of these suffixes, by name without it."""
+def _images(folder: Path) -> dict[str, Path]:
+    """The images of a folder, by name without suffix."""
     found: dict[str, Path] = {}
-    for path in sorted(path for path in Path(folder).glob("*") if path.suffix.lower() in suffixes):
+    for path in sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
         other = found.setdefault(path.stem, path)
         if other != path:
             raise UsageError(f"{folder} has {other.name} and {path.name} under one name; keep one of them")

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import FAST, PHOTOS, Run, ainet_process, png_header, tree
+from support.command_line import FAST, Run, ainet_process, png_header, tree
+from support.paths import PHOTOS
 
 from ainet.cli.outputs import Format, write
 from ainet.errors import OutputError
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -153,7 +154,7 @@ def test_unusable_devices_and_models(run: Run) -> None:
         (["--device", "torch:nonsense"], "PyTorch cannot use the device 'nonsense'"),
         (["--model", "gone.onnx"], "no model file at gone.onnx; make one with: ainet export CHECKPOINT -o gone.onnx"),
         (["--model", "bad.onnx"], "cannot load bad.onnx"),
-        (["--model", "bad.onnx", "--device", "cpu"], "ONNX Runtime cannot load bad.onnx"),
+        (["--model", "bad.onnx", "--device", "cpu"], "cannot load bad.onnx"),
         (["--model", "model.pt"], "model.pt is not an ONNX file; make one with: ainet export model.pt -o model.onnx"),
         (["--model", "model.pt", "--device", "torch"], "model.pt"),
     ):

@@ -7,10 +7,11 @@ import numpy as np
 import onnx
 import pytest
 from PIL import Image
-from support.command_line import FAST, PHOTOS, Run, tree
+from support.command_line import FAST, Run, tree
+from support.paths import PHOTOS
 
 from ainet.errors import ModelError
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")

@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import FAST, PHOTOS, Run, expected, frames, tree
+from support.command_line import FAST, Run, expected, frames, tree
+from support.paths import PHOTOS
 
 import ainet
 from ainet import Segmenter
 from ainet.cli.outputs import Format
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 
 def test_every_format(run: Run, segmenter: Segmenter) -> None:

@@ -10,17 +10,18 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from support.command_line import FAST, PHOTOS, Run, expected, tree
+from support.command_line import FAST, Run, expected, tree
+from support.paths import PHOTOS
 
 import ainet
 from ainet import Segmenter
 from ainet.cli import doctor
+from ainet.models import bundled
 from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import Device
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.tensorrt_api import TensorRtPackage
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 

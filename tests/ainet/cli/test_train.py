@@ -75,7 +75,7 @@ BAD = {
     (): "name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER",
     ("--bsds", "nyu", "--nyuv2", "nyu"): "name one data set",
     ("--images", "photos"): "images of your own need both --images FOLDER and --labels FOLDER",
-    ("--images", "photos", "--labels", "none"): "nothing usable in none; expected",
+    ("--images", "photos", "--labels", "none"): "no folder none",
     ("--nyuv2", "photos"): "no NYUv2 'train' in photos; expected either",
     ("--bsds", "photos"): "no image of BSDS500 'train' in photos; expected",
 }
@@ -93,7 +93,7 @@ FOLDER, BSDS, NYU = ("--images", "photos", "--labels", "maps"), ("--bsds", "bsds
 SMALL = cv2.imencode(".png", np.zeros((32, 64), np.uint8))[1].tobytes()
 DAMAGED = {
     "size": (FOLDER, "maps/a.png", SMALL, 1, "maps/a.png is (32, 64), its image is (48, 64) (height, width)"),
-    "two maps": (FOLDER, "maps/a.csv", b"0,1\n", 2, "maps has a.csv and a.png under one name; keep one of them"),
+    "two maps": (FOLDER, "maps/a.csv", b"0,1\n", 2, "maps has a.csv and a.png for one image"),
     "BSDS500": (BSDS, "bsds/groundTruth/train/a.mat", b"MATLAB 5.0", 1, "train/a.mat is not a BSDS500 ground truth"),
     "NYUv2": (NYU, "nyu/nyu_depth_v2_labeled.mat", b"MATLAB 7.3", 1, "cannot read images of image 7 in nyu/nyu_depth_v2_labeled.mat"),
     "encoding": (FOLDER, "tiny.toml", b"# \xff", 2, "tiny.toml is not valid TOML"),

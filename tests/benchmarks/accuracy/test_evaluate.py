@@ -56,44 +56,15 @@ def bsds(tmp_path: Path) -> Path:
 
 
 def test_every_image_needs_one_label_map(bsds: Path) -> None:
-    with pytest.raises(UsageError, match=r"1 of 2 images have no label map, first .*2 \(\.npy, \.csv, \.png\)"):
+    with pytest.raises(UsageError, match=r"1 of 2 images have no label map, first .*/2 "):
         evaluate_folder(bsds / "labels", bsds, "val")
     for suffix in ("csv", "png"):
         (bsds / "labels" / f"2.{suffix}").touch()
     with pytest.raises(UsageError, match=r"2\.csv and 2\.png for one image"):
         evaluate_folder(bsds / "labels", bsds, "val")
-    with pytest.raises(UsageError, match=r"no folder .*nowhere"):
-        evaluate_folder(bsds / "nowhere", bsds, "val")
-
-
-def png(array: np.ndarray) -> bytes:
-    return cv2.imencode(".png", array)[1].tobytes()
-
-
-BAD_FILES = {
-    "truncated.png": (png(np.random.default_rng(0).integers(0, 900, (4, 6), np.uint16))[:60], "no PNG, or damaged"),
-    "8 bits.png": (png(np.zeros((4, 6), np.uint8)), "uint8 of shape \\(4, 6\\), not to one channel of 16 bits"),
-    "colour.png": (png(np.zeros((4, 6, 3), np.uint16)), "uint16 of shape \\(4, 6, 3\\)"),
-    "empty.npy": (b"", "cannot read labels from .*2.npy"),
-    "text.csv": (b"1,2\n3,none\n", "cannot read labels from .*2.csv.*none"),
-    "ragged.csv": (b"1,2\n3\n", "cannot read labels from .*2.csv"),
-    "negative.csv": (b"1,2\n3,-4\n", "2.csv has ids from -4 to 3"),
-    "size.csv": (b"1,2\n3,4\n", "2.csv is \\(2, 2\\) but its image is \\(4, 6\\)"),
-}
-
-
-@pytest.mark.parametrize("case", BAD_FILES)
-def test_bad_label_files(bsds: Path, case: str) -> None:
-    content, message = BAD_FILES[case]
-    (bsds / "labels" / f"2{Path(case).suffix}").write_bytes(content)
-    with pytest.raises(UsageError, match=message):
-        evaluate_folder(bsds / "labels", bsds, "val")
-
-
-def test_arrays_of_other_types_are_refused(bsds: Path) -> None:
-    np.save(bsds / "labels" / "2.npy", np.zeros((4, 6)))
-    with pytest.raises(UsageError, match=r"2\.npy must be a 2-D array of integer ids .* got float64"):
-        evaluate_folder(bsds / "labels", bsds, "val")
-    np.save(bsds / "labels" / "2.npy", np.array([{"a": 1}]))  # a pickle: never loaded
-    with pytest.raises(UsageError, match=r"2\.npy"):
+    for suffix in ("csv", "png"):
+        (bsds / "labels" / f"2.{suffix}").unlink()
+    for number in range(2):
+        np.save(bsds / "labels" / f"2-{number}.npy", np.zeros((4, 6), int))
+    with pytest.raises(UsageError, match=r"2-0\.npy and 2-1\.npy for one image"):
         evaluate_folder(bsds / "labels", bsds, "val")

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 import time
@@ -34,7 +35,8 @@ def test_nothing_stays_behind_a_killed_run(tmp_path: Path) -> None:
         "from pathlib import Path\nfrom ainet.benchmarks.accuracy.pool import run_tasks\nfrom support.blocks import wait_for_stop\n"
         f"if __name__ == '__main__':\n    list(run_tasks(wait_for_stop, [Path({str(tmp_path)!r}) / 'endless'] * 2, 2))\n"
     )
-    run = subprocess.Popen([sys.executable, script], env={"PYTHONPATH": str(ROOT / "tests")})
+    path = os.pathsep.join(filter(None, (str(ROOT / "tests"), os.environ.get("PYTHONPATH"))))
+    run = subprocess.Popen([sys.executable, script], env={**os.environ, "PYTHONPATH": path})
     while not (tmp_path / "endless").exists():
         assert run.poll() is None
         time.sleep(0.05)

@@ -16,9 +16,9 @@ from ainet.benchmarks.peers import METHODS, Method, Options, Stages, open_method
 from ainet.benchmarks.peers.ours import plan_for
 from ainet.benchmarks.peers.peer import grid, join_fragments
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
+from ainet.models import bundled
 from ainet.runtime.plan import PUBLIC_PROTOCOL, plan_public, plan_segments
 from ainet.runtime.postprocess import enforce_connectivity
-from ainet.segmenter import bundled
 from ainet.training.networks.ssn import SSN
 
 CheckLabels = Callable[[NDArray[np.int32], NDArray[np.uint8]], int]

@@ -1,0 +1,201 @@
+"""Label maps on disk: what writes and reads them, for every command.
+
+    write_labels("photo.npy", labels)
+    labels = read_labels("photo.npy")  # (H, W) int32
+
+| suffix | content |
+|---|---|
+| .npy | a 2-D integer array |
+| .csv | a line per row of pixels, comma separated integers: what superpixel-benchmark reads |
+| .png | grey of 8 or 16 bits, palette indices, or one colour per region; written with 16 bits |
+| .mat | a ground truth of BSDS500, several label maps: `read_bsds_truths` |
+
+Ids lie in [0, 2**31); they may have gaps.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.errors import AINetError, DeviceError, ImageError, OutputError, UsageError
+from ainet.files import atomic_path
+from ainet.images import check_size, has_deep_colours, open_image
+
+ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
+OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
+MAX_PNG_SIDE = 1_000_000  # of libpng
+
+# --- one file -------------------------------------------------------------------------------------------------------------------------
+
+
+def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
+    """Read a label map (H, W) from a .npy, .csv or .png file.
+
+    Raises:
+        ImageError: the file is missing, damaged or no label map; ids outside [0, 2**31); over 67 megapixels.
+    """
+    file = Path(path)
+    reader = _READERS.get(file.suffix.lower())
+    if reader is None:
+        raise ImageError(f"{file} is no label map: known are {', '.join(sorted(_READERS))}; save it as one of them")
+    try:
+        labels = reader(file)
+    except AINetError:
+        raise
+    except OSError as error:
+        raise ImageError(f"cannot read {file}: {error.strerror or error}; check the path") from error
+    except Exception as error:  # numpy's parsers raise whatever they meet in damaged content, MemoryError and SyntaxError included
+        raise ImageError(f"{file} is no label map, or damaged ({type(error).__name__}: {error}); write it again") from error
+    return _checked(labels, str(file))
+
+
+def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]]) -> None:
+    """Write a label map (H, W) as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
+
+    Raises:
+        UsageError: another suffix.
+        OutputError: the file cannot be written; as PNG: ids above 65,535, or a side over 1,000,000 pixels.
+    """
+    file = Path(path)
+    suffix = file.suffix.lower()
+    if suffix not in _READERS:
+        raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_READERS))}")
+    if suffix == ".png":
+        if labels.max() > np.iinfo(np.uint16).max:
+            raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
+        check_png_size(file, *labels.shape)
+    with atomic_path(file) as temporary:
+        if suffix == ".npy":
+            with temporary.open("wb") as stream:
+                np.save(stream, labels)
+        elif suffix == ".csv":
+            np.savetxt(temporary, labels, fmt="%d", delimiter=",")
+        else:
+            temporary.write_bytes(cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes())
+
+
+def check_png_size(file: Path, height: int, width: int) -> None:
+    """Raise `OutputError` where a picture of this size is no PNG that can be written."""
+    if max(height, width) > MAX_PNG_SIDE:
+        raise OutputError(f"cannot write {file}: {height}x{width} is too large for a PNG; use --format npy")
+
+
+def check_same_size(labels: NDArray[np.integer[Any]], source: object, size: Sequence[int]) -> None:
+    """Raise `ImageError` where the label map `source` is not of its image's (height, width)."""
+    if labels.shape != tuple(size):
+        raise ImageError(f"{source} is {labels.shape}, its image is {tuple(size)} (height, width); they do not belong together")
+
+
+def read_bsds_truths(path: str | os.PathLike[str]) -> list[NDArray[np.int32]]:
+    """Read a ground truth of BSDS500: one label map (H, W) per annotation, with the ids that are in the file (from 1).
+
+    Raises:
+        ImageError: the .mat file is damaged, of another kind, or without an annotation.
+        DeviceError: scipy is not installed.
+    """
+    try:
+        maps = _bsds_segmentations(Path(path))
+    except AINetError:
+        raise
+    except Exception as error:  # whatever the reader meets in a damaged file
+        raise ImageError(
+            f"{path} is not a BSDS500 ground truth ({type(error).__name__}: {error}): damaged or half downloaded; fetch it again"
+        ) from error
+    if not maps:
+        raise ImageError(f"{path} holds no annotation; fetch it again")
+    return [_checked(labels, f"annotation {number} of {path}") for number, labels in enumerate(maps)]
+
+
+# --- a folder of them -----------------------------------------------------------------------------------------------------------------
+
+
+def find_labels(folder: str | os.PathLike[str], images: Collection[str]) -> dict[str, list[Path]]:
+    """The label maps in a folder by the name of their image, sorted.
+
+    NAME.npy, NAME.csv, NAME.png and NAME_labels.png, as `ainet segment` writes them, belong to the image NAME; so do NAME-0.npy, NAME-1.npy
+    and so on, several annotations of one image. Its overlays are left out. `images`: the names of the images, which may themselves look
+    like that; a file of none of them is listed under its own name.
+
+    Raises:
+        UsageError: there is no such folder, or two files are the same label map of one image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}; name the folder of label maps")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _READERS and not path.name.endswith(OVERLAY_ENDING))
+    found: dict[tuple[str, str], Path] = {}
+    for path in files:
+        other = found.setdefault(_owner(path.stem, images), path)
+        if other != path:
+            raise UsageError(f"{folder} has {other.name} and {path.name} for one image; keep one of them")
+    by_image: dict[str, list[Path]] = {}
+    for (image, _), path in found.items():
+        by_image.setdefault(image, []).append(path)
+    return by_image
+
+
+def _owner(stem: str, images: Collection[str]) -> tuple[str, str]:
+    """The image that a file of this name belongs to, and the number of the annotation, or ""."""
+    if stem not in images:
+        stem = stem.removesuffix("_labels")
+    name, _, number = stem.rpartition("-")
+    if stem not in images and name and number.isdigit():
+        return name, number
+    return stem, ""
+
+
+# --- the formats ----------------------------------------------------------------------------------------------------------------------
+
+
+def _read_npy(file: Path) -> NDArray[Any]:
+    array = np.load(file, allow_pickle=False)
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it is an archive of arrays")
+    return array
+
+
+def _read_csv(file: Path) -> NDArray[Any]:
+    with file.open(encoding="ascii") as lines, warnings.catch_warnings(action="error"):  # numpy warns of files without data
+        return np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
+
+
+def _read_png(file: Path) -> NDArray[Any]:
+    with open_image(file, formats=["PNG"]) as image:
+        if image.mode.startswith("RGB") and has_deep_colours(image):
+            raise ImageError(f"{file} has colours of 16 bits per channel; save the ids as grey of 16 bits")
+        values = np.array(image)
+    if values.ndim == 2:
+        return values.astype(np.int32)
+    if values.shape[2] < 3:  # grey with alpha
+        return values[:, :, 0].astype(np.int32)
+    red, green, blue = np.moveaxis(values[:, :, :3].astype(np.int32), 2, 0)
+    return red << 16 | green << 8 | blue
+
+
+_READERS: dict[str, Callable[[Path], NDArray[Any]]] = {".npy": _read_npy, ".csv": _read_csv, ".png": _read_png}
+
+
+def _bsds_segmentations(file: Path) -> list[NDArray[Any]]:
+    """The arrays "Segmentation" of a .mat file: the cell array `groundTruth` (1, n) holds a struct for each annotation."""
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise DeviceError(f"reading {file} needs the package {error.name}: pip install scipy") from error
+    annotations = loadmat(file)["groundTruth"][0]
+    return [np.asarray(annotation["Segmentation"][0, 0]) for annotation in annotations]
+
+
+def _checked(labels: NDArray[Any], source: str) -> NDArray[np.int32]:
+    if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
+        raise ImageError(f"{source} holds {labels.dtype} of shape {labels.shape}; a label map is a 2-D array of integers, not empty")
+    check_size(*labels.shape)
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high >= 2**31:
+        raise ImageError(f"{source} has ids from {low} to {high}; relabel them to lie in [0, 2**31)")
+    return labels.astype(np.int32, copy=False)
