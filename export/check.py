@@ -43,7 +43,7 @@ def check_file(path: str | os.PathLike[str], network: UNet, output: str, precisi
         image = photo / 255 - mean
         with torch.inference_mode():
             expected = exact(image.double()).float().numpy()
-        (found,) = session.run(None, {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
+        (found,) = session.run([output], {"image": photo.byte().permute(0, 2, 3, 1).numpy() if output == "labels" else image.numpy()})
         agreement = Agreement()
         agreement.add(expected, found, output, margin=2 * tolerance)
         if agreement.failures(bounds):

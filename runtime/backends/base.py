@@ -9,6 +9,7 @@ from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.cuda.errors import engine_error
 from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.spec import NEIGHBOURS
@@ -60,6 +61,29 @@ class LabelBackend(Backend, Protocol):
         ...
 
 
+@runtime_checkable
+class MergingBackend(Backend, Protocol):
+    """An engine that can give the border map of a model file beside its scores.
+
+    merge_model: the cost by which the superpixels of the model merge; None where the file holds none, and no border map.
+    """
+
+    merge_model: MergeModel | None
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """As `run`; and the border map, float32 (N, h/2, w/2, C). Not to be called where `merge_model` is None."""
+        ...
+
+
+def merge_model(entry: str | None, outputs: int, source: object) -> MergeModel | None:
+    """The cost that the metadata entry `MERGING_ENTRY` of the file `source` holds; None without an entry, or a border map as 2nd output.
+
+    Raises:
+        ModelError: the entry is damaged.
+    """
+    return None if entry is None or outputs < 2 else MergeModel.from_json(entry, source)
+
+
 def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
     """The error of an engine that cannot run an input, such as for lack of memory."""
     return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
@@ -94,4 +118,5 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
-    return str(error).strip().partition("\n")[0][:300]
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]  # OpenVINO's places
+    return lines[0].strip()[:300] if lines else type(error).__name__

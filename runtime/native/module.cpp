@@ -8,6 +8,7 @@
 
 #include "assign.h"
 #include "connectivity.h"
+#include "merging_module.h"
 #include "normalise.h"
 #include "parallel.h"
 #include "resize.h"
@@ -115,4 +116,6 @@ NB_MODULE(_native, m) {
             ainet::normalise(images.data() + i * 3 * pixels, pixels, mean.data(), out);
         });
     }, "images"_a, "mean"_a);
+
+    ainet::define_merging(m);
 }

@@ -91,7 +91,7 @@ def test_all_steps_run_on_the_gpu(host, expected, emulator):
         (name, options), rest = host.opened
         assert (name, options["device_id"], options["use_tf32"], rest) == ("CUDAExecutionProvider", 0, 0, "CPUExecutionProvider")
         graphs = emulator.calls("cuGraphLaunch")
-        labels = segmenter(IMAGES, 24)
+        labels = segmenter(IMAGES, 24, quality="fast")
         np.testing.assert_array_equal(labels, labels_of_the_cpu)
         assert labels.max() > 12
         assert emulator.calls("cuGraphLaunch") == graphs  # ONNX Runtime cannot be captured
@@ -100,7 +100,7 @@ def test_all_steps_run_on_the_gpu(host, expected, emulator):
 
 def test_a_graph_that_gives_labels(labels_model, host, expected):
     with Segmenter.load(labels_model, "cuda") as segmenter:
-        assert (segmenter(IMAGES, 24) == expected(IMAGES)).mean() > 0.999  # the graph normalises by itself
+        assert (segmenter(IMAGES, 24, quality="fast") == expected(IMAGES)).mean() > 0.999  # the graph normalises by itself
 
 
 def test_auto_takes_it_first(host):
@@ -111,11 +111,11 @@ def test_auto_takes_it_first(host):
 def test_too_little_memory_for_a_batch(host, expected):
     host.most = 1
     with Segmenter.load(device="cuda") as segmenter:
-        np.testing.assert_array_equal(segmenter(IMAGES, 24), expected(IMAGES))
+        np.testing.assert_array_equal(segmenter(IMAGES, 24, quality="fast"), expected(IMAGES))
         assert sorted(set(host.batches)) == [1, 3]
         host.most = 0
         with pytest.raises(OutOfMemoryError, match=r"1x64x128: .* of size 1; try a smaller one$"):
-            segmenter(IMAGES[0], 30)
+            segmenter(IMAGES[0], 30, quality="fast")
 
 
 def test_an_engine_that_fails(host, emulator):
@@ -123,7 +123,7 @@ def test_an_engine_that_fails(host, emulator):
     with Segmenter.load(device="cuda") as segmenter:
         host.fault = ValueError("a node is at fault")
         with pytest.raises(DeviceError, match="3x64x96: a node is at fault"):
-            segmenter(IMAGES, 24)
+            segmenter(IMAGES, 24, quality="fast")
         assert emulator.allocations() == before
 
 
