@@ -94,7 +94,7 @@ class EngineNetwork:
         return enqueue
 
     def free_cache(self) -> None:
-        pass  # all its memory belongs to contexts, which go with their slots
+        pass  # all its memory belongs to contexts, which go with their executions
 
     def close(self) -> None:
         compiled = None if self._cache is None else self._cache.serialize()  # None again if the GPU is lost

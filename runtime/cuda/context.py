@@ -87,13 +87,16 @@ class ContextPool:
 
     def close_idle(self) -> None:
         """Free the memory of the contexts that nobody has borrowed."""
+        self._gpu.activate()
         with suppress(IndexError):  # other threads borrow too
             while True:
                 self._idle.pop().close()
 
     def close(self) -> None:
+        """The same, and lend no more."""
         self._closed = True
-        self.close_idle()
+        with suppress(DeviceError):  # a GPU that is lost has nothing left to free
+            self.close_idle()
 
     def _take(self) -> ExecutionContext:
         try:

@@ -34,8 +34,8 @@ Made = TypeVar("Made")
 class GpuPipeline:
     """Runs a network with all steps around it: a backend (`LabelBackend`) of that name.
 
-    Calls from several threads at once have execution contexts of their own. A large batch from the host runs in chunks, in two
-    contexts in turn: while the GPU works for one chunk, the host copies those before and after it.
+    Calls from several threads at once have execution contexts of their own. A large batch from the host runs in chunks that
+    alternate between two contexts: while the GPU works for one chunk, the host copies those before and after it.
     """
 
     def __init__(self, gpu: "Gpu", network: GpuNetwork, name: str) -> None:
@@ -94,7 +94,6 @@ class GpuPipeline:
 
     def record_stages(self) -> None:
         """Record stage times from now on, by events between the steps of every graph; no call may be running."""
-        self._gpu.activate()
         self._contexts.close_idle()
         self._records_stages = True
 
@@ -105,9 +104,7 @@ class GpuPipeline:
 
     def close(self) -> None:
         """Release all memory; no call may be running, and none may follow."""
-        with suppress(DeviceError):  # a GPU that is lost has nothing left to release
-            self._gpu.activate()
-            self._contexts.close()
+        self._contexts.close()
         self._network.close()
 
     def _chunk_sizes(self, batch: Batch, start: int = 0, limit: int | None = None) -> deque[int]:
@@ -120,19 +117,20 @@ class GpuPipeline:
         return deque(chunk_sizes(batch.count - start, limit or chunk_limit(batch), fitting))
 
     def _run(self, contexts: list[ExecutionContext], batch: Batch, sizes: deque[int]) -> None:
-        """All chunks, in the contexts in turn. Where memory is short, what is cached is freed, then smaller chunks are tried."""
-        turns, start, failed = deque(contexts), 0, 0
+        """All chunks, alternating between the contexts. Where memory is short: once more after what is cached was freed, in one context;
+        then in smaller chunks."""
+        order, start, failed = deque(contexts), 0, 0
         while sizes:
-            context = turns[0]
+            context = order[0]
             self._finish(context)
             shortage = self._start(context, batch, start, sizes[0])
             if shortage is None:
                 start += sizes.popleft()
-                turns.rotate()
+                order.rotate()
             elif failed != sizes[0]:
                 failed = sizes[0]
                 self._free_memory(contexts)
-                turns = deque([context])
+                order = deque([context])
             else:
                 sizes = self._chunk_sizes(batch, start, max(1, failed // 2))
                 if sizes[0] >= failed:
