@@ -17,14 +17,15 @@ import onnx
 import onnxruntime
 import openvino
 
-from ainet.benchmarks.parity.compare import compare, mean_metrics
 from ainet.benchmarks.speed.clock import Candidate, alternate
+from ainet.calibration import DEFAULT_COUNT
 from ainet.calibration.images import SEGMENTS, choose_images
 from ainet.calibration.quantise import Calibration, save_model
-from ainet.calibration.sensitivity import keep_boundaries
-from ainet.cli.calibration import DEFAULT_COUNT, judges_of_bsds
+from ainet.calibration.score import judges_of_bsds
+from ainet.calibration.sensitivity import keep_boundaries, report
+from ainet.export.agreement import compare, mean_metrics
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.segmenter import bundled
 from ainet.training.datasets import BSDS500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
@@ -52,13 +53,13 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         calibration = Calibration(model, images)
         save_model(calibration.model(), files["all int8"])
         judges, score = judges_of_bsds(bsds)
-        kept = keep_boundaries(calibration, judges, score, every_layer=True, progress=lambda what, done, total: progress(what))
-        save_model(calibration.model(kept.float_layers), files["int8"])
+        found = keep_boundaries(calibration, judges, score, every_layer=True, progress=lambda what, done, total: progress(what))
+        save_model(calibration.model(found.layers), files["int8"])
         progress("speed")
         times = alternate(_candidates(files, threads), repeats)
         models = {name: (path, "cpu") for name, path in files.items()} | {"int8, OpenVINO": (files["int8"], "openvino")}
         progress("accuracy")
-        found = accuracy(models, samples)
+        figures = accuracy(models, samples)
         for count in COUNTS:
             progress(f"calibrating on {count} images")
             save_model(Calibration(model, choose_images(pool, count)).model(), folder / f"{count}.onnx")
@@ -69,9 +70,9 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         "calibration_images": DEFAULT_COUNT,
         "images": len(samples),
         "layers": len(calibration.layers),
-        "sensitivity": kept.to_dict(),
+        "sensitivity": report(found),
         "speed": {name: {**own.in_ms(), "ratio": reference.ratio_to(own)} for name, own in times.items()},
-        "accuracy": found,
+        "accuracy": figures,
         "curve": [_change(count, by_count) for count in COUNTS],
     }
 
@@ -81,10 +82,7 @@ def accuracy(models: Models, samples: Any) -> dict[str, dict[str, float]]:
     backends = [open_backend(path, device) for path, device in models.values()]
     agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
     metrics = mean_metrics(backends, samples, SEGMENTS)
-    return {
-        name: {**means, "equal": agreement.equal / agreement.pixels}
-        for name, means, agreement in zip(models, metrics, agreements, strict=True)
-    }
+    return {name: {**means, "equal": agreement.argmax} for name, means, agreement in zip(models, metrics, agreements, strict=True)}
 
 
 def _change(count: int, figures: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.benchmarks.peers import Method, Options, on_gpu, open_methods
+from ainet.benchmarks.peers.ours import OwnPeer
 from ainet.benchmarks.speed.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_of_size, synthetic_picture
 from ainet.benchmarks.speed.clock import Stages, Times, alternate
 from ainet.benchmarks.speed.probe import Probe, available_mib, probe
+from ainet.benchmarks.speed.stages import time_stages
 from ainet.errors import AINetError, UsageError
 from ainet.images import check_size
 
@@ -63,6 +65,7 @@ def run_latency(
     repeats: int = 30,
     budget: float = 30.0,
     picture: NDArray[np.uint8] | None = None,
+    batches: Sequence[int] = (),
     progress: Callable[[str], None] = lambda line: None,
     on_skip: Callable[[str], None] = lambda line: None,
     take_probe: TakeProbe = probe,
@@ -78,12 +81,14 @@ def run_latency(
         repeats: counted calls of each method in each case, where the budget allows.
         budget: seconds for a method in a case; one whose single call would take longer is left out.
         picture: RGB (H, W, 3), resized to each size; None: a synthetic one.
+        batches: sizes of batches for which the stages of our networks on a GPU are timed too, in all cases.
         progress: told before each case and round.
         on_skip: given a line for each method that is not installed.
         take_probe, free_mib: time and memory of a first call, and the memory that is free.
 
     Returns:
-        Settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`; times in seconds.
+        Settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`, and with `batches` those of
+        `stages.time_stages`; times in seconds.
 
     Raises:
         UsageError: an unknown method, or a number that is out of range.
@@ -105,6 +110,12 @@ def run_latency(
     picture = synthetic_picture() if picture is None else picture
     run = _Run(options, budget, repeats, picture, methods, progress, take_probe, free_mib)
     counted, sized = _by_count(run, by_count), _by_size(run, by_size)
+    stages: list[Row] = []
+    if batches:
+        progress("stages on the GPU")
+        own = {name: method.segmenter for name, method in methods.items() if isinstance(method, OwnPeer)}
+        stages, failures = time_stages(own, [*by_count, *by_size], batches, repeats, picture)
+        run.left_out += failures
     return {
         "settings": {
             "device": options.device,
@@ -118,11 +129,27 @@ def run_latency(
         "methods": {name: {"parameters": dict(method.parameters), "trained": method.trained} for name, method in methods.items()},
         "counts": counted,
         "sizes": sized,
+        "stages": stages,
         "growth": growth(sized),
         "memory": run.memory,
         "left_out": run.left_out,
         "skipped": skipped,
     }
+
+
+def overview(result: Mapping[str, Any]) -> list[Row]:
+    """A flat row per method and case, for people: times in ms."""
+    return [
+        {
+            "method": row["method"],
+            "image": f"{row['width']}x{row['height']}",
+            "superpixels": row["superpixels"],
+            "median_ms": 1e3 * row["seconds"]["median"],
+            "p95_ms": 1e3 * row["seconds"]["p95"],
+            **{f"/ {name}": row["ratio"].get(name) for name in REFERENCES},
+        }
+        for row in (*result["counts"], *result["sizes"])
+    ]
 
 
 def growth(rows: Sequence[Row]) -> dict[str, dict[str, float]]:

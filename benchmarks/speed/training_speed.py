@@ -7,6 +7,7 @@ Pictures do not change the speed, so synthetic ones serve as well as a data set.
 
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +73,20 @@ class SyntheticSample:
 
     def __init__(self, number: int) -> None:
         self.image_id = f"synthetic {number}"
-        self._picture = np.roll(synthetic_picture(*COUNTS_SIZE), 11 * number, axis=1)
+        self._number = number
         rows, columns = np.indices(COUNTS_SIZE) // (24 + number % 40)
         self._labels = (rows * (columns.max() + 1) + columns).astype(np.uint16)
 
     def image(self) -> NDArray[np.uint8]:
-        return self._picture
+        return np.roll(_picture(), 11 * self._number, axis=1)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
         return [self._labels]
+
+
+@cache
+def _picture() -> NDArray[np.uint8]:
+    return synthetic_picture(*COUNTS_SIZE)
 
 
 def some_samples(bsds: Path | None) -> list[Sample]:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, ResultOption, needs_packages
+from ainet.cli.bench.options import ResultOption, needs_packages
 from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 from ainet.cli.verify import verify
 
 
@@ -21,7 +22,7 @@ def parity(
     with needs_packages():
         from ainet.export.onnx import export_onnx
         from ainet.training.checkpoint import load_checkpoint
-    from ainet.segmenter import bundled
+    from ainet.models import bundled
 
     with TemporaryDirectory() as folder:
         models = [Path(folder, "ainet.onnx"), Path(folder, "ainet-fp16.onnx")]

@@ -8,7 +8,7 @@ import pytest
 
 from ainet.benchmarks.speed.network_cost import multiply_adds, network_cost
 from ainet.errors import UsageError
-from ainet.segmenter import bundled
+from ainet.models import bundled
 from ainet.training.networks import build
 
 

@@ -1,0 +1,108 @@
+"""`ainet export`: a checkpoint to an ONNX file or an engine."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ainet.cli.build import build
+from ainet.cli.console import errors, print_line
+from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
+from ainet.errors import UsageError
+from ainet.models import ENGINE, ONNX
+
+if TYPE_CHECKING:
+    from ainet.training.checkpoint import Checkpoint
+
+ISLAND_IMAGES = 8
+
+
+def export(
+    checkpoint: CheckpointOrBundled = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="ONNX file to write, or .engine to build one as well.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
+    graph_output: Annotated[
+        str | None, typer.Option("--output", help="logits, association or labels.", show_default="logits; labels for Triton")
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="Photos on which to find the layers that an fp16 model has to keep in float32.", show_default="none")
+    ] = None,
+    triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
+    hub: Annotated[Path | None, typer.Option(help="New folder in the layout of the Hugging Face Hub: fp32, fp16, card.")] = None,
+    int8: Annotated[Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub.")] = None,
+) -> None:
+    """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
+
+    With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
+    """
+    from ainet.runtime.tensorrt_api import load_flavour
+
+    if hub is not None:
+        if out is not None or triton is not None or images is not None or precision != "fp32":
+            raise UsageError("--hub writes float32 and half precision by itself; leave -o, --triton, --images and --precision out")
+        _export_hub(checkpoint, hub, graph_output or "logits", int8)
+        return
+    if int8 is not None:
+        raise UsageError("--int8 names a model that goes into a folder for the Hugging Face Hub; add --hub FOLDER, or leave it out")
+    if out is None and triton is None:
+        raise UsageError("nothing to write: name a file with -o, a Triton model repository with --triton, or a folder with --hub")
+    if out is not None:
+        check_suffix("export to", out, ONNX, ENGINE)
+    if images is not None and precision != "fp16":
+        raise UsageError("--images finds what an fp16 model has to keep in float32; add --precision fp16, or leave it out")
+    if graph_output is None:
+        graph_output = "logits" if triton is None else "labels"
+    loaded = read_checkpoint(checkpoint)
+    with needs("exporting", "export"):
+        from ainet.export.onnx import export_onnx
+        from ainet.export.triton import add_onnx, check_flavour
+
+    engine = out if out is not None and out.suffix == ENGINE else None
+    if engine is not None and triton is not None:
+        check_flavour(load_flavour().name)
+    with tempfile.TemporaryDirectory() as scratch:
+        islands = () if images is None else _islands(loaded, images)
+        model = Path(scratch, "model.onnx") if out is None else out.with_suffix(ONNX)
+        with errors.status(f"exporting {loaded.name}, {precision}"):
+            export_onnx(loaded, model, precision, graph_output, islands)  # type: ignore[arg-type]  # checked there
+        what = f"{loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch"
+        if out is not None:
+            print_line(f"{model}: {what}")
+        if triton is not None:
+            print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
+    if engine is not None:
+        build(model, engine, triton=triton)
+
+
+def _export_hub(checkpoint: Path | None, folder: Path, output: str, int8: Path | None) -> None:
+    loaded = read_checkpoint(checkpoint)
+    with needs("exporting", "export"):
+        from ainet.export.hub import write_hub
+    with errors.status(f"exporting {loaded.name}, fp32 and fp16"):
+        files = write_hub(loaded, folder, output, int8, bundled=checkpoint is None)  # type: ignore[arg-type]  # checked there
+    for file in files:
+        print_line(f"{file}: {loaded.name}, output {output}, {file.stat().st_size / 1e6:.1f} MB")
+
+
+def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
+    """The layers that stay in float32, by the photos of a folder; says what it found."""
+    import torch
+
+    from ainet.calibration.images import choose_images, network_input
+    from ainet.export.graph import deployable
+    from ainet.export.islands import choose_islands
+    from ainet.images import image_files
+    from ainet.runtime.model import ModelInfo
+    from ainet.spec import MEAN
+
+    info = ModelInfo(loaded.name, "logits", "fp16", MEAN, loaded.sha256, loaded.config, "")
+    with errors.status("reading images") as status:
+        inputs = [torch.from_numpy(network_input(image.pixels, info)) for image in choose_images(image_files(folder), ISLAND_IMAGES)]
+        status.update("rounding to half precision")
+        found = choose_islands(
+            deployable(loaded.network), inputs, lambda what, done, total: status.update(f"fp32 islands: {done} of {total}: {what}")
+        )
+    what = f"{', '.join(found.layers)} in float32, {found.agreement.argmax:.3%}" if found.layers else "no layer has to stay in float32"
+    print_line(f"half precision gives the same cell to {found.reduced.argmax:.3%} of the pixels of {len(inputs)} images; {what}")
+    return found.layers
