@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
-    formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.", show_default="npy")
+    ] = None,
     n_segments: Annotated[int | None, typer.Option("-n", "--n-segments", help="About how many superpixels.", show_default="600")] = None,
     scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
     protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
@@ -33,6 +35,9 @@ def segment(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE.")] = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Run as a job on Ray, into Parquet files: the address of a cluster, or local.", show_default="no Ray")
+    ] = None,
 ) -> None:
     """Segment images and videos into superpixels, one label map each."""
     from ainet.cli.inputs import collect
@@ -40,7 +45,7 @@ def segment(
     from ainet.runtime.plan import MIN_SEGMENTS, check_protocol, check_scale
     from ainet.segmenter import Segmenter
 
-    unknown = [name for name in formats if name not in list(Format)]
+    unknown = [name for name in formats or () if name not in list(Format)]
     if unknown:
         raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
     if n_segments is not None and (scale is not None or protocol is not None):
@@ -52,13 +57,19 @@ def segment(
     if scale is not None:
         check_scale(scale)
     check_protocol(protocol)
+    if ray is not None:
+        from ainet.cli.bulk import segment_on_ray
+
+        options = {"n_segments": n_segments, "scale": scale, "protocol": protocol}
+        segment_on_ray(inputs, out, formats or (), model, device, jobs, ray, options)
+        return
     found, failures = collect(inputs)
     total = len(found) + len(failures)
     for failure in failures:
         print_error(failure)
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     with Segmenter.load(model, device, threads) as segmenter:
-        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol)
+        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats or ["npy"])], n_segments, scale, protocol)
         for item, result in _run(work, found, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
