@@ -36,9 +36,9 @@ dist: $(VENV)/requirements
 	grep -vE '^(numpy|opencv)' constraints.txt > $@/constraints.txt
 	$@/bin/pip install --disable-pip-version-check --quiet -c $@/constraints.txt $(PIP_ARGS) '.[serve,cpu]' || (rm -rf $@; exit 1)
 
-# With the Python of $(VENV) where there is one, else with PYTHON and the packages that it has: such a machine may have no network.
+# With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
-	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) tools/gpu_check.py $(ARGS)
+	@$(if $(wildcard $(BIN)/ainet),$(BIN)/python tools/gpu_check.py,$(PYTHON) tools/gpu_check.py --install) $(ARGS)
 
 docs-check: $(VENV)/installed
 	$(BIN)/python tools/docs_figures.py --check

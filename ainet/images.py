@@ -131,6 +131,22 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array)
 
 
+def as_mask(image: Any, mask: Any) -> Any:
+    """The mask of an image, True inside: `mask` itself; "alpha": where the alpha channel is not 0; else of a `numpy.ma` array; or None.
+
+    Raises:
+        ImageError: "alpha" for an image without that channel.
+    """
+    if isinstance(mask, str):
+        if mask != "alpha" or np.ndim(image) != 3 or np.shape(image)[2] != 4:
+            raise ImageError(f"mask='{mask}' for an image of shape {np.shape(image)}; the one word there is, 'alpha', needs (H, W, 4)")
+        return np.asarray(image)[..., 3] > 0
+    if mask is None and isinstance(image, np.ma.MaskedArray) and image.mask is not np.ma.nomask:
+        hidden = np.ma.getmaskarray(image)
+        return ~(hidden if hidden.ndim == 2 else hidden.any(axis=2))
+    return mask
+
+
 def check_size(height: int, width: int) -> None:
     """Raise `ImageError` for an image over 67 megapixels."""
     if height * width > MAX_PIXELS:

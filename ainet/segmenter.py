@@ -11,7 +11,6 @@ or with a model that stays loaded:
 import operator
 import os
 from functools import cache
-from importlib import resources
 from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
@@ -21,15 +20,19 @@ from numpy.typing import NDArray
 
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.images import as_rgb, check_size
-from ainet.runtime.backends import ENGINE, Backend, gpu_number, open_backend
+from ainet.images import as_mask, as_rgb, check_size
+from ainet.merge_tree import Hierarchy, tree_of_image
+from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.oversegmentation import plan_finer
+from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
-from ainet.runtime.plan import Plan, check_protocol, plan_public, plan_scale, plan_segments
+from ainet.runtime.plan import Plan, plan_image
 from ainet.spec import MEAN
 
-BUNDLED = ("ainet", "scn")  # networks with weights in the package
+QUALITIES = ("best", "fast")
 
 
 class Segmenter:
@@ -56,13 +59,13 @@ class Segmenter:
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
-        if device == "torch" or device.startswith("torch:"):
-            checkpoint = _model_file(model, ".safetensors")
-            if checkpoint.suffix == ".onnx":
-                raise ModelError(f"{checkpoint} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(open_torch(checkpoint, device.partition(":")[2] or "cpu"))
-        path = _model_file(model, ".onnx")
-        if path.suffix not in (".onnx", ENGINE) and path.is_file():
+        chosen = Device.parse(device)
+        path = model_path(model, chosen)
+        if chosen.engine == "torch":
+            if path.suffix == ONNX:
+                raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
+            return cls(open_torch(path, chosen.torch))
+        if path.suffix not in (ONNX, ENGINE) and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
         return cls(open_backend(path, device, threads))
 
@@ -78,7 +81,14 @@ class Segmenter:
         return self._backend
 
     def plan(
-        self, height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+        self,
+        height: int,
+        width: int,
+        n_segments: SupportsIndex = 600,
+        *,
+        scale: float | None = None,
+        protocol: str | None = None,
+        quality: str | None = None,
     ) -> Plan:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
@@ -86,12 +96,9 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
-        check_protocol(protocol)
-        if protocol is not None:
-            return plan_public(height, width, 1.0 if scale is None else scale)
-        if scale is not None:
-            return plan_scale(height, width, scale)
-        return plan_segments(height, width, n_segments)
+        if check_quality(quality, scale, protocol) == "best":
+            return plan_finer(height, width, n_segments, height * width)
+        return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
 
     @overload
     def __call__(
@@ -101,8 +108,21 @@ class Segmenter:
         *,
         scale: float | None = ...,
         protocol: str | None = ...,
-        start_label: SupportsIndex = ...,
+        quality: str | None = ...,
+        start_label: SupportsIndex | None = ...,
     ) -> DeviceLabels: ...
+
+    @overload
+    def __call__(
+        self,
+        image: list[NDArray[Any]] | tuple[NDArray[Any], ...],
+        n_segments: SupportsIndex = ...,
+        *,
+        scale: float | None = ...,
+        protocol: str | None = ...,
+        quality: str | None = ...,
+        start_label: SupportsIndex | None = ...,
+    ) -> list[NDArray[np.int32]]: ...
 
     @overload
     def __call__(
@@ -112,7 +132,10 @@ class Segmenter:
         *,
         scale: float | None = ...,
         protocol: str | None = ...,
-        start_label: SupportsIndex = ...,
+        quality: str | None = ...,
+        mask: Any = ...,
+        within: Any = ...,
+        start_label: SupportsIndex | None = ...,
     ) -> NDArray[np.int32]: ...
 
     def __call__(
@@ -122,51 +145,84 @@ class Segmenter:
         *,
         scale: float | None = None,
         protocol: str | None = None,
-        start_label: SupportsIndex = 0,
-    ) -> NDArray[np.int32] | DeviceLabels:
-        """Segment an image into superpixels.
+        quality: str | None = None,
+        mask: Any = None,
+        within: Any = None,
+        start_label: SupportsIndex | None = None,
+    ) -> NDArray[np.int32] | list[NDArray[np.int32]] | DeviceLabels:
+        """Segment an image, a batch of equal size, or a list of images of any sizes into superpixels.
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels; or a batch (N, H, W, 3) of uint8 RGB. Devices that are a GPU also take arrays in its
-                memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch, CuPy, Numba, or any library
-                with DLPack or `__cuda_array_interface__`.
-            n_segments: about how many superpixels, 4 to a quarter of the pixels.
+                16 x 16 to 67 megapixels; a batch (N, H, W, 3) of uint8 RGB; or a list of arrays, one image each. Devices that are
+                a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
+                CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
+            n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
-            start_label: the first label; 0 for an array on a GPU.
+            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in about twice the time;
+                "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
+            mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
+                the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.
+            within: (H, W) integers, of one image: a label map whose borders no superpixel crosses.
+            start_label: the first label, by default 0, and 1 with a mask; 0 for an array on a GPU.
 
         Returns:
-            labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance; each label is
-            one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Labels of an array on a GPU stay
-            there, as `DeviceLabels`.
+            labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance, 0 outside a mask; each
+            label is one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Of a list of images, a list of
+            label maps. Labels of an array on a GPU stay there, as `DeviceLabels`.
 
         Raises:
             ImageError: an image of another shape, type or size.
             UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
-        first = _checked_start(start_label)
-        if is_device_array(image):
-            if first != 0:
-                raise UsageError(f"labels on a GPU start at 0, not at start_label={first}; add it to them there")
+        if _is_list_of_images(image):
+            _check_one_image(mask, within)
+            return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
+        on_device = is_device_array(image)
+        exact = check_quality(quality, scale, protocol, on_device) == "best"
+        if not exact and not (mask is None and within is None):
+            raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
+        if on_device:
+            if start_label is not None and _checked_start(start_label) != 0:
+                raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
             height, width = device_image_size(image)
             check_size(height, width)
-            return run_on_device(backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol))
-        images = self._as_batch(image)
-        height, width = images.shape[1:3]
-        plan = self.plan(height, width, n_segments, scale=scale, protocol=protocol)
-        labels = run_pipeline(backend, images, plan)
-        labels += first
-        return labels if np.ndim(image) == 4 else labels[0]
-
-    @staticmethod
-    def _as_batch(image: Any) -> NDArray[np.uint8]:
-        if np.ndim(image) != 4:
-            return as_rgb(image)[None]
-        if len(image) == 0:
+            return run_on_device(backend, image, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+        is_batch = np.ndim(image) == 4
+        if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
-        return np.stack([as_rgb(one) for one in image])
+        if is_batch:
+            _check_one_image(mask, within)
+        else:
+            mask = as_mask(image, mask)
+        first = _checked_start((0 if mask is None else 1) if start_label is None else start_label)
+        if mask is not None and first < 1:
+            raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
+        images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
+        if exact:
+            parts = parts_of(images[0], mask, within)
+            labels = np.stack([tree_of_image(backend, one, n_segments, parts).cut(n_segments) for one in images])
+        else:
+            height, width = images.shape[1:3]
+            labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+        labels = np.where(labels < 0, np.int32(0), labels + first) if mask is not None else labels + first
+        return labels if is_batch else labels[0]
+
+    def hierarchy(self, image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+        """Superpixels of one image and their merge tree, from which any smaller count can be cut.
+
+        Args:
+            image, mask, within: as for a call.
+            n_segments: the largest count that will be asked for; the tree starts from more, see `Hierarchy.max_segments`.
+
+        Raises:
+            ImageError, UsageError: as for a call.
+        """
+        mask = as_mask(image, mask)
+        picture = as_rgb(image)
+        return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
 
     def close(self) -> None:
         """Release the engine; later calls raise `UsageError`."""
@@ -182,10 +238,25 @@ class Segmenter:
 
 
 def segment(
-    image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None, start_label: SupportsIndex = 0
+    image: Any,
+    n_segments: SupportsIndex = 600,
+    *,
+    scale: float | None = None,
+    protocol: str | None = None,
+    quality: str | None = None,
+    mask: Any = None,
+    within: Any = None,
+    start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter()(image, n_segments, scale=scale, protocol=protocol, start_label=start_label)
+    return _default_segmenter()(
+        image, n_segments, scale=scale, protocol=protocol, quality=quality, mask=mask, within=within, start_label=start_label
+    )
+
+
+def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+    """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
+    return _default_segmenter().hierarchy(image, n_segments, mask=mask, within=within)
 
 
 @cache
@@ -193,21 +264,32 @@ def _default_segmenter() -> Segmenter:
     return Segmenter.load()
 
 
-def _model_file(model: str | os.PathLike[str] | None, suffix: str) -> Path:
-    name = BUNDLED[0] if model is None else os.fspath(model)
-    return bundled(name + suffix) if name in BUNDLED else Path(name)
+def _is_list_of_images(image: Any) -> bool:
+    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
 
 
-def bundled(name: str) -> Path:
-    """Path of a weights file that the package ships.
+def _check_one_image(mask: Any, within: Any) -> None:
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+
+
+def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
+    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
 
     Raises:
-        ModelError: it is not there.
+        UsageError: there is no such quality, or none for these arguments.
     """
-    path = Path(str(resources.files("ainet") / "weights" / name))
-    if not path.is_file():
-        raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
-    return path
+    plain = scale is not None or protocol is not None or on_device
+    if quality is None:
+        return "fast" if plain else "best"
+    if quality not in QUALITIES:
+        raise UsageError(f"unknown quality '{quality}'; choose one of {', '.join(QUALITIES)}")
+    if quality == "best" and plain:
+        raise UsageError(
+            "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"
+        )
+    return quality
 
 
 def _checked_start(start_label: SupportsIndex) -> np.int32:
@@ -220,15 +302,18 @@ def _checked_start(start_label: SupportsIndex) -> np.int32:
     return np.int32(first)
 
 
-def open_torch(checkpoint: Path, device: str) -> Backend:
-    """Open a checkpoint with PyTorch in float32; errors as of `Segmenter.load`."""
+def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
+    """Open a checkpoint with PyTorch in float32, on a device in its words; errors as of `Segmenter.load`."""
     try:
         from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
         from ainet.training.checkpoint import load_checkpoint
+        from ainet.training.merging.model import WithBorderMap
     except ImportError as error:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
-    if (gpu := gpu_number("cuda", device)) is not None:
-        return open_cuda(loaded.network, info, gpu)
-    return TorchBackend(loaded.network, info, device)
+    gpu = Device.parse(f"torch:{device}").gpu
+    if gpu is None and loaded.merging is not None and loaded.merging.head is not None:
+        with_map = WithBorderMap(loaded.network, loaded.merging.head)
+        return TorchBackend(loaded.network, info, device, with_map, loaded.merging.weights())
+    return TorchBackend(loaded.network, info, device) if gpu is None else open_cuda(loaded.network, info, gpu)

@@ -1,27 +1,23 @@
-"""Each layer's damage as a bar chart, in SVG: any browser shows it, and nothing is needed to draw it."""
+"""Each layer's share of pixels moved to another cell, as a bar chart."""
 
-from xml.sax.saxutils import escape
+import os
 
-from ainet.calibration.sensitivity import Result
+import matplotlib
+from matplotlib.figure import Figure
 
-ROW, LEFT, WIDTH = 20, 120, 480  # pixels
+from ainet.export.search import Found
 
 
-def bars(result: Result) -> str:
-    """An SVG picture of the share of pixels that each layer alone moves to another cell; layers left in float are orange."""
-    height = ROW * (len(result.alone) + 2)
-    largest = max((damage.disagreement for damage in result.alone.values()), default=0) or 1
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{LEFT + WIDTH + 80}" height="{height}" font-family="sans-serif" font-size="12">',
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{LEFT}" y="{ROW - 5}">pixels with another best cell, one layer in INT8 (orange: left in float)</text>',
-    ]
-    for row, (name, damage) in enumerate(result.alone.items(), 1):
-        colour = "darkorange" if name in result.float_layers else "steelblue"
-        length = WIDTH * damage.disagreement / largest
-        parts += [
-            f'<text x="{LEFT - 6}" y="{ROW * row + 14}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="{LEFT}" y="{ROW * row + 3}" width="{length:.1f}" height="{ROW - 6}" fill="{colour}"/>',
-            f'<text x="{LEFT + length + 5:.1f}" y="{ROW * row + 14}">{damage.disagreement:.2%}</text>',
-        ]
-    return "\n".join([*parts, "</svg>", ""])
+def save_bars(found: Found, path: str | os.PathLike[str]) -> None:
+    """Write the chart as an SVG; layers that are left in float are orange. Equal results give equal files."""
+    names = list(found.alone)
+    shares = [1 - agreement.argmax for agreement in found.alone.values()]
+    figure = Figure(figsize=(7, 0.25 * len(names) + 1), layout="constrained")
+    axes = figure.add_subplot(title="pixels with another best cell, one layer in INT8 (orange: left in float)")
+    bars = axes.barh(names, shares, color=["darkorange" if name in found.layers else "steelblue" for name in names])
+    axes.bar_label(bars, [f"{share:.2%}" for share in shares], padding=3)
+    axes.invert_yaxis()
+    axes.xaxis.set_visible(False)
+    axes.margins(x=0.15)
+    with matplotlib.rc_context({"svg.hashsalt": "ainet", "svg.fonttype": "none"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})

@@ -132,8 +132,9 @@ class Calibration:
         quantizer.model.topological_sort()
         model: onnx.ModelProto = quantizer.model.model
         if rest == "fp16":
-            to_half(model)
+            model = to_half(model)
         model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
+        model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
         del model.metadata_props[:]
         notes = {**self._notes, "float_layers": [name for name in self.layers if name in float_layers], "rest": rest}
         onnx.helper.set_model_props(model, {"ainet": self.info.to_json(), "calibration": json.dumps(notes, sort_keys=True)})

@@ -18,7 +18,7 @@ from ainet.errors import DeviceError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import DEFAULT_SIZES
-from ainet.segmenter import bundled
+from ainet.models import bundled
 from ainet.training.checkpoint import load_checkpoint
 
 N_SEGMENTS = 600

@@ -132,6 +132,8 @@ def _build(
     parser = api.OnnxParser(network, flavour.logger)
     if not parser.parse(model):
         raise ModelError(f"{flavour} cannot read {source}: {_parser_error(parser) or flavour.first_error()}")
+    while network.num_outputs > 1:  # a border map, which GPUs do without
+        network.unmark_output(network.get_output(1))
     config = builder.create_builder_config()
     config.clear_flag(api.BuilderFlag.TF32)  # whoever asks for fp32 gets its 24 bits; fp16 is the fast choice
     if hasattr(api.BuilderFlag, "REQUIRE_USER_ALLOCATION"):  # else TensorRT-RTX may allocate in a run, which no CUDA graph can hold

@@ -15,6 +15,7 @@ from torch.nn.utils import fuse_conv_bn_weights
 
 from ainet.export.islands import to_half
 from ainet.spec import CELL_SIZE, MEAN
+from ainet.training.merging.model import BorderHead
 from ainet.training.networks import UNet
 from ainet.training.networks.implantation import Implantation
 
@@ -46,21 +47,33 @@ class WithOutput(nn.Module):
     labels: RGB uint8 (N, H, W, 3) -> int32 cell ids (N, H, W). H and W are multiples of 16.
     At fp16 the network alone runs in half precision, save for the layers `islands`; input, normalisation, softmax and output
     stay as they are.
+    With a `head` there is a second output, its border map: float32 (N, H/2, W/2, C), see `ainet.runtime.merging`.
     """
 
     mean: Tensor
 
-    def __init__(self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = ()) -> None:
+    def __init__(
+        self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = (), head: BorderHead | None = None
+    ) -> None:
         super().__init__()
         self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network = to_half(network, islands) if precision == "fp16" else network
         self.output = output
+        self.head = head
         self.register_buffer("mean", torch.tensor(MEAN), persistent=False)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         if self.output == "labels":
             image = (image.float() / 255 - self.mean).permute(0, 3, 1, 2)  # (N, 3, H, W)
-        logits = self.network(image.to(self.dtype)).float()  # (N, 9, H, W)
+        features = self.network.encode(image.to(self.dtype))
+        pixel = self.network.decode(features)
+        output = self._finish(self.network.predict(features, pixel).float())
+        if self.head is None:
+            return output
+        return output, self.head(*(source.float() for source in self.head.sources(features, pixel)))
+
+    def _finish(self, logits: Tensor) -> Tensor:
+        """Logits (N, 9, H, W) -> the output that the file gives."""
         if self.output == "logits":
             return logits
         if self.output == "association":

@@ -8,28 +8,17 @@ sums in float32. (Arithmetic in half itself is thirty times slower on a CPU.)
 """
 
 import copy
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ainet.errors import ModelError
+from ainet.export.agreement import BOUNDS, Agreement
+from ainet.export.search import Found, Progress, keep_in_float
 from ainet.training.networks import UNet
 from ainet.training.networks.implantation import Implantation
-
-MIN_AGREEMENT = 0.999  # share of pixels whose best cell is that of the network in float32
-MAX_ISLANDS = 0.5  # share of the layers; with more of them in float32 a model is not worth the name
-
-
-@dataclass(frozen=True)
-class Choice:
-    """`layers`: which stay in float32. Share of pixels whose best cell is right: `half` without islands, `agreement` with them."""
-
-    layers: tuple[str, ...]
-    half: float
-    agreement: float
 
 
 def layers(network: nn.Module) -> dict[str, nn.Module]:
@@ -38,46 +27,32 @@ def layers(network: nn.Module) -> dict[str, nn.Module]:
     return {name: module for name, module in network.named_modules() if isinstance(module, kinds)}
 
 
-def choose_islands(network: UNet, inputs: Sequence[Tensor], progress: Callable[[int, int], None] = lambda done, total: None) -> Choice:
-    """As few layers as it takes for `MIN_AGREEMENT`, those first that alone gain most.
+def choose_islands(network: UNet, inputs: Sequence[Tensor], progress: Progress = lambda what, done, total: None) -> Found:
+    """As few layers as it takes for the bounds of fp16; those first that alone suffer most.
 
     Args:
         network: deployable, in float32.
         inputs: normalised images, each (1, 3, h, w), h and w multiples of 16.
-        progress: told how many of how many measurements are done, where layers have to be looked for.
+        progress: told what is measured, and how many of how many models are done.
 
     Raises:
         ModelError: not even with half of the layers in float32.
     """
     with torch.inference_mode():
-        expected = [network(image).argmax(1) for image in inputs]
+        expected = [network(image).numpy() for image in inputs]
 
-        def agreement(islands: Collection[str]) -> float:
-            rounded = _rounded(network, islands)
-            equal = [(rounded(image).argmax(1) == best).double().mean() for image, best in zip(inputs, expected, strict=True)]
-            return float(torch.stack(equal).mean())
+    def measure(islands: Collection[str]) -> Agreement:
+        rounded = _rounded(network, islands)
+        agreement = Agreement()
+        with torch.inference_mode():
+            for image, logits in zip(inputs, expected, strict=True):
+                agreement.add(logits, rounded(image).numpy(), "logits")
+        return agreement
 
-        half = agreement(())
-        if half >= MIN_AGREEMENT:
-            return Choice((), half, half)
-        names = list(layers(network))
-        most = int(len(names) * MAX_ISLANDS)
-        alone = {}
-        for done, name in enumerate(names):
-            progress(done, len(names) + most)
-            alone[name] = agreement((name,))
-        order = sorted(names, key=lambda name: -alone[name])
-        best = half
-        for count in range(1, most + 1):
-            progress(len(names) + count, len(names) + most)
-            reached = agreement(order[:count])
-            if reached >= MIN_AGREEMENT:
-                return Choice(tuple(name for name in names if name in order[:count]), half, reached)
-            best = max(best, reached)
-    raise ModelError(
-        f"half precision gives the right cell to {best:.2%} of the pixels, with {most} of {len(names)} layers in float32; "
-        f"{MIN_AGREEMENT:.1%} is asked for: use --precision fp32"
-    )
+    try:
+        return keep_in_float(list(layers(network)), measure, BOUNDS["fp16"], progress=progress)
+    except ModelError as error:
+        raise ModelError(f"half precision will not do: {error}; use --precision fp32") from error
 
 
 def _rounded(network: UNet, islands: Collection[str]) -> UNet:

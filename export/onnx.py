@@ -20,6 +20,7 @@ from ainet.errors import UsageError
 from ainet.export.check import check_file
 from ainet.export.graph import OUTPUTS, PRECISIONS, Output, Precision, WithOutput, deployable
 from ainet.files import atomic_path
+from ainet.runtime.merging import BORDER_MAP, MERGING_ENTRY
 from ainet.runtime.model import ModelInfo
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.checkpoint import Checkpoint
@@ -34,6 +35,7 @@ def export_onnx(
     precision: Precision = "fp32",
     output: Output = "logits",
     islands: Collection[str] = (),
+    border_map: bool = False,
 ) -> None:
     """Write the checkpoint's network as an ONNX file (opset 18), checked against PyTorch before it takes its name.
 
@@ -41,9 +43,11 @@ def export_onnx(
     Output, named as `output`: float32 (N, 9, H, W) `logits` or `association` (softmax), or int32 cell ids (N, H, W) `labels`.
     H and W are multiples of 16. `islands`: layers that stay in float32 at fp16, see `ainet.export.islands`. The metadata
     entry "ainet" is JSON: network, grid, normalisation, precision, output, SHA-256 of the checkpoint, version of the toolkit.
+    With `border_map` there is a second output of that name, float32 (N, H/2, W/2, C), and an entry "ainet-merging": the cost by
+    which superpixels merge, see `ainet.runtime.merging`.
 
     Raises:
-        UsageError: unknown `precision` or `output`.
+        UsageError: unknown `precision` or `output`, or a checkpoint without that cost.
         ModelError: the file's values differ from PyTorch's; no file is left.
         OutputError: the file cannot be written.
     """
@@ -51,11 +55,15 @@ def export_onnx(
         raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
     if output not in OUTPUTS:
         raise UsageError(f"unknown output '{output}'; choose one of {', '.join(OUTPUTS)}")
+    merging = checkpoint.merging if border_map else None
+    if border_map and (merging is None or merging.head is None):
+        raise UsageError("this checkpoint holds no cost for merging; train one with: ainet train-merging --weights CHECKPOINT")
     with atomic_path(path) as temporary:
-        model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands).eval(), output)
-        _describe(model, checkpoint, precision, output)
+        head = None if merging is None else merging.head
+        model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands, head).eval(), output)
+        _describe(model, checkpoint, precision, output, {} if merging is None else {MERGING_ENTRY: merging.weights().to_json()})
         onnx.save(model, temporary)
-        check_file(temporary, checkpoint.network)
+        check_file(temporary, checkpoint.network, output, precision)
 
 
 def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
@@ -66,17 +74,19 @@ def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
     shapes = {
         "image": {0: dim("batch", max=2**16), height: CELL_SIZE * dim("rows", max=2**14), width: CELL_SIZE * dim("columns", max=2**14)}
     }
+    names = [output] if module.head is None else [output, BORDER_MAP]
     with _quiet():
         program = torch.onnx.export(
-            module, (example,), dynamo=True, dynamic_shapes=shapes, input_names=["image"], output_names=[output], opset_version=OPSET
+            module, (example,), dynamo=True, dynamic_shapes=shapes, input_names=["image"], output_names=names, opset_version=OPSET
         )
     assert program is not None
     return program.model_proto
 
 
-def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precision, output: Output) -> None:
+def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precision, output: Output, entries: dict[str, str]) -> None:
     """Replace the exporter's notes (file names, stack traces) by our metadata, and name the dynamic dimensions."""
     model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
+    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # the exporter's own shuts out older engines
     graph = model.graph
     graph.name = checkpoint.name
     graph.doc_string = ""
@@ -86,12 +96,13 @@ def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precisi
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
     names = {f"{CELL_SIZE}*rows": "height", f"{CELL_SIZE}*columns": "width"}
+    names |= {f"{CELL_SIZE // 2}*rows": "half_height", f"{CELL_SIZE // 2}*columns": "half_width"}
     for value in (*graph.input, *graph.output):
         for dimension in value.type.tensor_type.shape.dim:
             if dimension.dim_param in names:
                 dimension.dim_param = names[dimension.dim_param]
     info = ModelInfo(checkpoint.name, output, precision, MEAN, checkpoint.sha256, checkpoint.config, ainet.__version__)
-    onnx.helper.set_model_props(model, {"ainet": info.to_json()})
+    onnx.helper.set_model_props(model, {"ainet": info.to_json(), **entries})
 
 
 @contextlib.contextmanager

@@ -22,3 +22,38 @@ def normalise(images: NDArray[np.uint8], mean: NDArray[np.float32]) -> NDArray[n
 # A kernel for a GPU (native/device/kernels.cuh), run on the host: for indices 0 .. count - 1 of every image, on so many
 # threads. arguments: its structure; pointers in it are not checked. Raises ValueError if there is no such kernel.
 def run_kernel(kernel: str, arguments: bytes, count: int, images: int, threads: int) -> None: ...
+
+# Merging: see runtime/merging.py, which checks the arguments.
+def describe_regions(
+    labels: NDArray[np.int32],
+    rgb: NDArray[np.uint8],
+    regions: int,
+    map: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]: ...
+def map_gradient(
+    labels: NDArray[np.int32],
+    regions: int,
+    map: NDArray[np.float32],
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    gradient: NDArray[np.float32],
+) -> NDArray[np.float32]: ...
+def merge_plainly(
+    regions: NDArray[np.float32], edges: NDArray[np.int32], borders: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...
+def merge_by_weights(
+    regions: NDArray[np.float32],
+    edges: NDArray[np.int32],
+    borders: NDArray[np.float32],
+    border1: NDArray[np.float32],
+    border1_bias: NDArray[np.float32],
+    border2: NDArray[np.float32],
+    border2_bias: NDArray[np.float32],
+    pair1: NDArray[np.float32],
+    pair1_bias: NDArray[np.float32],
+    pair2: NDArray[np.float32],
+    pair2_bias: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...
+def pair_features(regions: NDArray[np.float32], edges: NDArray[np.int32], borders: NDArray[np.float32]) -> NDArray[np.float32]: ...

@@ -32,9 +32,7 @@ def network_cost(result: dict[str, Any]) -> str:
 
 
 def postprocessing(result: dict[str, Any]) -> str:
-    times = result["median_ms"]
-    peer = times["connectivity, scikit-image"]
-    rows = [[task, f"{ms:.2f}", f"{peer / ms:.1f}" if task == "connectivity" else ""] for task, ms in times.items()]
+    rows = [[task, f"{ms:.2f}", f"{result['ratio']:.1f}" if task == "connectivity" else ""] for task, ms in result["median_ms"].items()]
     note = "321x481 pixels, 600 superpixels, one core; the ratio is of scikit-image's connectivity to ours, in the same run."
     return table(["task", "median ms", "ratio"], rows) + "\n\n" + note
 
@@ -48,14 +46,10 @@ def accuracies() -> dict[str, dict[str, Any]]:
     return {name: results.pop(name) for name in ("ainet", "scn")} | results
 
 
-def means(scale: dict[str, Any]) -> dict[str, float]:
-    return scale["means"]["row_mean"]["all_gts"]
-
-
 def accuracy(results: dict[str, dict[str, Any]]) -> str:
     rows = []
     for method, result in results.items():
-        (at_600,) = (means(scale) for scale in result["scales"] if scale["n_segments"] == 600)
+        (at_600,) = (scale for scale in result["scales"] if scale["n_segments"] == 600)
         values = [f"{at_600[key]:.0f}" if key == "sp" else f"{at_600[key]:.4f}" for key in ("sp", "asa", "rec", "pre", "ue_np", "co")]
         figures = (result["figures"]["auc"]["asa"], result["figures"]["br_bp"]["mean"])
         rows.append([f"`{method}`", *values, *("-" if figure is None else f"{figure:.4f}" for figure in figures)])
@@ -72,7 +66,7 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     rows = []
     for own, peer in zip(results["ainet"]["scales"], results["scn"]["scales"], strict=True):
         cells = [f"{own['n_segments']:,}"]
-        for values in (means(own), means(peer)):
+        for values in (own, peer):
             cells += [f"{values['sp']:.0f}", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre"))]
         rows.append(cells)
     head = ["asked for", *(f"{column}, {name}" for name in ("AINet", "SCN") for column in ("superpixels", "ASA", "BR", "BP"))]
@@ -83,8 +77,7 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
     """The bundled networks at 600 superpixels, by each convention of averaging."""
     rows = []
     for method in ("ainet", "scn"):
-        (at_600,) = (scale for scale in results[method]["scales"] if scale["n_segments"] == 600)
-        for average, by_truths in at_600["means"].items():
+        for average, by_truths in results[method]["conventions"].items():
             for truths, values in by_truths.items():
                 rows.append([f"`{method}`", f"`{average}/{truths}`", *(f"{values[key]:.4f}" for key in ("asa", "rec", "pre", "co"))])
     return table(["network", "variant", "ASA", "BR", "BP", "CO"], rows)
@@ -117,24 +110,22 @@ def models(results: dict[str, dict[str, Any]]) -> str:
 def latency(result: dict[str, Any]) -> str:
     """A row per method: time at 600 superpixels, its ratios, and how time and memory grow."""
     at_600 = {row["method"]: row for row in result["counts"] if row["n_segments"] == 600}
-    large = {row["method"]: row for row in result["sizes"] if (row["width"], row["height"]) == (1920, 1080)}
     memory = {row["method"]: row for row in result["memory"] if (row["width"], row["height"]) == (481, 321)}
     rows = []
     for method, row in sorted(at_600.items(), key=lambda item: item[1]["seconds"]["median"]):
         times = [f"{1e3 * row['seconds'][name]:,.0f}" for name in ("median", "p95")]
         ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
-        full_hd = f"{1e3 * large[method]['seconds']['median']:,.0f}" if method in large else "-"
         growth = f"{result['growth'][method]['exponent']:.2f}" if method in result["growth"] else "-"
         name = f"`{method}`" if result["methods"][method]["trained"] else f"`{method}`, random weights"
-        rows.append([name, *times, *ratios, full_hd, growth, f"{memory[method]['peak_mib']:,.0f}"])
-    settings, versions = result["settings"], result["versions"]
+        rows.append([name, *times, *ratios, growth, f"{memory[method]['peak_mib']:,.0f}"])
+    settings, versions, machine = result["settings"], result["versions"], result["machine"]
     note = (
-        f"ms, {settings['threads']} CPU threads of an {result['machine']['processor']}, all methods taking turns in one run; ONNX Runtime "
-        f"{versions['onnxruntime']}, OpenVINO {versions['openvino']}, PyTorch {versions['torch'].partition('+')[0]}. Ratios are medians "
-        "within the rounds. Growth: p of time ~ pixels^p from VGA on, one superpixel for 256 pixels. "
+        f"ms for 600 superpixels of a 481x321 photo, {settings['threads']} CPU threads of an {machine['processor']}, all in one run; "
+        f"ONNX Runtime {versions['onnxruntime']}, OpenVINO {versions['openvino']}, PyTorch {versions['torch'].partition('+')[0]}. "
+        "Growth: p of time ~ pixels^p from 640x480 on, one superpixel for 256 pixels. "
         f"Memory: peak of the process at {memory['ainet']['n_segments']} superpixels, MiB."
     )
-    head = ["method", "600 superpixels, 481x321", "p95", "/ SCN", "/ SSN", "1920x1080", "growth", "memory"]
+    head = ["method", "median", "p95", "/ SCN", "/ SSN", "growth", "memory"]
     return table(head, rows) + "\n\n" + note
 
 
@@ -167,13 +158,9 @@ def ablation(result: dict[str, Any]) -> str:
     from ainet.benchmarks.report.results import about_recipe
 
     rows = [[name, *(f"{of['scales'][key]:.4f}" for key in ("asa", "rec", "pre", "co"))] for name, of in result["figures"].items()]
-    low, high = next(iter(result["figures"].values()))["range"]
-    data = result["data"]
-    note = (
-        f"BSDS500 {data['split']}, {data['images']} images, means of the scales that ask for {low:,} to {high:,} superpixels. "
-        f"{about_recipe(result['recipe'])}"
-    )
-    return table(["variant", "ASA", "BR", "BP", "CO"], rows) + "\n\n" + note
+    (low, high), data = result["figures"]["baseline"]["range"], result["data"]
+    note = f"BSDS500 {data['split']}, {data['images']} images, means of the scales that ask for {low:,} to {high:,} superpixels. "
+    return table(["variant", "ASA", "BR", "BP", "CO"], rows) + "\n\n" + note + about_recipe(result["recipe"])
 
 
 def training_speed(result: dict[str, Any]) -> str:
@@ -276,12 +263,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     },
     "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
-    "docs/int8.md": {
-        "int8_accuracy": ("int8", int8_accuracy),
-        "int8_speed": ("int8", int8_speed),
-        "int8_sensitivity": ("int8", int8_sensitivity),
-        "int8_curve": ("int8", int8_curve),
-    },
+    "docs/int8.md": {block.__name__: ("int8", block) for block in (int8_accuracy, int8_speed, int8_sensitivity, int8_curve)},
 }
 
 

@@ -24,7 +24,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("models",),
     ("runtime",),
     ("training",),
-    ("regions", "hierarchy"),
+    ("regions", "merge_tree"),
     ("segmenter", "graphs"),
     ("skimage", "serving", "bulk"),
     ("export",),

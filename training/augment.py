@@ -19,7 +19,7 @@ from ainet.training.jitter import Jitter, draw_jitter, jitter_map
 
 
 class Batch(NamedTuple):
-    """image: (B, 3, S, S) float32, normalised, channels_last; label: (B, S, S) int64 ids.
+    """image: (B, 3, S, S) float32, normalised, channels_last; label: (B, A, S, S) int64 ids by A annotations of the image.
 
     plain_label is the label before patch jitter.
     """
@@ -32,7 +32,8 @@ class Batch(NamedTuple):
 class CropSampler:
     """Gives the batch of an iteration: `sampler.batch(7)`.
 
-    An epoch visits every annotation once in random order; the last incomplete batch of an epoch is left out.
+    An epoch visits every annotation once in random order; the last incomplete batch of an epoch is left out. With `annotations` > 1
+    a crop also gets the next annotations of its image; after the last comes the first again, so that an image with fewer repeats some.
     Of several ranks, each takes its share of a batch.
 
     Raises:
@@ -40,7 +41,15 @@ class CropSampler:
     """
 
     def __init__(
-        self, data: ResidentData, crop: int, batch_size: int, seed: int, jitter: Jitter = "off", rank: int = 0, ranks: int = 1
+        self,
+        data: ResidentData,
+        crop: int,
+        batch_size: int,
+        seed: int,
+        jitter: Jitter = "off",
+        annotations: int = 1,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
         small = np.flatnonzero(np.minimum(data.height, data.width) < crop)
         if small.size:
@@ -52,7 +61,7 @@ class CropSampler:
         if batch_size % ranks:
             raise UsageError(f"the batch of {batch_size} cannot be shared evenly by {ranks} processes")
         self.data, self.crop, self.batch_size, self.seed, self.jitter = data, crop, batch_size, seed, jitter
-        self.rank, self.ranks = rank, ranks
+        self.annotations, self.rank, self.ranks = annotations, rank, ranks
         self._mean = torch.tensor(MEAN, device=data.pixels.device)
 
     @property
@@ -84,8 +93,9 @@ class CropSampler:
         columns = left[:, None] + np.where(flip[1][:, None], line[::-1], line)
         row_starts = rows * data.width[chosen][:, None]
         place = self._to_device(row_starts)[:, :, None] + self._to_device(columns)[:, None, :]  # (B, S, S), of a pixel in its image
-        image_start, label_start = (self._to_device(start[chosen]).view(-1, 1, 1) for start in (data.image_start, data.label_start))
-        plain_label = data.labels[place + label_start].long()
+        image_start = self._to_device(data.image_start[chosen]).view(-1, 1, 1)
+        label_start = self._to_device(data.label_start[self._annotations_of(chosen)])[:, :, None, None]  # (B, A, 1, 1)
+        plain_label = data.labels[place[:, None] + label_start].long()
         if self.jitter == "off":
             return Batch(self._normalised(data.pixels[place + image_start]), plain_label, plain_label)
 
@@ -93,12 +103,17 @@ class CropSampler:
         place = place.flatten(1).gather(1, source.flatten(1)).view_as(source)
         pixels = data.pixels[place + image_start]  # (B, S, S, 3)
         noise = torch.randint(256, pixels.shape, generator=self._generator(rng), device=pixels.device, dtype=torch.uint8)
-        label = data.labels[place + label_start].long()
+        label = data.labels[place[:, None] + label_start].long()
         return Batch(
             self._normalised(pixels.where(~random[..., None], noise)),
-            label.masked_fill(random, data.classes),
+            label.masked_fill(random[:, None], data.classes),
             plain_label,
         )
+
+    def _annotations_of(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each chosen annotation itself and those after it, (B, A) indices into the data set."""
+        first, count = self.data.first[chosen, None], self.data.count[chosen, None]
+        return first + (chosen[:, None] - first + np.arange(self.annotations)) % count
 
     def _generator(self, rng: np.random.Generator) -> torch.Generator:
         """On the device of the data, seeded by `rng`."""

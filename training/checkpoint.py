@@ -23,19 +23,25 @@ from torch import Tensor, nn
 
 from ainet.errors import ModelError
 from ainet.files import atomic_path
+from ainet.training.merging.model import MergeNetwork
 from ainet.training.networks import NETWORKS, UNet, build
 
 FORMAT = 1
+MERGING = "merging."  # before the keys of the cost by which superpixels merge
 UNUSED_PUBLIC_KEYS = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
 
 
 @dataclass
 class Checkpoint:
-    """A network in eval mode on the CPU, its config (JSON values; `network` names it) and the file's SHA-256."""
+    """A network in eval mode on the CPU, its config (JSON values; `network` names it) and the file's SHA-256.
+
+    merging: the cost by which its superpixels merge, where the file holds one.
+    """
 
     network: UNet
     config: dict[str, Any]
     sha256: str
+    merging: MergeNetwork | None = None
 
     @property
     def name(self) -> str:
@@ -58,20 +64,30 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     else:
         state, config = _read_public(file)
     network = build(config["network"])
+    of_merging = {key.removeprefix(MERGING): state.pop(key) for key in list(state) if key.startswith(MERGING)}
     _load_state(network, state, file)
-    return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest())
+    merging = None
+    if of_merging:
+        merging = MergeNetwork(*config.get("merging", ()))
+        _load_state(merging, of_merging, file)
+        merging.eval()
+    return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest(), merging)
 
 
-def save_checkpoint(path: str | os.PathLike[str], network: nn.Module, config: dict[str, Any]) -> None:
-    """Write `network` in the own format, whole or not at all.
+def save_checkpoint(path: str | os.PathLike[str], network: nn.Module, config: dict[str, Any], merging: MergeNetwork | None = None) -> None:
+    """Write `network`, and the cost by which its superpixels merge, in the own format, whole or not at all.
 
     `config` holds JSON values and the entry `network`, a name of `ainet.training.networks`.
 
     Raises:
         OutputError: the file cannot be written.
     """
+    tensors = dict(network.state_dict())
+    if merging is not None:
+        config = {**config, "merging": list(merging.sizes)}
+        tensors |= {MERGING + key: tensor for key, tensor in merging.state_dict().items()}
     metadata = {"ainet": json.dumps({**config, "format": FORMAT}, sort_keys=True)}
-    state = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+    state = {key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()}
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(state, metadata))  # save_file has errors of its own for a full disk
 
@@ -124,7 +140,7 @@ def _read_public(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return state, config
 
 
-def _load_state(network: UNet, state: dict[str, Tensor], file: Path) -> None:
+def _load_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> None:
     expected = network.state_dict()
     problems = [f"missing {key}" for key in expected if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in expected]

@@ -44,38 +44,47 @@ def association_loss(
     Args:
         prob: association map Q (B, 9, H, W), float32 or float64, sums to 1 over the channels; H and W multiples of 16.
             Fastest in channels_last.
-        label: (B, H, W) integer ids in 0..classes-1.
+        label: (B, A, H, W) integer ids in 0..classes-1; `semantic` is the mean over the A annotations of an image.
         classes: size of the histogram per cell.
         position_weight: m; the position term has the weight m / 16.
         single_class_weight: above 0; weight in `semantic` of the pixels whose own cell holds one class only, against 1 for others. The
-            weights of an image are scaled to the mean 1. (Juybari et al., CVPR 2026, the weighted reconstruction loss; 0.1 there.)
+            weights of an annotation are scaled to the mean 1. (Juybari et al., CVPR 2026, the weighted reconstruction loss; 0.1 there.)
     """
     batch, _, height, width = prob.shape
-    cells = (batch, height // CELL_SIZE, width // CELL_SIZE)
+    annotations = label.shape[1]
     q = _blocks(prob)  # (B, h, w, 256, 9)
-    own = _blocks(label[:, None])[..., 0].long()  # (B, h, w, 256), class of the pixel
     position = _positions(q, height, width)  # (h, w, 256, 2)
-
-    # Sent: from a cell's own pixels to each of its 9 neighbours. Received: by a cell from its 9 neighbours' pixels.
-    slot = (own + classes * torch.arange(own[..., 0].numel(), device=own.device).view(*cells, 1)).flatten()
-    sent = q.new_zeros(classes * own[..., 0].numel(), NEIGHBOURS).index_add(0, slot, q.view(-1, NEIGHBOURS))
-    histogram = _receive(sent.view(*cells, classes, NEIGHBOURS))  # (B, C, h, w)
-    moments = _receive(position.mT @ q)  # (B, 2, h, w)
-    weight = histogram.sum(1, keepdim=True) / CELL_SIZE**2 + EPSILON  # (B, 1, h, w)
-
-    class_table = _neighbours(histogram / CELL_SIZE**2 / weight).reshape(-1, NEIGHBOURS)  # (B * h * w * C, 9)
-    rebuilt_class = (q * class_table.index_select(0, slot).view_as(q)).sum(-1)  # (B, h, w, 256)
-    rebuilt_position = q @ _neighbours(moments / CELL_SIZE**2 / weight).mT  # (B, h, w, 256, 2)
-
-    scale = LOSS_SCALE / batch
-    log_class = (rebuilt_class + EPSILON).log()
-    if single_class_weight != 1:
-        cell_weight = q.new_ones(cells).masked_fill(own.amin(3) == own.amax(3), single_class_weight)
-        log_class = log_class * (cell_weight / cell_weight.mean((1, 2), keepdim=True))[..., None]
-    semantic = -scale * log_class.sum()
+    weight = _receive(q.sum(3, keepdim=True)) / CELL_SIZE**2 + EPSILON  # (B, 1, h, w)
+    centre = _receive(position.mT @ q) / CELL_SIZE**2 / weight  # (B, 2, h, w)
+    rebuilt_position = q @ _neighbours(centre).mT  # (B, h, w, 256, 2)
     distance = torch.linalg.vector_norm(rebuilt_position - position, dim=-1).sum()
+
+    entropy = prob.new_zeros(())
+    for own in _blocks(label).long().unbind(-1):  # one annotation: the class of each pixel (B, h, w, 256)
+        entropy = entropy - _log_rebuilt_class(q, weight, own, classes, single_class_weight).sum()
+    scale = LOSS_SCALE / batch
+    semantic = scale / annotations * entropy
     spatial = scale * position_weight / CELL_SIZE * distance
     return AssociationLoss(semantic + spatial, semantic, spatial)
+
+
+def _log_rebuilt_class(q: Tensor, weight: Tensor, own: Tensor, classes: int, single_class_weight: float) -> Tensor:
+    """Logarithm of the reconstructed share of each pixel's own class, weighted; (B, h, w, 256).
+
+    `q` (B, h, w, 256, 9) and the sum of Q per cell `weight` (B, 1, h, w) are those of the image, `own` (B, h, w, 256) its classes.
+    """
+    cells = own.shape[:3]
+    # Sent: from a cell's own pixels to each of its 9 neighbours. Received: by a cell from its 9 neighbours' pixels.
+    row = (own + classes * torch.arange(own[..., 0].numel(), device=own.device).view(*cells, 1)).flatten()
+    sent = q.new_zeros(classes * own[..., 0].numel(), NEIGHBOURS).index_add(0, row, q.view(-1, NEIGHBOURS))
+    histogram = _receive(sent.view(*cells, classes, NEIGHBOURS))  # (B, C, h, w)
+    table = _neighbours(histogram / CELL_SIZE**2 / weight).reshape(-1, NEIGHBOURS)  # (B * h * w * C, 9)
+    rebuilt = (q * table.index_select(0, row).view_as(q)).sum(-1)  # (B, h, w, 256)
+    log = (rebuilt + EPSILON).log()
+    if single_class_weight == 1:
+        return log
+    cell_weight = q.new_ones(cells).masked_fill(own.amin(3) == own.amax(3), single_class_weight)
+    return log * (cell_weight / cell_weight.mean((1, 2), keepdim=True))[..., None]
 
 
 def _blocks(x: Tensor) -> Tensor:

@@ -22,7 +22,8 @@ from ainet.training.losses import BOUNDARY_WEIGHT, POSITION_WEIGHT
 
 FOLDER = Path(__file__).parent / "recipes"
 CHOICES = {
-    "schedule": ("constant", "step", "poly", "cosine"),
+    "schedule": ("constant", "step", "poly", "cosine", "warmup-stable-decay"),
+    "optimizer": ("adam", "muon"),
     "boundary": ("off", "paper", "public"),
     "jitter": ("off", "paper", "public"),
 }
@@ -40,7 +41,10 @@ class Recipe:
     seed: int = 1
     splits: tuple[str, ...] = ("train",)
 
-    schedule: Literal["constant", "step", "poly", "cosine"] = "constant"  # poly: power 0.9
+    annotations: int = 1  # of each crop's image in the loss, which is their mean
+
+    # poly: power 0.9; warmup-stable-decay: constant, and in the last tenth of the iterations straight down to 0
+    schedule: Literal["constant", "step", "poly", "cosine", "warmup-stable-decay"] = "constant"
     halve_every: int = 0  # iterations; for "step"
     warmup: int = 0  # iterations of linear rise before the schedule
 
@@ -52,12 +56,13 @@ class Recipe:
     boundary_start: int = 0  # iteration of the first step with the boundary loss
     jitter: Jitter = "off"  # public: patch shuffle loses one of the two patches
 
+    optimizer: Literal["adam", "muon"] = "adam"  # muon: for the kernels of convolutions, see `muon`
     weight_decay: float = 4e-4  # on weights; biases have none, as in the public code
     ema_decay: float = 0.999
-    bf16: bool = False  # autocast; weights, loss and optimizer stay float32
+    bf16: bool = False  # autocast where the device is faster with it; weights, loss and optimizer stay float32
 
     def __post_init__(self) -> None:
-        for field in ("iterations", "batch_size", "crop", "lr", "single_class_weight"):
+        for field in ("iterations", "batch_size", "crop", "lr", "annotations", "single_class_weight"):
             self._require(getattr(self, field) > 0, field, "positive")
         not_negative = ("halve_every", "warmup", "position_weight", "laplacian_weight", "boundary_weight", "boundary_start", "weight_decay")
         for field in not_negative:
@@ -88,6 +93,8 @@ class Recipe:
                 return self.lr * (1 - done) ** 0.9
             case "cosine":
                 return self.lr * (1 + math.cos(math.pi * done)) / 2
+            case "warmup-stable-decay":
+                return self.lr * min(1.0, 10 * (1 - iteration / self.iterations))
         return self.lr
 
     def to_dict(self) -> dict[str, Any]:

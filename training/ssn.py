@@ -30,12 +30,12 @@ class SSNStep(nn.Module):
         UsageError: the recipe has a loss of AINet that SSN's lacks.
     """
 
-    def __init__(self, network: SSN, recipe: Recipe, classes: int) -> None:
+    def __init__(self, network: SSN, recipe: Recipe, classes: int, bf16: bool = False) -> None:
         super().__init__()
-        for field, off in (("boundary", "off"), ("laplacian_weight", 0), ("single_class_weight", 1)):
+        for field, off in (("boundary", "off"), ("laplacian_weight", 0), ("single_class_weight", 1), ("annotations", 1)):
             if getattr(recipe, field) != off:
                 raise UsageError(f"recipe '{recipe.name}': SSN has no {field}, which is {getattr(recipe, field)!r}; use the recipe 'ssn'")
-        self.network, self.recipe, self.classes = network, recipe, classes
+        self.network, self.recipe, self.classes, self.bf16 = network, recipe, classes, bf16
 
     def forward(self, batch: Batch, corners: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss (scalar) and `step.FIGURES` (5,); `corners` is None."""
@@ -43,10 +43,10 @@ class SSNStep(nn.Module):
         height, width = image.shape[2:]
         grid = grid_size(height, width, SEGMENTS)
         x = ssn_input(rgb_to_lab(image), SEGMENTS)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.recipe.bf16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
             features = self.network.features(x)
         logits = differentiable_slic(features.float(), *grid, ITERATIONS)
-        semantic, position = ssn_loss(logits, batch.label, self.classes, *grid)
+        semantic, position = ssn_loss(logits, batch.label[:, 0], self.classes, *grid)
         position = self.recipe.position_weight * position
         total = semantic + position
         unused = torch.zeros_like(total)

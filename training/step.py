@@ -1,5 +1,7 @@
 """The forward half of a training step as one module, so that it can be compiled and shared by several devices whole."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -14,28 +16,40 @@ FIGURES = ("loss", "semantic", "position", "boundary", "laplacian")  # "loss" is
 
 
 class TrainingStep(nn.Module):
-    """Network and loss: `loss, figures = step(batch, corners)`."""
+    """Network and loss: `loss, figures = step(batch, corners)`. bf16: run the network in bfloat16 where autocast does."""
 
-    def __init__(self, network: UNet, recipe: Recipe, classes: int) -> None:
+    def __init__(self, network: UNet, recipe: Recipe, classes: int, bf16: bool = False) -> None:
         super().__init__()
-        self.network, self.recipe, self.classes = network, recipe, classes
+        self.network, self.recipe, self.classes, self.bf16 = network, recipe, classes, bf16
 
     def forward(self, batch: Batch, corners: Tensor | None) -> tuple[Tensor, Tensor]:
         """Loss (scalar) and its `FIGURES` (5,), 0 for those that are not in use.
 
-        `corners` (P, 3) are the boundary patches; without them the boundary loss is left out.
+        `corners` (P, 3) are the patches on `boundary_label`; without them the boundary loss is left out.
         """
         recipe = self.recipe
-        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.bf16):
             logits, embedding = self.network.features(batch.image)
         prob = logits.float().softmax(1)
         association = association_loss(prob, batch.label, self.classes, recipe.position_weight, recipe.single_class_weight)
         total, boundary, laplacian = association.total, prob.new_zeros(()), prob.new_zeros(())
         if corners is not None:
-            public = recipe.boundary == "public"
-            boundary = boundary_loss(embedding.float(), batch.plain_label if public else batch.label, corners, public)
+            boundary = boundary_loss(embedding.float(), boundary_label(batch, recipe), corners, recipe.boundary == "public")
             total = total + LOSS_SCALE * recipe.boundary_weight * boundary
         if recipe.laplacian_weight > 0:
             laplacian = laplacian_loss(prob)
             total = total + recipe.laplacian_weight * laplacian  # without `LOSS_SCALE`, as in its source
         return total, torch.stack((total, association.semantic, association.position, boundary, laplacian)).detach()
+
+
+def boundary_label(batch: Batch, recipe: Recipe) -> Tensor:
+    """What the boundary loss looks at, (B, S, S): the first annotation, in the public code's form the one before patch jitter."""
+    return (batch.plain_label if recipe.boundary == "public" else batch.label)[:, 0]
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 in hardware, where it is up to twice as fast as float32; elsewhere it is slower."""
+    if device.type != "cpu":
+        return True
+    capabilities: Mapping[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # not in older PyTorch
+    return bool(capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"))

@@ -1,6 +1,7 @@
 """A training run as `ainet train` starts it: data, recipe, device, processes and progress on the terminal."""
 
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
@@ -15,7 +16,7 @@ from ainet.training.datasets import Sample
 from ainet.training.networks import UNet
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
-from ainet.training.trainer import Progress, Trainer, Validate
+from ainet.training.trainer import Progress, RunOptions, Trainer, Validate
 
 
 def train(
@@ -27,16 +28,18 @@ def train(
     budget: str | None = None,
     weights: str | os.PathLike[str] | None = None,
     validate: Validate | None = None,
+    compiled: bool = True,
 ) -> bool:
     """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
 
     `data` opens the data set: from the recipe's splits to its samples. `weights` names a checkpoint to start from. `validate` is
-    handed to the trainer, unless the recipe trains on val.
+    handed to the trainer, unless the recipe trains on val. `compiled`: on a GPU, compile the step. The budget counts from the call.
 
     Raises:
         DeviceError: see `choose_device`.
         AINetError: see `Trainer`.
     """
+    start = time.monotonic()
     device = choose_device(device)
     if "RANK" in os.environ:  # set by torchrun
         if device != "cpu":
@@ -54,22 +57,17 @@ def train(
             if validate is not None and "val" in recipe.splits:
                 console.print("the recipe trains on val, so nothing is measured on it")
                 validate = None
-            on_gpu = device.startswith("cuda")
-            trainer = Trainer(
-                network,
-                recipe,
-                samples,
-                out,
+            options = RunOptions(
                 initial=initial,
                 device=device,
-                compiled=on_gpu,
-                captured=on_gpu,
+                compiled=compiled and device.startswith("cuda"),
                 validate=_told(validate, console) if validate else None,
                 report=report,
             )
+            trainer = Trainer(network, recipe, samples, out, options)
             if trainer.iteration:
                 console.print(f"going on from iteration {trainer.iteration} in {out}")
-            return trainer.run(seconds)
+            return trainer.run(None if seconds is None else seconds - (time.monotonic() - start))
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

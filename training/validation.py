@@ -31,9 +31,9 @@ def validation_loss(network: UNet, samples: Iterable[Sample], crop: int = 208) -
         pixels = torch.from_numpy(_centre(sample.image(), crop)).to(device)
         prob = network(((pixels / 255) - torch.tensor(MEAN, device=device)).permute(2, 0, 1)[None]).softmax(1)
         maps = np.stack([_centre(labels, crop).astype(np.int64) for labels in sample.segmentations()])
-        label = torch.from_numpy(maps).to(device)  # (annotations, S, S)
-        losses.append(torch.stack(association_loss(prob.expand(len(label), -1, -1, -1), label, int(maps.max()) + 1)))
-        counts.append(len(label))
+        label = torch.from_numpy(maps).to(device)[None]  # (1, annotations, S, S)
+        losses.append(torch.stack(association_loss(prob, label, int(maps.max()) + 1)))
+        counts.append(len(maps))
     mean = torch.stack(losses).mul(torch.tensor(counts, device=device)[:, None]).sum(0) / sum(counts)
     return dict(zip(("loss", "semantic", "position"), mean.tolist(), strict=True))
 

@@ -3,31 +3,31 @@ patch jitter (PJ) add to SCN, alone and together, and the module's two variants.
 
     result = run_ablation(load_recipe("ablation-cpu"), "BSDS500/data", "runs/ablation")
 
-Every variant trains on BSDS500 train by the same recipe, save for what it is named after, and is measured on val by the
-public protocol of `accuracy`.
+Every variant trains on BSDS500 train by the same recipe, save for what it is named after, and is evaluated on val by the
+public protocol of `run`.
 
 **Folder of a run**: `ablation.json`, which reports are made from, with the variants so far; and for each variant a folder
-with what the trainer and `accuracy` write. A run that was stopped goes on where it was; nothing is done twice.
+with what the trainer and `run_accuracy` write. A run that was stopped goes on where it was; nothing is done twice.
 """
 
 import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
 from ainet.benchmarks.accuracy.run import run_accuracy
+from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
-from ainet.files import write_json
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import BSDS500
 from ainet.training.recipe import Recipe
 from ainet.training.train import choose_device
-from ainet.training.trainer import WEIGHTS, Progress, Trainer
+from ainet.training.trainer import WEIGHTS, Progress, RunOptions, Trainer
 
 # Network, with BPL, with PJ. The baseline without the module is SCN.
 VARIANTS = {
@@ -46,7 +46,7 @@ RESULT = "ablation.json"
 
 
 class _BudgetSpentError(Exception):
-    """Ends a measurement between two images."""
+    """Ends an evaluation between two images."""
 
 
 def run_ablation(
@@ -58,23 +58,25 @@ def run_ablation(
     budget: float | None = None,
     jobs: int = 1,
     protocol: Protocol = BSDS,
+    variants: Mapping[str, tuple[str, bool, bool]] = VARIANTS,
     report: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Train and measure every variant, in the order of `VARIANTS`.
+    """Train and evaluate every variant in turn.
 
     Args:
         recipe: the whole of it, with boundary loss and jitter on.
         bsds_root: folder with BSDS500's `images` and `groundTruth`.
         out: folder of the run.
-        device: of torch, for training; accuracy is measured on the CPU.
+        device: of torch, for training; accuracy is evaluated on the CPU.
         budget: seconds, after which the run stops with what it has.
-        jobs: images measured at the same time.
+        jobs: images evaluated at the same time.
         protocol: of the accuracy, on BSDS500.
+        variants: by name, the network, whether with the boundary loss, and whether with jitter.
         report: called with a line on the progress.
 
     Returns:
         What stands in `ablation.json`, by name of the finished variants: `variants`, the scales of their accuracy; `figures`,
-        those over a range of counts; `training`: network, boundary, jitter, iterations, seconds, checkpoint_sha256.
+        those over a range of counts; `training`: network, boundary, jitter, iterations, seconds, checkpoint_sha256. And `complete`.
 
     Raises:
         UsageError: the recipe lacks the boundary loss or the jitter that is to be left out.
@@ -84,34 +86,37 @@ def run_ablation(
         raise UsageError(f"recipe '{recipe.name}' has boundary or jitter 'off'; an ablation leaves them out itself, so turn both on")
     device, samples, out = choose_device(device), list(BSDS500(bsds_root, "train")), Path(out)
     end = time.monotonic() + (math.inf if budget is None else budget)
-    result: dict[str, Any] = {"benchmark": "ablation", "variants": {}, "training": {}, "figures": {}, "recipe": recipe.to_dict()}
-    result["device"] = device
-    for variant, (network, boundary, jitter) in VARIANTS.items():
+    result: dict[str, Any] = {"device": device, "recipe": recipe.to_dict(), "variants": {}, "figures": {}, "training": {}}
+    for variant, (network, boundary, jitter) in variants.items():
         own = replace(recipe, boundary=recipe.boundary if boundary else "off", jitter=recipe.jitter if jitter else "off")
 
         def trained(progress: Progress, variant: str = variant) -> None:
             report(f"{variant}: {progress.iteration}/{progress.iterations}, loss {progress.figures['loss']:.3f}")
 
-        def measured(method: str, done: int, total: int, variant: str = variant) -> None:
-            report(f"{variant}: {done}/{total} images measured")
+        def evaluated(method: str, done: int, total: int, variant: str = variant) -> None:
+            report(f"{variant}: {done}/{total} images evaluated")
             if done < total and time.monotonic() >= end:
                 raise _BudgetSpentError
 
         on_gpu = device.startswith("cuda")
-        trainer = Trainer(network, own, samples, out / variant, device=device, compiled=on_gpu, captured=on_gpu, report=trained)
+        folder = out / variant
+        trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
         if not trainer.run(end - time.monotonic()):
             break
         try:
-            (path,) = run_accuracy(
-                ["checkpoint"], bsds_root, "val", out / variant, out / variant, jobs, progress=measured, protocol=protocol
-            )
+            (path,) = run_accuracy(["checkpoint"], bsds_root, "val", folder, folder, jobs, progress=evaluated, protocol=protocol)
         except _BudgetSpentError:
             break
-        accuracy, checkpoint = json.loads(path.read_text()), load_checkpoint(out / variant / WEIGHTS)
-        about = {"network": network, "boundary": own.boundary, "jitter": own.jitter, "iterations": own.iterations}
-        about |= {"seconds": trainer.seconds, "checkpoint_sha256": checkpoint.sha256}
-        result["training"][variant] = about
+        accuracy = json.loads(path.read_text())
+        result["training"][variant] = {
+            "network": network,
+            "boundary": own.boundary,
+            "jitter": own.jitter,
+            "iterations": own.iterations,
+            "seconds": trainer.seconds,
+            "checkpoint_sha256": load_checkpoint(folder / WEIGHTS).sha256,
+        }
         result["variants"][variant], result["figures"][variant] = accuracy["scales"], accuracy["figures"]
-        result |= {key: accuracy[key] for key in ("protocol", "data", "versions", "machine")}
-        write_json(out / RESULT, result)
-    return result
+        result |= {key: accuracy[key] for key in ("protocol", "data")}
+        write_result(out / RESULT, "ablation", result)
+    return {**result, "complete": len(result["variants"]) == len(variants)}

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ainet.errors import UsageError
 from ainet.labels import ENDINGS, check_same_size, find_labels, read_labels
-from ainet.metrics.summary import Row, Summary, evaluate_image, summarise
+from ainet.metrics import Row, Summary, evaluate_image, summarise
 from ainet.training.datasets import BSDS500
 
 
 def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.PathLike[str], split: str) -> tuple[list[Row], Summary]:
-    """Measure the label maps of all images of one split against all their ground truths.
+    """Evaluate the label maps of all images of one split against all their ground truths.
 
     Args:
         labels_dir: folder of label maps; files of other images are ignored.
@@ -42,7 +42,7 @@ def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.Path
 
 
 def _label_files(folder: Path, image_ids: list[str]) -> dict[str, Path]:
-    """The label file of every image, checked before the first is measured."""
+    """The label file of every image, checked before the first is evaluated."""
     found = find_labels(folder, image_ids)
     missing = [image_id for image_id in image_ids if image_id not in found]
     if missing:

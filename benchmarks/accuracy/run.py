@@ -4,43 +4,35 @@
 
 **Protocol.** At each scale s (15 from 0.3 to 1.8 on BSDS500, 10 from 0.5 to 1.4 on NYUv2) a method is asked for int(600 s^2) superpixels
 (NYUv2: int(1200 s^2)) of the image at its own size; our networks work at the sizes of the public code (`plan.plan_public`). The main
-figure of a scale is the mean over all (image, ground truth) pairs; the other conventions in use stand beside it by name (see `summary`).
-Metrics are those of `metrics.evaluate`.
-
-**Figures over a range of counts**, all from the main figures, `sp` being the *actual* mean count:
-    auc        mean height of the curve metric over `sp` from 384 to 1200, linear between the scales (`curves.curve_mean`)
-    scales     plain mean of the scales that ask for 384 to 1200 superpixels (BSDS500: s = 0.8 ... 1.4): what publications give
-    br_bp      mean height of the curve BP over BR from BR = 0.7 to 0.85
+figure of a scale is the mean over all (image, ground truth) pairs; at scale 1 the other conventions in use stand beside it by name (see
+`summary`). The summary holds the metrics that papers report, the CSV file all of them.
 
 **Folder of a run**, of which a method owns its files, so that runs of several methods may share it:
-    accuracy_METHOD.json    the summary: small, what reports and the README are made from
-    accuracy_METHOD.csv     a row per scale, image and ground truth
+    accuracy_METHOD.json    the summary: what reports and the README are made from
+    accuracy_METHOD.csv     a row per scale, image and ground truth, with every metric
     METHOD/run.json         what decides the labels; a run that differs is refused, an equal one goes on where the last one ended
     METHOD/rows/ID.jsonl    a line per scale of one image
     METHOD/labels/SCALE/ID.csv   label maps, as superpixel-benchmark reads a folder of them: of `EXAMPLES` images at scale 1, or all
 """
 
-import csv
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from ainet.benchmarks.accuracy.figures import summarise_scales, write_csv
 from ainet.benchmarks.accuracy.pool import Stop, run_tasks
 from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
-from ainet.benchmarks.peers import Options, open_method, open_methods
-from ainet.benchmarks.speed.machine import machine, versions
+from ainet.benchmarks.peers import Method, Options, open_method, open_methods
+from ainet.benchmarks.result import write_result
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
 from ainet.labels import write_labels
-from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
-from ainet.metrics.summary import Row, evaluate_image, summarise
+from ainet.metrics import Row, evaluate_image
 from ainet.training.datasets import FileSample
 
 EXAMPLES = 3  # images whose labels are kept for the report's strips
@@ -60,7 +52,7 @@ def run_accuracy(
     on_skip: Callable[[str], None] = lambda line: None,
     protocol: Protocol = BSDS,
 ) -> list[Path]:
-    """Measure methods on one split; goes on from what `out` holds of an equal run.
+    """Evaluate methods on one split; goes on from what `out` holds of an equal run.
 
     Args:
         names: methods, see `peers`.
@@ -98,8 +90,7 @@ def run_accuracy(
     asked = {"name": "public", "scales": list(scales), "n_segments": [protocol.segments_at(scale) for scale in scales]}
     data = {"name": protocol.data, "split": split, "images": len(samples), "sha256": _data_hash(samples)}
     about = {
-        name: {"benchmark": "accuracy", "method": name, "parameters": dict(method.parameters), "protocol": asked, "data": data}
-        for name, method in methods.items()
+        name: {"method": name, "parameters": dict(method.parameters), "protocol": asked, "data": data} for name, method in methods.items()
     }
     for name in methods:
         _check_same_run(Path(out) / name / "run.json", about[name])
@@ -110,32 +101,14 @@ def run_accuracy(
         folder = Path(out) / name
         write_json(folder / "run.json", about[name])
         tasks = [_Task(name, options, sample, protocol, folder, sample in kept, keep_labels) for sample in samples]
-        for done, _ in enumerate(run_tasks(_measure, tasks, jobs)):
+        work = partial(_evaluate, methods[name]) if jobs == 1 else _evaluate_in_process
+        for done, _ in enumerate(run_tasks(work, tasks, jobs)):
             progress(name, done + 1, len(samples))
         rows = {scale: [row for sample in samples for row in _read_rows(folder, sample.image_id)[scale]] for scale in scales}
-        _write_csv(Path(out) / f"accuracy_{name}.csv", rows, protocol)
+        write_csv(Path(out) / f"accuracy_{name}.csv", rows, protocol)
         results.append(Path(out) / f"accuracy_{name}.json")
-        result = {**about[name], **summarise_scales(rows, protocol), "skipped": skipped, "versions": versions(), "machine": machine()}
-        write_json(results[-1], _finite(result))
+        write_result(results[-1], "accuracy", {**about[name], **summarise_scales(rows, protocol), "skipped": skipped})
     return results
-
-
-def summarise_scales(rows: Mapping[float, Sequence[Row]], protocol: Protocol = BSDS) -> dict[str, Any]:
-    """From the rows of each scale: `scales`, the means of each, and `figures`, those over a range of counts."""
-    summaries = {scale: summarise(of_scale) for scale, of_scale in rows.items()}
-    main = [summary.means["row_mean"]["all_gts"] for summary in summaries.values()]
-    counts = [means["sp"] for means in main]
-    within = [means for scale, means in zip(rows, main, strict=True) if COUNTS[0] <= protocol.segments_at(scale) <= COUNTS[1]]
-    figures = {
-        "range": list(COUNTS),
-        "auc": {metric: curve_mean(counts, [means[metric] for means in main], *COUNTS) for metric in main[0]},
-        "scales": {metric: float(np.mean([means[metric] for means in within])) if within else None for metric in main[0]},
-        "br_bp": {"range": list(RECALLS), "mean": curve_mean([m["rec"] for m in main], [m["pre"] for m in main], *RECALLS)},
-    }
-    return {
-        "figures": figures,
-        "scales": [{"scale": scale, "n_segments": protocol.segments_at(scale), **asdict(summary)} for scale, summary in summaries.items()],
-    }
 
 
 # --- one image, in a process of the pool -----------------------------------------------------------------------------------------
@@ -160,11 +133,17 @@ class _Task:
         return self.folder / "labels" / f"{scale:g}" / f"{self.sample.image_id}.csv"
 
 
-_opened = lru_cache(1)(lambda name, options: open_method(name, options))
+@lru_cache(1)
+def _opened(name: str, options: Options) -> Method:
+    return open_method(name, options)
 
 
-def _measure(task: _Task, stop: Stop) -> None:
-    """Measure what is missing of one image; every scale is on the disk before the next begins."""
+def _evaluate_in_process(task: _Task, stop: Stop) -> None:
+    _evaluate(_opened(task.method, task.options), task, stop)
+
+
+def _evaluate(method: Method, task: _Task, stop: Stop) -> None:
+    """Segment and evaluate what is missing of one image; every scale is on the disk before the next begins."""
     name, image_id = task.method, task.sample.image_id
     done = _read_rows(task.folder, image_id)
     todo = [scale for scale in task.protocol.scales if scale not in done or (task.keeps(scale) and not task.labels_path(scale).is_file())]
@@ -177,7 +156,7 @@ def _measure(task: _Task, stop: Stop) -> None:
         if stop():
             return
         try:
-            labels = _opened(name, task.options)(image, task.protocol.segments_at(scale))
+            labels = method(image, task.protocol.segments_at(scale))
         except AINetError as error:
             raise type(error)(f"{name}, image {image_id}, scale {scale:g}: {error}") from error
         except Exception as error:  # of whatever library the method is from
@@ -202,7 +181,7 @@ def _read_rows(folder: Path, image_id: str) -> dict[float, list[Row]]:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         return {line["scale"]: [Row(image_id, k, **pair) for k, pair in enumerate(line["pairs"])] for line in lines}
     except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is damaged ({error}); remove it, and its image is measured again") from error
+        raise UsageError(f"{path} is damaged ({error}); remove it, and its image is evaluated again") from error
 
 
 def _write_rows(folder: Path, image_id: str, done: Mapping[float, Sequence[Row]]) -> None:
@@ -242,30 +221,9 @@ def _check_same_run(path: Path, about: Mapping[str, Any]) -> None:
     try:
         found = dict(json.loads(path.read_text()))
     except (ValueError, TypeError) as error:
-        raise UsageError(f"{path} is damaged ({error}); remove the folder {path.parent}, and measure again") from error
+        raise UsageError(f"{path} is damaged ({error}); remove the folder {path.parent}, and start again") from error
     for key, value in json.loads(json.dumps(about)).items():
         if found.get(key) != value:
             raise UsageError(
                 f"{path.parent} holds a run with another {key}: {found.get(key)}, now {value}; choose another folder, or remove it"
             )
-
-
-def _write_csv(path: Path, rows: Mapping[float, Sequence[Row]], protocol: Protocol) -> None:
-    """Columns: scale, asked-for count, image, ground truth, metrics, and those that depend on the ground truth with segments merged."""
-    first = next(iter(rows.values()))[0]
-    with atomic_path(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["scale", "n_segments", "image", "ground_truth", *first.metrics, *(f"merged_{name}" for name in first.merged)])
-        for scale, of_scale in rows.items():
-            for row in of_scale:
-                numbers = [*row.metrics.values(), *row.merged.values()]
-                writer.writerow([scale, protocol.segments_at(scale), row.image_id, row.ground_truth, *numbers])
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no nan or inf: null."""
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -7,7 +7,7 @@ validate(network)      # {"loss": ..., "semantic": ..., "position": ..., "asa": 
 from collections.abc import Callable, Sequence
 
 from ainet import __version__
-from ainet.benchmarks.parity.compare import mean_metrics
+from ainet.export.agreement import mean_metrics
 from ainet.runtime.backends.pytorch import TorchBackend
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN

@@ -22,26 +22,29 @@ the whole process.
 from collections.abc import Iterable
 from importlib import import_module
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
+from ainet.models import Device
 
 __all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
 
-_MODULES = {
-    "ainet": "ours",
-    "scn": "ours",
-    "checkpoint": "ours",
-    "ssn": "ssn",
-    "seal": "seal",
-    "ers": "ers",
-    "slic": "classic",
-    "slic-cv": "classic",
-    "slico": "classic",
-    "lsc": "classic",
-    "seeds": "classic",
-    "snic": "classic",
+_HERE = "ainet.benchmarks.peers"
+# By name, the module whose `open_method(name, options)` makes the method. The order is that of reports.
+METHODS = {
+    "ainet": f"{_HERE}.ours",
+    "scn": f"{_HERE}.ours",
+    "checkpoint": f"{_HERE}.ours",
+    "ssn": f"{_HERE}.ssn",
+    "seal": f"{_HERE}.seal",
+    "ers": f"{_HERE}.ers",
+    "slic": f"{_HERE}.classic",
+    "slic-cv": f"{_HERE}.classic",
+    "slico": f"{_HERE}.classic",
+    "lsc": f"{_HERE}.classic",
+    "seeds": f"{_HERE}.classic",
+    "snic": f"{_HERE}.classic",
 }
-METHODS = tuple(_MODULES)
 _IN_TORCH = ("checkpoint", "ssn", "seal")  # these run on the device of the options
 _EXTRAS = {"torch": "train", "safetensors": "train"}  # which extra installs a package; others: "bench"
 
@@ -57,10 +60,10 @@ def open_method(name: str, options: Options) -> Method:
         ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
     """
     base, _, device = name.partition("@")
-    if base not in _MODULES or (device and base not in ("ainet", "scn")):
+    if base not in METHODS or (device and base not in ("ainet", "scn")):
         raise UsageError(f"unknown method '{name}'; choose one of {', '.join(METHODS)}; ainet and scn take a device too, as ainet@openvino")
     try:
-        return import_module(f"{__name__}.{_MODULES[base]}").open_method(name, options)
+        return import_module(METHODS[base]).open_method(name, options)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
         extra = _EXTRAS.get(package, "bench")
@@ -70,7 +73,9 @@ def open_method(name: str, options: Options) -> Method:
 def on_gpu(name: str, options: Options) -> bool:
     """Whether a method runs on a GPU."""
     base, _, device = name.partition("@")
-    return "cuda" in device or "tensorrt" in device or (base in _IN_TORCH and options.device.startswith("cuda"))
+    if base in _IN_TORCH:
+        device = f"torch:{options.device}"
+    return bool(device) and Device.parse(device).gpu is not None
 
 
 def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Method], dict[str, str]]:
@@ -88,5 +93,5 @@ def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Meth
         except DeviceError as error:
             skipped[name] = str(error)
     if not methods:
-        raise DeviceError(f"no method is left to measure: {'; '.join(skipped.values()) or 'name at least one'}")
+        raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
     return methods, skipped

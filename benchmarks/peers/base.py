@@ -6,15 +6,15 @@ labels = method(image, 600, stages)    # (H, W) int32, 0..K-1, each label 4-conn
 stages.seconds                         # {"network": 0.04, "assignment": 0.001, "connectivity": 0.001}
 """
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ainet.benchmarks.speed.clock import Stages
 
 
 @dataclass(frozen=True)
@@ -24,19 +24,6 @@ class Options:
     weights: Path | None = None  # folder with ssn.safetensors, seal.safetensors or, for `checkpoint`, weights.safetensors
     device: str = "cpu"  # of the methods in torch: "cpu" or "cuda"; ours name their backend in the method's name
     threads: int = 1  # of the CPU for one image
-
-
-@dataclass
-class Stages:
-    """Seconds per named stage, summed over calls."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
 class Method(Protocol):

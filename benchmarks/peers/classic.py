@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.benchmarks.peers import _native
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect, grid
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ImageError
 
 ITERATIONS = 10  # of SEEDS: at each block level, twice

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.benchmarks.peers import _native
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, join_fragments
+from ainet.benchmarks.speed.clock import Stages
 
 SIGMA = 15.0  # of the edge weight exp(-d^2 / (2 sigma^2)); the usual 5 for each of three channels
 BALANCE = 0.5  # lambda' for each superpixel

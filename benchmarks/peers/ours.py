@@ -1,32 +1,43 @@
 """AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` in timed stages: the bundled weights, a checkpoint in
 PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`, made by `ainet build`)."""
 
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
+from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, resize_nearest
-from ainet.segmenter import Segmenter, bundled
+from ainet.segmenter import Segmenter
 
 FILE = "weights.safetensors"
 ENGINES = {"ONNX Runtime": "onnxruntime", "OpenVINO": "openvino", "PyTorch": "torch"}
 TENTHS = range(1, 21)  # scales of the public protocol, in tenths
 
 
+@dataclass(kw_only=True)
+class OwnPeer(Peer):
+    """A method of ours, with the `Segmenter` behind it."""
+
+    segmenter: Segmenter
+
+
 def open_method(name: str, options: Options) -> Method:
     network, _, device = name.partition("@")
     if network == "checkpoint":
         device = f"torch:{options.device}"
-    torch_device = device.startswith("torch")
-    segmenter = Segmenter.load(_file(network, device, options), device or "cpu", options.threads)
+    device = device or "cpu"
+    torch_device = Device.parse(device).engine == "torch"
+    segmenter = Segmenter.load(_model(network, device, options), device, options.threads)
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
@@ -55,24 +66,24 @@ def open_method(name: str, options: Options) -> Method:
         "opencv": cv2.__version__,
         "ainet": version("ainet-toolkit"),
     }
-    return Peer(name, parameters, segment, threads=options.threads)
+    return OwnPeer(name, parameters, segment, threads=options.threads, segmenter=segmenter)
 
 
-def _file(network: str, device: str, options: Options) -> Path:
-    """The model that a method runs."""
+def _model(network: str, device: str, options: Options) -> str | Path:
+    """The model that a method runs: a file, or the name of bundled weights."""
     if network == "checkpoint":
         if options.weights is None:
             raise ModelError(f"method 'checkpoint' runs {FILE} of the folder of weights; name the folder that `ainet train` has written")
         return options.weights / FILE
-    if device.startswith("tensorrt"):
-        engine = f"{network}.engine"
+    if Device.parse(device).engine == "tensorrt":
+        engine = network + ENGINE
         if options.weights is None or not (options.weights / engine).is_file():
             raise DeviceError(
                 f"method '{network}@{device}' runs {engine} of the folder of weights; make it with: ainet export -o {network}.onnx, "
                 f"ainet build {network}.onnx"
             )
         return options.weights / engine
-    return bundled(f"{network}.safetensors" if device.startswith("torch") else f"{network}.onnx")
+    return network
 
 
 def _engine_version(engine: str) -> dict[str, str]:

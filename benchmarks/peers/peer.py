@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.peers.base import Stages
+from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import ImageError, UsageError
 from ainet.runtime.postprocess import enforce_connectivity
 

@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ainet.benchmarks.peers.base import Method, Options, Stages
+from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.ers import BALANCE, entropy_rate_superpixels
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, join_fragments
 from ainet.benchmarks.peers.weights import open_network
+from ainet.benchmarks.speed.clock import Stages
 
 EDGES = (50, 100)  # thresholds of Canny
 

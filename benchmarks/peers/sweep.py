@@ -1,6 +1,6 @@
 """Choose the parameters of a classic method on BSDS500 train.
 
-    python -m ainet.benchmarks.peers.sweep lsc --bsds BSDS500/data --images 20 --json benchmarks/results/sweep_lsc.json
+    result = sweep("lsc", Path("BSDS500/data"), images=20)
 
 Every combination of the method's small grid segments the same images at a few counts. The winner has the highest ASA, averaged
 over 300, 600 and 1200 superpixels, each read off the curve over the *actual* mean count: parameters that only make more
@@ -8,23 +8,18 @@ superpixels win nothing. Of those within 0.0005 of the highest, which so few ima
 nearest to what was asked wins. BR and BP are shown as a check.
 """
 
-import argparse
 import itertools
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from ainet.benchmarks.peers.base import Options
 from ainet.benchmarks.peers.classic import open_method
-from ainet.errors import AINetError
-from ainet.files import write_json
-from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_precision, boundary_recall
+from ainet.errors import UsageError
+from ainet.metrics import LabelMap, achievable_segmentation_accuracy, boundary_precision, boundary_recall
 from ainet.training.datasets import BSDS500
 
 GRIDS: dict[str, dict[str, list[Any]]] = {
@@ -41,31 +36,34 @@ INDISTINCT = 0.0005
 METRICS = {"asa": achievable_segmentation_accuracy, "br": boundary_recall, "bp": boundary_precision}
 
 
-def sweep(name: str, bsds_root: Path, images: int, seed: int = 0) -> dict[str, Any]:
-    """The rows of all combinations, best first, with the conditions they were measured under.
+def sweep(name: str, bsds_root: Path, images: int, progress: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """The rows of all combinations, best first, with the conditions that they were found under.
 
     Raises:
-        UsageError: BSDS500 is not there.
+        UsageError: the method has no grid, or BSDS500 is not there.
         DeviceError: the method's package is missing.
     """
-    samples = sorted(random.Random(seed).sample(list(BSDS500(bsds_root, "train")), images), key=lambda sample: sample.image_id)
-    methods = [
-        open_method(name, Options(), **dict(zip(GRIDS[name], values, strict=True))) for values in itertools.product(*GRIDS[name].values())
-    ]
+    if name not in GRIDS:
+        raise UsageError(f"method '{name}' has no parameters to choose; name one of {', '.join(GRIDS)}")
+    grid = GRIDS[name]
+    samples = sorted(random.Random(0).sample(list(BSDS500(bsds_root, "train")), images), key=lambda sample: sample.image_id)
+    methods = [open_method(name, Options(), **dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
     means = np.zeros((len(methods), len(COUNTS), 1 + len(METRICS)))  # count and metrics
-    for sample in track(samples, f"{name}: {len(methods)} combinations"):
+    for number, sample in enumerate(samples, 1):
+        progress(f"{name}: image {number} of {images}, {len(methods)} combinations")
         image, truths = sample.image(), [LabelMap(truth) for truth in sample.segmentations()]
         for (m, method), (c, count) in itertools.product(enumerate(methods), enumerate(COUNTS)):
             labels = LabelMap(method(image, count))
             scores = [np.mean([metric(labels, truth) for truth in truths]) for metric in METRICS.values()]
             means[m, c] += np.array([labels.largest_id + 1, *scores]) / images
     rows = [
-        {**{key: method.parameters[key] for key in GRIDS[name]}, **_read(mean), "counts": mean[:, 0].tolist()}
+        {**{key: method.parameters[key] for key in grid}, **_read(mean), "counts": mean[:, 0].tolist()}
         for method, mean in zip(methods, means, strict=True)
     ]
     return {
         "method": name,
-        "fixed": {key: value for key, value in methods[0].parameters.items() if key not in GRIDS[name]},
+        "grid": grid,
+        "fixed": {key: value for key, value in methods[0].parameters.items() if key not in grid},
         "split": "train",
         "image_ids": [sample.image_id for sample in samples],
         "asked": COUNTS,
@@ -86,30 +84,3 @@ def _read(curve: np.ndarray[Any, Any]) -> dict[str, float]:
     """(counts, 1 + metrics) -> each metric's mean at `READ_AT`, linear in the logarithm of the count; ends are kept."""
     logs = np.log(curve[:, 0])
     return {metric: float(np.interp(np.log(READ_AT), logs, curve[:, 1 + i]).mean()) for i, metric in enumerate(METRICS)}
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Choose the parameters of a classic method on BSDS500 train, by mean ASA.")
-    parser.add_argument("method", choices=GRIDS)
-    parser.add_argument("--bsds", type=Path, required=True, help="BSDS500's folder with images and groundTruth")
-    parser.add_argument("--images", type=int, default=20, help="how many images, drawn with a fixed seed")
-    parser.add_argument("--json", type=Path, help="also write all rows to this file")
-    arguments = parser.parse_args()
-    if not 1 <= arguments.images <= 200:
-        parser.error("--images must be from 1 to 200, the size of the split")
-    try:
-        result = sweep(arguments.method, arguments.bsds, arguments.images)
-        names = list(GRIDS[arguments.method])
-        table = Table(*names, "ASA", "BR", "BP", "counts", title=f"{arguments.method}, {arguments.images} images of BSDS500 train")
-        for row in result["rows"]:
-            counts = ", ".join(f"{count:.0f}" for count in row["counts"])
-            table.add_row(*(str(row[name]) for name in names), *(f"{row[metric]:.4f}" for metric in METRICS), counts)
-        Console().print(table)
-        if arguments.json:
-            write_json(arguments.json, result)
-    except AINetError as error:
-        parser.exit(error.exit_code, f"{error}\n")
-
-
-if __name__ == "__main__":
-    main()

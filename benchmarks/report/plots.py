@@ -1,8 +1,10 @@
 """The plots: drawn once, and written for the page and for a paper."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from ainet.benchmarks.report.results import Results, method_order, row_id
-from ainet.benchmarks.report.style import FAINT, GRID, INK, colour_variables, styles_of
-from ainet.benchmarks.report.svg import svg_for_page
+from ainet.benchmarks.report.style import FAINT, GRID, INK, styles_of
 from ainet.files import atomic_path
 
 COUNT = "superpixels (actual mean)"
@@ -22,15 +23,21 @@ LETTERS = 10  # points
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure; `titles`: what its points say when pointed at, by the id of their rows in the page's tables."""
+    """A figure, whose points are links to their rows in the page's tables."""
 
     name: str
     caption: str
     figure: Figure
-    titles: Mapping[str, str]
 
     def for_page(self) -> str:
-        return svg_for_page(self._save("svg", "none").decode(), self.name, self.caption, colour_variables(), self.titles)
+        """SVG as part of an HTML page: without size and namespaces, and with ids of its own."""
+        svg = self._save("svg", "none").decode().replace("\n", " ").replace("xlink:href", "href").replace(' target="_blank"', "")
+        root, content = svg[svg.index("<svg") :].split(">", 1)
+        ids = set(re.findall(r' id="([^"]+)"', content))
+        content = content.replace(' id="', f' id="{self.name}-')
+        content = re.sub(r"#([\w.-]+)", lambda match: f"#{self.name}-{match[1]}" if match[1] in ids else match[0], content)
+        view = root[root.index("viewBox") :].split('"')[1]
+        return f'<svg viewBox="{view}" role="img" aria-label="{escape(self.caption)}">{content}'
 
     def for_paper(self, folder: Path) -> list[Path]:
         """Write NAME.svg, with its letters as outlines, and NAME.png at 200 dots per inch."""
@@ -46,9 +53,9 @@ class Plot:
 
     def _save(self, kind: str, letters: str) -> bytes:
         buffer = io.BytesIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type")) if kind == "svg" else None  # the same bytes every time
         with matplotlib.rc_context({"font.size": LETTERS, "svg.hashsalt": "ainet", "svg.fonttype": letters}):
-            metadata = {"Date": None} if kind == "svg" else None  # the same bytes every time
-            self.figure.savefig(buffer, format=kind, dpi=200, transparent=letters == "none", metadata=metadata)
+            self.figure.savefig(buffer, format=kind, dpi=200, transparent=letters == "none", metadata=nothing)
         return buffer.getvalue()
 
 
@@ -87,9 +94,8 @@ LABELS = {"sp": COUNT, "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neu
 def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: str, group: str = "accuracy") -> Plot:
     curves = []
     for method, scales in methods.items():
-        means = [entry["means"]["row_mean"]["all_gts"] for entry in scales]
         rows = [row_id(group, method, f"{entry['scale']:g}") for entry in scales]
-        curves.append(Curve(method, [m[x] for m in means], [m[y] for m in means], rows))
+        curves.append(Curve(method, [entry[x] for entry in scales], [entry[y] for entry in scales], rows))
     return _draw(name, caption, curves, LABELS[x], LABELS[y], log_x=x == "sp")
 
 
@@ -121,22 +127,19 @@ def latency_row_id(group: str, row: Mapping[str, Any]) -> str:
 
 def _draw(name: str, caption: str, curves: Sequence[Curve], x: str, y: str, log_x: bool = False, log_y: bool = False) -> Plot:
     styles = styles_of(curve.method for curve in curves)
-    titles = {}
     with matplotlib.rc_context({"font.size": LETTERS}):
         figure = Figure(figsize=(7.6, 4.3), layout="constrained")
         axes = figure.subplots()
         for depth, curve in enumerate(curves):  # ours, the first, lie on top
             style = styles[curve.method]
             xs, ys = zip(*sorted(zip(curve.x, curve.y, strict=True)), strict=True)
-            looks: dict[str, Any] = {"color": style.light, "linewidth": style.width, "linestyle": style.dashes, "marker": style.marker}
+            looks: dict[str, Any] = {"color": style.colour, "linewidth": style.width, "linestyle": style.dashes, "marker": style.marker}
             axes.plot(xs, ys, label=curve.method, markersize=4 + style.width, markeredgewidth=0, zorder=3 - depth / 100, **looks)
             # Over the markers lie unseen ones that lead to the rows.
             points = axes.scatter(curve.x, curve.y, 60, "none", zorder=4)
             points.set_urls([f"#{row}" for row in curve.rows])
-            for row, a, b in zip(curve.rows, curve.x, curve.y, strict=True):
-                titles[row] = f"{curve.method}: {x} {a:,.4g}, {y} {b:,.4g}"
         _finish(figure, axes, x, y, log_x, log_y)
-    return Plot(name, caption, figure, titles)
+    return Plot(name, caption, figure)
 
 
 def _finish(figure: Figure, axes: Axes, x: str, y: str, log_x: bool, log_y: bool) -> None:

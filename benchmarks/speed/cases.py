@@ -1,4 +1,4 @@
-"""What latency is measured on: counts of superpixels, sizes of images, and a picture for them."""
+"""The cases of timings: counts of superpixels, sizes of images, and a picture for them."""
 
 from dataclasses import dataclass
 
@@ -47,16 +47,17 @@ def parse_counts(text: str) -> list[int]:
 
 def parse_sizes(text: str) -> list[tuple[int, int]]:
     """ "vga,100x50" -> [(480, 640), (50, 100)], height first; "none" -> []. Raises UsageError."""
-    found = []
-    for part in [] if text == "none" else text.split(","):
-        size = SIZES.get(part.lower())
-        if size is None:
-            width, times, height = part.partition("x")
-            if not (times and width.isdecimal() and height.isdecimal()):
-                raise UsageError(f"size '{part}' is not one of {', '.join(SIZES)}, nor like 640x480 (width x height), nor 'none'")
-            size = int(height), int(width)
-        found.append(size)
-    return found
+    return [] if text == "none" else [parse_size(part) for part in text.split(",")]
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """ "vga" -> (480, 640), "100x50" -> (50, 100). Raises UsageError."""
+    if text.lower() in SIZES:
+        return SIZES[text.lower()]
+    width, times, height = text.partition("x")
+    if not (times and width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"size '{text}' is not one of {', '.join(SIZES)}, nor like 640x480 (width x height), nor 'none'")
+    return int(height), int(width)
 
 
 def synthetic_picture(height: int = 540, width: int = 960) -> NDArray[np.uint8]:

@@ -1,144 +1,122 @@
-"""What INT8 costs and gains: accuracy on BSDS500 val, time per backend, and how many calibration images are enough.
+"""What INT8 costs and gains: accuracy on BSDS500 val, time per engine, and how many calibration images are enough.
 
-    python -m ainet.benchmarks.speed.int8 BSDS500/data --json benchmarks/results/int8.json
+    result = int8(Path("BSDS500/data"), threads=2, repeats=25)
 
 Calibrates the bundled weights on BSDS500 train, with plain min-max ranges and as `ainet calibrate` does. Figures are means over all
-(image, ground truth) pairs at about 600 superpixels. The engines run alternately in one process, so that their ratios hold on a
-busy machine too.
+(image, ground truth) pairs at about 600 superpixels.
 """
 
-import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import openvino
-from rich.console import Console
 
-from ainet.benchmarks.parity.compare import compare, mean_metrics
-from ainet.benchmarks.speed.machine import machine, versions
-from ainet.calibration.images import SEGMENTS, CalibrationImage, choose_images
+from ainet.benchmarks.speed.clock import Candidate, alternate
+from ainet.calibration import DEFAULT_COUNT
+from ainet.calibration.images import SEGMENTS, choose_images
 from ainet.calibration.quantise import Calibration, save_model
-from ainet.calibration.sensitivity import keep_boundaries
-from ainet.cli.calibration import DEFAULT_COUNT, judges_of_bsds
-from ainet.files import write_json
+from ainet.calibration.score import judges_of_bsds
+from ainet.calibration.sensitivity import keep_boundaries, report
+from ainet.export.agreement import compare, mean_metrics
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.segmenter import bundled
 from ainet.training.datasets import BSDS500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
-console = Console(stderr=True)
+SIZE = (320, 480)  # working pixels
+OPENVINO = (("fp32", "f32"), ("fp32", "bf16"), ("int8", "f32"), ("int8", "bf16"), ("all int8", "f32"), ("all int8", "bf16"))  # model, rest
+
+Models = dict[str, tuple[Path, str]]  # file and device, by name; the first is the reference
 
 
-def accuracy(models: dict[str, tuple[Path, str]], bsds: Path, split: str, step: int) -> dict[str, dict[str, float]]:
-    """ASA, BR, BP and equal best cells of every model (file, device) on each `step`th image; the first model is the reference."""
-    backends = [open_backend(path, device) for path, device in models.values()]
-    samples = BSDS500(bsds, split)[::step]
-    agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
-    metrics = mean_metrics(backends, samples, SEGMENTS)
-    return {
-        name: {**means, "equal": agreement.equal / agreement.pixels}
-        for name, means, agreement in zip(models, metrics, agreements, strict=True)
-    }
+def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
+    """Everything that the INT8 page says. `step`: of val, each STEPth image alone is taken.
 
-
-def speed(files: dict[str, Path], height: int, width: int, threads: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Median time in ms, and ratio to ONNX Runtime fp32 in neighbouring runs, of the network alone at static sizes."""
-    image = np.random.default_rng(0).standard_normal((1, 3, height, width), np.float32) * np.float32(0.3)
-    runs: dict[str, Callable[[], object]] = {}
-    for name in ("fp32", "int8"):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(_static(files[name], height, width), options, providers=["CPUExecutionProvider"])
-        runs[f"ONNX Runtime {name}"] = partial(session.run, None, {"image": image})
-    for name, hint in (("fp32", "f32"), ("fp32", "bf16"), ("int8", "f32"), ("int8", "bf16"), ("all int8", "f32"), ("all int8", "bf16")):
-        network = openvino.Core().read_model(_static(files[name], height, width))
-        options = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-        request = openvino.compile_model(network, "CPU", options).create_infer_request()
-        label = hint if name == "fp32" else f"{name}, rest {hint}"
-        runs[f"OpenVINO {label}"] = partial(request.infer, [image])
-    for run in runs.values():
-        run()
-    times = np.array([[_seconds(run) for run in runs.values()] for _ in range(repeats)])
-    return {
-        name: {"median_ms": float(np.median(times[:, column])) * 1e3, "ratio": float(np.median(times[:, 0] / times[:, column]))}
-        for column, name in enumerate(runs)
-    }
-
-
-def _static(path: Path, height: int, width: int) -> bytes:
-    model = onnx.load(path)
-    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, height, width), strict=True):
-        dimension.dim_value = size
-    return model.SerializeToString()
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
-
-
-def curve(model: onnx.ModelProto, pool: list[Path], bsds: Path, step: int, folder: Path) -> list[dict[str, float]]:
-    """Accuracy on val of the network with all layers in INT8, against the number of calibration images."""
-    models = {"fp32": (bundled("ainet.onnx"), "cpu")}
-    for count in COUNTS:
-        console.print(f"curve: calibrating on {count} images")
-        models[str(count)] = (folder / f"{count}.onnx", "cpu")
-        save_model(Calibration(model, choose_images(pool, count)).model(), models[str(count)][0])
-    figures = accuracy(models, bsds, "val", step)
-    return [
-        {
-            "images": count,
-            "asa_change": figures[str(count)]["asa"] - figures["fp32"]["asa"],
-            "br_change": figures[str(count)]["br"] - figures["fp32"]["br"],
-            "equal": figures[str(count)]["equal"],
-        }
-        for count in COUNTS
-    ]
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Accuracy and time of INT8 models of the bundled weights.")
-    parser.add_argument("bsds", type=Path, help="BSDS500/data")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=25)
-    parser.add_argument("--step", type=int, default=1, help="measure each STEPth image of val alone")
-    parser.add_argument("--json", type=Path, required=True, help="file to write the figures to")
-    arguments = parser.parse_args()
+    Raises:
+        UsageError: BSDS500 is not there.
+        ModelError: see `keep_boundaries`.
+    """
     model = onnx.load(bundled("ainet.onnx"))
-    pool = [sample.image_path for sample in BSDS500(arguments.bsds, "train")]
-    images: list[CalibrationImage] = choose_images(pool, DEFAULT_COUNT)
+    pool = [sample.image_path for sample in BSDS500(bsds, "train")]
+    samples = BSDS500(bsds, "val")[::step]
+    images = choose_images(pool, DEFAULT_COUNT)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = {"fp32": bundled("ainet.onnx"), **{name: folder / f"{name}.onnx" for name in ("min-max", "all int8", "int8")}}
         save_model(Calibration(model, images, "minmax", equalised=False).model(), files["min-max"])
         calibration = Calibration(model, images)
         save_model(calibration.model(), files["all int8"])
-        result = keep_boundaries(
-            calibration, *judges_of_bsds(arguments.bsds), every_layer=True, progress=lambda what, done, total: console.print(what)
-        )
-        save_model(calibration.model(result.float_layers), files["int8"])
+        judges, score = judges_of_bsds(bsds)
+        found = keep_boundaries(calibration, judges, score, every_layer=True, progress=lambda what, done, total: progress(what))
+        save_model(calibration.model(found.layers), files["int8"])
+        progress("speed")
+        times = alternate(_candidates(files, threads), repeats)
         models = {name: (path, "cpu") for name, path in files.items()} | {"int8, OpenVINO": (files["int8"], "openvino")}
-        figures = {
-            "threads": arguments.threads,
-            "calibration_images": DEFAULT_COUNT,
-            "images": len(BSDS500(arguments.bsds, "val")[:: arguments.step]),
-            "layers": len(calibration.layers),
-            "sensitivity": result.to_dict(),
-            "speed": speed(files, 320, 480, arguments.threads, arguments.repeats),
-            "accuracy": accuracy(models, arguments.bsds, "val", arguments.step),
-            "curve": curve(model, pool, arguments.bsds, arguments.step, folder),
-            "versions": versions(),
-            "machine": machine(),
-        }
-    write_json(arguments.json, figures)
+        progress("accuracy")
+        figures = accuracy(models, samples)
+        for count in COUNTS:
+            progress(f"calibrating on {count} images")
+            save_model(Calibration(model, choose_images(pool, count)).model(), folder / f"{count}.onnx")
+        by_count = accuracy({"fp32": models["fp32"], **{str(count): (folder / f"{count}.onnx", "cpu") for count in COUNTS}}, samples)
+    reference = times["ONNX Runtime fp32"]
+    return {
+        "threads": threads,
+        "calibration_images": DEFAULT_COUNT,
+        "images": len(samples),
+        "layers": len(calibration.layers),
+        "sensitivity": report(found),
+        "speed": {name: {**own.in_ms(), "ratio": reference.ratio_to(own)} for name, own in times.items()},
+        "accuracy": figures,
+        "curve": [_change(count, by_count) for count in COUNTS],
+    }
 
 
-if __name__ == "__main__":
-    main()
+def accuracy(models: Models, samples: Any) -> dict[str, dict[str, float]]:
+    """ASA, BR, BP, CO and the share of equal best cells of every model."""
+    backends = [open_backend(path, device) for path, device in models.values()]
+    agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
+    metrics = mean_metrics(backends, samples, SEGMENTS)
+    return {name: {**means, "equal": agreement.argmax} for name, means, agreement in zip(models, metrics, agreements, strict=True)}
+
+
+def _change(count: int, figures: dict[str, dict[str, float]]) -> dict[str, float]:
+    """What all layers in INT8 change, calibrated on `count` images."""
+    own, reference = figures[str(count)], figures["fp32"]
+    return {
+        "images": count,
+        "asa_change": own["asa"] - reference["asa"],
+        "br_change": own["br"] - reference["br"],
+        "equal": own["equal"],
+    }
+
+
+def _candidates(files: dict[str, Path], threads: int) -> dict[str, Candidate]:
+    """The network alone, at a static size, on both engines."""
+    image = np.random.default_rng(0).standard_normal((1, 3, *SIZE), np.float32) * np.float32(0.3)
+    candidates: dict[str, Candidate] = {}
+    for name in ("fp32", "int8"):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(_static(files[name]), options, providers=["CPUExecutionProvider"])
+        candidates[f"ONNX Runtime {name}"] = partial(session.run, None, {"image": image})
+    for name, rest in OPENVINO:
+        network = openvino.Core().read_model(_static(files[name]))
+        settings = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        request = openvino.compile_model(network, "CPU", settings).create_infer_request()
+        label = rest if name == "fp32" else f"{name}, rest {rest}"
+        candidates[f"OpenVINO {label}"] = partial(request.infer, [image])
+    return candidates
+
+
+def _static(path: Path) -> bytes:
+    """The model with an input of one image of `SIZE`."""
+    model = onnx.load(path)
+    for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, *SIZE), strict=True):
+        dimension.dim_value = size
+    return model.SerializeToString()

@@ -1,38 +1,32 @@
 """How long methods take, over the number of superpixels and over the size of the image, all in one run.
 
-    result = run_latency(["ainet", "scn", "ssn"], threads=2, progress=print)
+    result = run_latency(["ainet", "scn", "ssn"], options=Options(threads=2), progress=print)
 
-**How it is measured.** Before anything is timed, each method is called once in a fresh process (`probe`), which gives its memory, and says
-whether the case is too slow or too large; then it is left out, with the reason. All others are open in one process and take turns: round
-after round, each segments the same image, with a pause before it so that the threads of the one before it have gone to rest. So what
-disturbs one disturbs all, and ratios, which are medians of the ratios within the rounds, hold on a busy machine too. The first rounds are
-not counted. A method takes part in as many rounds as `budget` allows it, at least 3. With few repeats p99 is not far from the maximum.
+Before anything is timed, each method is called once in a fresh process (`probe`), which gives its memory, and says whether the case is
+too slow or too large; then it is left out, with the reason. All others are open in one process and alternate (`clock`), with a pause
+before each call so that the threads of the method before it have gone to rest. A method takes part in as many rounds as `budget`
+allows it, at least 3.
 
-**Stages** are those of `peers`: network (with the preparation of its input), assignment, connectivity; each ends synchronised with its
-device. The time of a call is their sum.
-
-**A run that was interrupted** goes on after the last case that was finished, from the file `keep`.
-
-**Growth** is the slope of log median time over log pixels, by least squares over the sizes.
+Stages are those of `peers`: network (with the preparation of its input), assignment, connectivity; each ends synchronised with its
+device. Growth is the slope of log median time over log pixels, by least squares over the sizes.
 """
 
 import hashlib
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.peers import Method, Options, Stages, on_gpu, open_methods
+from ainet.benchmarks.peers import Method, Options, on_gpu, open_methods
+from ainet.benchmarks.peers.ours import OwnPeer
 from ainet.benchmarks.speed.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_of_size, synthetic_picture
-from ainet.benchmarks.speed.machine import machine, versions
-from ainet.benchmarks.speed.probe import available_mib, probe
+from ainet.benchmarks.speed.clock import Stages, Times, alternate
+from ainet.benchmarks.speed.probe import Probe, available_mib, probe
+from ainet.benchmarks.speed.stages import time_stages
 from ainet.errors import AINetError, UsageError
-from ainet.files import write_json
 from ainet.images import check_size
 
 REFERENCES = ("scn", "ssn")
@@ -42,36 +36,8 @@ LEAST = 3  # repeats
 DEFAULTS = Options()
 MEMORY_SHARE = 0.8  # of what is free
 
-
-@dataclass
-class _Kept:
-    """What has been measured, in the file `path` after every case; `finished`: the cases."""
-
-    path: Path | None
-    about: dict[str, Any]
-    finished: list[str] = field(default_factory=list)
-    counts: list[dict[str, Any]] = field(default_factory=list)
-    sizes: list[dict[str, Any]] = field(default_factory=list)
-    memory: list[dict[str, Any]] = field(default_factory=list)
-    left_out: list[dict[str, Any]] = field(default_factory=list)
-
-    @classmethod
-    def open(cls, path: Path | None, about: dict[str, Any]) -> "_Kept":
-        """What an equal run has left at `path`, else nothing."""
-        about = json.loads(json.dumps(about))
-        if path is not None and path.is_file():
-            try:
-                found = cls(path, **json.loads(path.read_text()))
-            except (ValueError, TypeError) as error:
-                raise UsageError(f"{path} is damaged ({error}); remove it, and measure again") from error
-            if found.about == about:
-                return found
-        return cls(path, about)
-
-    def finish(self, case: Case) -> None:
-        self.finished.append(str(case))
-        if self.path is not None:
-            write_json(self.path, {key: value for key, value in vars(self).items() if key != "path"})
+TakeProbe = Callable[[str, Options, NDArray[np.uint8], int], Probe]
+Row = dict[str, Any]
 
 
 @dataclass
@@ -80,9 +46,15 @@ class _Run:
     budget: float
     repeats: int
     picture: NDArray[np.uint8]
-    methods: dict[str, Method]
+    methods: Mapping[str, Method]
     progress: Callable[[str], None]
-    kept: "_Kept"
+    take_probe: TakeProbe
+    free_mib: Callable[[], float | None]
+    memory: list[Row] = field(default_factory=list)
+    left_out: list[Row] = field(default_factory=list)
+
+    def leave_out(self, name: str, case: Case, reason: str) -> None:
+        self.left_out.append({"method": name, **asdict(case), "reason": reason})
 
 
 def run_latency(
@@ -93,9 +65,11 @@ def run_latency(
     repeats: int = 30,
     budget: float = 30.0,
     picture: NDArray[np.uint8] | None = None,
+    batches: Sequence[int] = (),
     progress: Callable[[str], None] = lambda line: None,
     on_skip: Callable[[str], None] = lambda line: None,
-    keep: Path | None = None,
+    take_probe: TakeProbe = probe,
+    free_mib: Callable[[], float | None] = available_mib,
 ) -> dict[str, Any]:
     """Time methods, ours and their peers; those with random weights too, and the result says so.
 
@@ -107,13 +81,14 @@ def run_latency(
         repeats: counted calls of each method in each case, where the budget allows.
         budget: seconds for a method in a case; one whose single call would take longer is left out.
         picture: RGB (H, W, 3), resized to each size; None: a synthetic one.
-        progress: told before each case.
+        batches: sizes of batches for which the stages of our networks on a GPU are timed too, in all cases.
+        progress: told before each case and round.
         on_skip: given a line for each method that is not installed.
-        keep: file for what is finished; an equal run goes on from it. It is removed at the end.
+        take_probe, free_mib: time and memory of a first call, and the memory that is free.
 
     Returns:
-        What goes into the JSON file: settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`,
-        versions and machine; times in seconds.
+        Settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`, and with `batches` those of
+        `stages.time_stages`; times in seconds.
 
     Raises:
         UsageError: an unknown method, or a number that is out of range.
@@ -123,7 +98,9 @@ def run_latency(
     """
     if repeats < LEAST or not budget > 0:
         raise UsageError(f"repeats={repeats} and budget={budget:g} s: ask for at least {LEAST} repeats, and more than 0 s")
-    for case in (*(Case(*COUNTS_SIZE, count) for count in counts), *(case_of_size(*size) for size in sizes)):
+    by_count = [Case(*COUNTS_SIZE, count) for count in counts]
+    by_size = sorted((case_of_size(*size) for size in sizes), key=lambda case: case.pixels)
+    for case in (*by_count, *by_size):
         check_size(case.height, case.width)
         if case.n_segments < 4 or case.n_segments > case.pixels // 4 or min(case.height, case.width) < 16:
             raise UsageError(f"cannot time {case}: choose images of 16 pixels a side or more, and 4 superpixels to a quarter of the pixels")
@@ -131,7 +108,15 @@ def run_latency(
     for line in skipped.values():
         on_skip(line)
     picture = synthetic_picture() if picture is None else picture
-    about = {
+    run = _Run(options, budget, repeats, picture, methods, progress, take_probe, free_mib)
+    counted, sized = _by_count(run, by_count), _by_size(run, by_size)
+    stages: list[Row] = []
+    if batches:
+        progress("stages on the GPU")
+        own = {name: method.segmenter for name, method in methods.items() if isinstance(method, OwnPeer)}
+        stages, failures = time_stages(own, [*by_count, *by_size], batches, repeats, picture)
+        run.left_out += failures
+    return {
         "settings": {
             "device": options.device,
             "threads": options.threads,
@@ -142,20 +127,32 @@ def run_latency(
             "image_sha256": hashlib.sha256(picture.tobytes()).hexdigest(),
         },
         "methods": {name: {"parameters": dict(method.parameters), "trained": method.trained} for name, method in methods.items()},
-        "versions": versions(),
-        "machine": machine(),
+        "counts": counted,
+        "sizes": sized,
+        "stages": stages,
+        "growth": growth(sized),
+        "memory": run.memory,
+        "left_out": run.left_out,
+        "skipped": skipped,
     }
-    kept = _Kept.open(keep, about)
-    run = _Run(options, budget, repeats, picture, methods, progress, kept)
-    _by_count(run, counts)
-    _by_size(run, sizes)
-    if keep is not None:
-        keep.unlink(missing_ok=True)
-    rows = {"counts": kept.counts, "sizes": kept.sizes, "growth": growth(kept.sizes), "memory": kept.memory, "left_out": kept.left_out}
-    return {"benchmark": "latency", **about, **rows, "skipped": skipped}
 
 
-def growth(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
+def overview(result: Mapping[str, Any]) -> list[Row]:
+    """A flat row per method and case, for people: times in ms."""
+    return [
+        {
+            "method": row["method"],
+            "image": f"{row['width']}x{row['height']}",
+            "superpixels": row["superpixels"],
+            "median_ms": 1e3 * row["seconds"]["median"],
+            "p95_ms": 1e3 * row["seconds"]["p95"],
+            **{f"/ {name}": row["ratio"].get(name) for name in REFERENCES},
+        }
+        for row in (*result["counts"], *result["sizes"])
+    ]
+
+
+def growth(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """By method with two sizes or more: `exponent` p of time ~ pixels^p, and `points`, the sizes in the fit."""
     fits = {}
     for method in dict.fromkeys(row["method"] for row in rows):
@@ -167,121 +164,109 @@ def growth(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
     return fits
 
 
-# --- cases -----------------------------------------------------------------------------------------------------------------------
+def reference_of(reference: str, name: str, methods: Iterable[str], options: Options) -> str | None:
+    """Which of `methods` is the `reference` that `name` is compared with: on the same engine, else on the same kind of device."""
+    peers = [other for other in methods if other.partition("@")[0] == reference]
+    same_kind = [other for other in peers if on_gpu(other, options) == on_gpu(name, options)]
+    same_engine = f"{reference}@{name.partition('@')[2]}"
+    return same_engine if same_engine in same_kind else min(same_kind, key=len, default=None)
 
 
-def _by_count(run: _Run, counts: Sequence[int]) -> None:
+def _by_count(run: _Run, cases: Sequence[Case]) -> list[Row]:
     """One probe for all counts, at the middle one: the image is the same."""
-    todo = [case for count in counts if str(case := Case(*COUNTS_SIZE, count)) not in run.kept.finished]
-    if not todo:
-        return
-    middle = Case(*COUNTS_SIZE, sorted(counts)[len(counts) // 2])
-    seconds = {name: found for name in run.methods if (found := _probe_seconds(run, name, middle)) is not None}
-    for case in todo:
-        run.kept.counts += _measure(run, case, seconds)
-        run.kept.finish(case)
+    if not cases:
+        return []
+    middle = sorted(cases, key=lambda case: case.n_segments)[len(cases) // 2]
+    first_call = _probe_all(run, run.methods, middle)
+    return [row for case in cases for row in _time(run, case, first_call)]
 
 
-def _by_size(run: _Run, sizes: Sequence[tuple[int, int]]) -> None:
-    for case in sorted((case_of_size(*size) for size in sizes), key=lambda case: case.pixels):
-        if str(case) in run.kept.finished:
-            continue
-        seconds = {}
+def _by_size(run: _Run, cases: Sequence[Case]) -> list[Row]:
+    rows = []
+    for case in cases:
+        bearable = []
         for name in run.methods:
-            if reason := _too_much(run, name, case):
-                _leave_out(run, name, case, reason)
-            elif (found := _probe_seconds(run, name, case)) is not None:
-                seconds[name] = found
-        run.kept.sizes += _measure(run, case, seconds)
-        run.kept.finish(case)
+            reason = _too_much(run, name, case)
+            if reason is None:
+                bearable.append(name)
+            else:
+                run.leave_out(name, case, reason)
+        rows += _time(run, case, _probe_all(run, bearable, case))
+    return rows
 
 
 def _too_much(run: _Run, name: str, case: Case) -> str | None:
     """Why a larger case is not even tried: judged by the last one that was, time and memory taken to grow with the pixels."""
-    tried = [row for row in run.kept.memory if row["method"] == name]
-    if any(row["method"] == name and row["height"] * row["width"] <= case.pixels for row in run.kept.left_out):
+    if any(row["method"] == name and row["height"] * row["width"] <= case.pixels for row in run.left_out):
         return "left out at a smaller size already"
-    if not tried:
+    last = next((row for row in reversed(run.memory) if row["method"] == name), None)
+    if last is None:
         return None
-    last = tried[-1]
-    growth = case.pixels / (last["height"] * last["width"])
-    if last["seconds"] * growth > run.budget:
-        return f"a call would take about {last['seconds'] * growth:.0f} s, over the budget of {run.budget:g} s"
-    free = available_mib()
+    larger = case.pixels / (last["height"] * last["width"])
+    if last["seconds"] * larger > run.budget:
+        return f"a call would take about {last['seconds'] * larger:.0f} s, over the budget of {run.budget:g} s"
+    free = run.free_mib()
     if free is None or last["peak_mib"] is None or last["loaded_mib"] is None:
         return None
-    needed = (last["peak_mib"] - last["loaded_mib"]) * growth
+    needed = (last["peak_mib"] - last["loaded_mib"]) * larger
     return f"it would take about {needed / 1024:.0f} GiB of memory; {free / 1024:.0f} are free" if needed > MEMORY_SHARE * free else None
 
 
-def _probe_seconds(run: _Run, name: str, case: Case) -> float | None:
-    """Seconds of a first call; None where the method is left out."""
-    if tried := [row for row in run.kept.memory if row["method"] == name and {**row, **asdict(case)} == row]:
-        return tried[0]["seconds"] if tried[0]["seconds"] <= run.budget else None  # by the run that was interrupted
-    run.progress(f"{name}: memory at {case}")
-    try:
-        found = probe(name, run.options, case.picture(run.picture), case.n_segments)
-    except AINetError as error:
-        _leave_out(run, name, case, str(error))
-        return None
-    run.kept.memory.append({"method": name, **asdict(case), **asdict(found)})
-    if found.seconds > run.budget:
-        _leave_out(run, name, case, f"a call takes {found.seconds:.0f} s, over the budget of {run.budget:g} s")
-        return None
-    return found.seconds
+def _probe_all(run: _Run, names: Iterable[str], case: Case) -> dict[str, float]:
+    """Seconds of a first call, of the methods that bear the case."""
+    seconds = {}
+    for name in names:
+        run.progress(f"{name}: memory at {case}")
+        try:
+            found = run.take_probe(name, run.options, case.picture(run.picture), case.n_segments)
+        except AINetError as error:
+            run.leave_out(name, case, str(error))
+            continue
+        run.memory.append({"method": name, **asdict(case), **asdict(found)})
+        if found.seconds > run.budget:
+            run.leave_out(name, case, f"a call takes {found.seconds:.0f} s, over the budget of {run.budget:g} s")
+        else:
+            seconds[name] = found.seconds
+    return seconds
 
 
-def _leave_out(run: _Run, name: str, case: Case, reason: str) -> None:
-    run.kept.left_out.append({"method": name, **asdict(case), "reason": reason})
-
-
-# --- rounds ----------------------------------------------------------------------------------------------------------------------
-
-
-def _measure(run: _Run, case: Case, first_call: dict[str, float]) -> list[dict[str, Any]]:
+def _time(run: _Run, case: Case, first_call: Mapping[str, float]) -> list[Row]:
     """A row per method of a case."""
     image = case.picture(run.picture)
     repeats = {name: min(run.repeats, max(LEAST, int(run.budget / seconds))) for name, seconds in first_call.items()}
-    rounds: dict[str, list[dict[str, float]]] = {name: [] for name in repeats}
+    stages: dict[str, list[dict[str, float]]] = {name: [] for name in repeats}
     superpixels: dict[str, int] = {}
-    last = max(repeats.values(), default=0)
-    for number in range(-WARM_UP if last else 0, last):
-        run.progress(f"{case}: round {max(0, number + 1)} of {last}")
-        for name in [name for name in rounds if number < repeats[name]]:
-            stages = Stages()
-            time.sleep(PAUSE)
-            try:
-                superpixels[name] = int(run.methods[name](image, case.n_segments, stages).max()) + 1
-            except Exception as error:  # of whatever library the method is from, such as for lack of memory
-                _leave_out(run, name, case, str(error) if isinstance(error, AINetError) else f"{type(error).__name__}: {error}")
-                del rounds[name]
-                continue
-            if number >= 0:
-                rounds[name].append(stages.seconds)
-    totals = {name: np.array([sum(stages.values()) for stages in own]) for name, own in rounds.items()}
+
+    def call(name: str) -> None:
+        watch = Stages()
+        superpixels[name] = int(run.methods[name](image, case.n_segments, watch).max()) + 1
+        stages[name].append(watch.seconds)
+
+    def failed(name: str, error: Exception) -> None:  # of whatever library the method is from, such as for lack of memory
+        run.leave_out(name, case, str(error) if isinstance(error, AINetError) else f"{type(error).__name__}: {error}")
+
+    times = alternate(
+        {name: partial(call, name) for name in repeats},
+        repeats,
+        warm_up=WARM_UP,
+        pause=PAUSE,
+        on_round=lambda number: run.progress(f"{case}: round {number} of {max(repeats.values(), default=0)}"),
+        on_failure=failed,
+    )
     return [
         {
             "method": name,
             **asdict(case),
             "superpixels": superpixels[name],
             "repeats": repeats[name],
-            "seconds": dict(zip(("median", "p95", "p99"), np.percentile(totals[name], (50, 95, 99)).tolist(), strict=True)),
-            "stages": {stage: float(np.median([one[stage] for one in rounds[name]])) for stage in rounds[name][0]},
-            "ratio": _ratios(name, totals, run.options),
+            "seconds": {"median": own.median, "p95": own.p95},
+            "stages": {stage: float(np.median([one[stage] for one in stages[name][WARM_UP:]])) for stage in stages[name][0]},
+            "ratio": _ratios(name, times, run.options),
         }
-        for name in rounds
+        for name, own in times.items()
     ]
 
 
-def _ratios(name: str, totals: dict[str, NDArray[np.float64]], options: Options) -> dict[str, float]:
-    """Median ratio of times within the rounds, to each reference on the same engine, else on the same kind of device."""
-    ratios = {}
-    for reference in REFERENCES:
-        same_engine = f"{reference}@{name.partition('@')[2]}"
-        peers = [other for other in totals if other.partition("@")[0] == reference]
-        same_kind = [other for other in peers if on_gpu(other, options) == on_gpu(name, options)]
-        other = same_engine if same_engine in same_kind else min(same_kind, key=len, default=None)
-        if other is not None:
-            shared = min(len(totals[other]), len(totals[name]))
-            ratios[reference] = float(np.median(totals[name][:shared] / totals[other][:shared]))
-    return ratios
+def _ratios(name: str, times: Mapping[str, Times], options: Options) -> dict[str, float]:
+    found = {reference: reference_of(reference, name, times, options) for reference in REFERENCES}
+    return {reference: times[name].ratio_to(times[other]) for reference, other in found.items() if other is not None}

@@ -1,4 +1,4 @@
-"""What a measurement was made on and with, for the results."""
+"""What a result was made on and with: the record that stands in every result file."""
 
 import os
 import platform
@@ -6,6 +6,9 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from ainet.errors import DeviceError
+from ainet.runtime.cuda.devices import find_devices
 
 PACKAGES = (
     "ainet-toolkit",
@@ -17,14 +20,21 @@ PACKAGES = (
     "scikit-image",
     "scipy",
     "torch",
+    "tensorrt",
+    "tensorrt-rtx-cu13",
+    "cuda-bindings",
 )
+# By /proc/cpuinfo's names: what float32, bf16 and INT8 engines choose their code by, on x86-64 and on Arm.
+INSTRUCTIONS = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "asimddp", "i8mm", "bf16")
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores, memory in GiB, operating system, Python, and the GPU where PyTorch sees one."""
+    """Processor, instruction sets, cores, memory in GiB, operating system, Python, and the first NVIDIA GPU with its driver."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
+    found = _cpuinfo("flags") or _cpuinfo("Features") or ""
     return {
-        "processor": _processor(),
+        "processor": _cpuinfo("model name") or platform.processor() or platform.machine(),
+        "instructions": [name for name in INSTRUCTIONS if name in found.split()],
         "cores": os.cpu_count(),
         "memory_gib": round(memory / 2**30, 1),
         "system": f"{platform.system()} {platform.release()}, {platform.machine()}",
@@ -44,17 +54,17 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _processor() -> str:
+def _cpuinfo(field: str) -> str | None:
     try:
-        model = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        found = re.search(rf"^{field}\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     except OSError:
-        model = None
-    return model[1] if model else platform.processor() or platform.machine()
+        return None
+    return found[1] if found else None
 
 
 def _gpu() -> str | None:
     try:
-        import torch
-    except ImportError:
+        first = find_devices()[0]
+    except (DeviceError, IndexError):
         return None
-    return torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return f"{first.name} ({first.capability}), driver for CUDA {first.driver_cuda}"

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.peers import Options, Stages, on_gpu, open_method
+from ainet.benchmarks.peers import Options, on_gpu, open_method
+from ainet.benchmarks.speed.clock import alternate
 from ainet.errors import AINetError, DeviceError
 
 MIB = 2**20
@@ -52,10 +53,10 @@ def available_mib() -> float | None:
 
 def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: int) -> Probe:
     free_before = _gpu_free_mib() if on_gpu(name, options) else None
-    method, stages = open_method(name, options), Stages()
+    method = open_method(name, options)
     loaded = _kilobytes(Path("/proc/self/status"), "VmRSS")
     try:
-        method(image, n_segments, stages)
+        times = alternate({name: lambda: method(image, n_segments)}, repeats=1, warm_up=0)
     except AINetError:
         raise
     except Exception as error:  # MemoryError, or an engine's own word for it
@@ -63,7 +64,7 @@ def _probe(name: str, options: Options, image: NDArray[np.uint8], n_segments: in
     peak = _kilobytes(Path("/proc/self/status"), "VmHWM")  # of this program alone; getrusage would count the parent's from before exec
     free_after = None if free_before is None else _gpu_free_mib()
     gpu = None if free_before is None or free_after is None else free_before - free_after
-    return Probe(sum(stages.seconds.values()), loaded, peak, gpu)
+    return Probe(times[name].median, loaded, peak, gpu)
 
 
 def _kilobytes(path: Path, field: str) -> float | None:

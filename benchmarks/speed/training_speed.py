@@ -1,34 +1,61 @@
 """How fast the trainer is, and where its time goes.
 
-python -m ainet.benchmarks.speed.training_speed --bsds BSDS500/data --recipe interim-cpu --json speed.json
+    result = training_speed("ainet", load_recipe("interim-cpu"), samples, "cpu", steps=10)
+
+Pictures do not change the speed, so synthetic ones serve as well as a data set.
 """
 
-import argparse
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from ainet.benchmarks.speed.machine import machine, versions
-from ainet.files import write_json
-from ainet.training.capture import WARM_UP
+from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
+from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.training.datasets import BSDS500, Sample
 from ainet.training.losses import association_loss
-from ainet.training.recipe import Recipe, load_recipe
-from ainet.training.trainer import Trainer
+from ainet.training.recipe import Recipe
+from ainet.training.trainer import RunOptions, Trainer
+
+IMAGES = 40
+WARM_UP = 4  # steps
 
 
-def shares(trainer: Trainer, seconds: Callable[[Callable[[], object]], float]) -> dict[str, float]:
-    """Seconds of a step's parts, each run alone: drawing the batch, network, loss; the last two with their backward passes."""
-    recipe, batch = trainer.recipe, trainer.sampler.batch(0)
+def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], device: str, steps: int) -> dict[str, Any]:
+    """Seconds of a step as `ainet train` runs it, of its parts, and hours of the whole recipe at this speed.
+
+    Raises:
+        AINetError: see `Trainer`.
+    """
+    on_gpu = device.startswith("cuda")
+    with tempfile.TemporaryDirectory() as out:
+        trainer = Trainer(network, recipe, samples, out, RunOptions(device=device, compiled=on_gpu))
+        # The first steps compile, capture and allocate.
+        step = alternate({"step": trainer.step}, steps, warm_up=WARM_UP, device=device)["step"]
+        parts = alternate(parts_of_a_step(trainer), max(2, steps // 2), device=device)
+    return {
+        "settings": {"network": network, "device": device, "threads": torch.get_num_threads(), "steps": steps},
+        "recipe": recipe.to_dict(),
+        "seconds_per_step": step.median,
+        "p95_seconds_per_step": step.p95,
+        "iterations_per_second": 1 / step.median,
+        "parts_seconds": {name: own.median for name, own in parts.items()},
+        "hours_of_the_recipe": recipe.iterations * step.median / 3600,
+    }
+
+
+def parts_of_a_step(trainer: Trainer) -> dict[str, Candidate]:
+    """Drawing a batch, the network, and the loss, each to be run alone; the last two with their backward passes."""
+    batch = trainer.sampler.batch(0)
 
     def forward() -> Tensor:
-        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=recipe.bf16):
+        with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=trainer.bf16):
             logits: Tensor = trainer.network(batch.image)
         return logits
 
@@ -38,64 +65,30 @@ def shares(trainer: Trainer, seconds: Callable[[Callable[[], object]], float]) -
     def loss() -> None:
         association_loss(leaf.softmax(1), batch.label, trainer.sampler.classes).total.backward()
 
-    return {
-        "data": seconds(lambda: trainer.sampler.batch(1)),
-        "network": seconds(lambda: forward().backward(gradient)),
-        "loss": seconds(loss),
-    }
+    return {"data": lambda: trainer.sampler.batch(1), "network": lambda: forward().backward(gradient), "loss": loss}
 
 
-def measure(network: str, recipe: Recipe, samples: Sequence[Sample], device: str, steps: int) -> dict[str, Any]:
-    """Median seconds per step, and of its parts."""
+class SyntheticSample:
+    """A training image of noise, as large as BSDS500's, with squares as its segmentation; `number` makes it another one."""
 
-    def seconds(action: Callable[[], object]) -> float:
-        start = time.perf_counter()
-        action()
-        if device.startswith("cuda"):
-            torch.cuda.synchronize()
-        return time.perf_counter() - start
+    def __init__(self, number: int) -> None:
+        self.image_id = f"synthetic {number}"
+        self._number = number
+        rows, columns = np.indices(COUNTS_SIZE) // (24 + number % 40)
+        self._labels = (rows * (columns.max() + 1) + columns).astype(np.uint16)
 
-    on_gpu = device.startswith("cuda")
-    with tempfile.TemporaryDirectory() as out:
-        trainer = Trainer(network, recipe, samples, out, device=device, compiled=on_gpu, captured=on_gpu)
-        for _ in range(WARM_UP + 1):  # compiles, captures, allocates
-            trainer.step()
-        own = float(np.median([seconds(trainer.step) for _ in range(steps)]))
-        parts = [shares(trainer, seconds) for _ in range(max(2, steps // 2))]
-    return {
-        "seconds_per_step": own,
-        "iterations_per_second": 1 / own,
-        "parts_seconds": {key: float(np.median([part[key] for part in parts])) for key in parts[0]},
-    }
+    def image(self) -> NDArray[np.uint8]:
+        return np.roll(_picture(), 11 * self._number, axis=1)
+
+    def segmentations(self) -> list[NDArray[np.uint16]]:
+        return [self._labels]
 
 
-def main() -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    parser = argparse.ArgumentParser(description="Speed of the trainer.")
-    parser.add_argument("--bsds", type=Path, required=True)
-    parser.add_argument("--recipe", default="interim-cpu")
-    parser.add_argument("--network", default="ainet")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--images", type=int, default=40, help="of BSDS500 train; speed does not depend on how many")
-    parser.add_argument("--steps", type=int, default=10)
-    parser.add_argument("--json", type=Path, help="also write the figures and the machine to this file")
-    arguments = parser.parse_args()
-    recipe = load_recipe(arguments.recipe)
-    samples = list(BSDS500(arguments.bsds, "train"))[: arguments.images]
-    result = measure(arguments.network, recipe, samples, arguments.device, arguments.steps)
-    result["hours_of_the_recipe"] = recipe.iterations * result["seconds_per_step"] / 3600
-    table = Table("figure", "value", title=f"{arguments.network}, {recipe.name}, batch {recipe.batch_size}, {arguments.device}")
-    for key, value in {**result, **result["parts_seconds"]}.items():
-        if isinstance(value, float):
-            table.add_row(key, f"{value:.4g}")
-    Console().print(table)
-    if arguments.json:
-        settings = {"network": arguments.network, "device": arguments.device, "threads": torch.get_num_threads()}
-        about = {"settings": settings, "recipe": recipe.to_dict()}
-        write_json(arguments.json, {**about, **result, "versions": versions(), "machine": machine()})
+@cache
+def _picture() -> NDArray[np.uint8]:
+    return synthetic_picture(*COUNTS_SIZE)
 
 
-if __name__ == "__main__":
-    main()
+def some_samples(bsds: Path | None) -> list[Sample]:
+    """The first images of BSDS500 train, or synthetic ones; the speed does not depend on how many."""
+    return [SyntheticSample(number) for number in range(IMAGES)] if bsds is None else list(BSDS500(bsds, "train")[:IMAGES])

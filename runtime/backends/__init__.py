@@ -12,16 +12,17 @@ TensorRT runs engine files, for which `auto` takes it; the others run ONNX files
 a module instead of a file: `ainet.Segmenter.load` opens it.
 """
 
+import contextlib
 import importlib.util
-import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
 
-__all__ = ["ENGINE", "Backend", "open_backend"]
-
-ENGINE = ".engine"  # suffix of engine files
+__all__ = ["Backend", "open_backend"]
 
 
 def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend:
@@ -38,36 +39,38 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
-    if (gpu := gpu_number("tensorrt", "tensorrt" if device == "auto" and model.suffix == ENGINE else device)) is not None:
+    if device == "auto" and model.suffix == ENGINE:
+        device = "tensorrt"
+    chosen = Device.parse(device)
+    gpu = chosen.gpu or 0
+    if chosen.engine == "tensorrt":
         return _open_tensorrt(model, gpu)
     if model.suffix == ENGINE:
         raise UsageError(f"{model} is a TensorRT engine, which device '{device}' does not run; choose tensorrt or tensorrt:N")
-    if device == "auto":
+    if chosen.engine == "auto":
         return _open_fastest(model, threads)
-    if device == "cpu":
+    if chosen.engine == "cpu":
         return _open_cpu(model, threads)
-    if device == "openvino":
+    if chosen.engine == "openvino":
         return _open_openvino(model, threads)
-    if (gpu := gpu_number("cuda", device)) is not None:
+    if chosen.engine == "cuda":
         return _open_cuda(model, gpu, threads)
-    raise UsageError(f"unknown device '{device}'; choose auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE")
-
-
-def gpu_number(kind: str, device: str) -> int | None:
-    """Of "KIND" or "KIND:N", the number, 0 where none is given; None for any other device."""
-    match = re.fullmatch(rf"{kind}(?::(\d+))?", device)
-    return None if match is None else int(match[1] or 0)
+    raise UsageError(f"device '{device}' runs a PyTorch module, not the file {model}; open a checkpoint with ainet.Segmenter.load")
 
 
 def _open_fastest(model: Path, threads: int) -> Backend:
+    """On the first engine, in the order of their speed, that is installed and takes the model."""
+    engines: list[Callable[[], Backend]] = []
     if _installed("onnxruntime"):
-        try:
-            return _open_cuda(model, 0, threads)
-        except DeviceError:
-            pass
+        engines.append(partial(_open_cuda, model, 0, threads))
     if _installed("openvino"):
-        return _open_openvino(model, threads)
-    return _open_cpu(model, threads)
+        engines.append(partial(_open_openvino, model, threads))
+    if _installed("onnxruntime") or not engines:
+        engines.append(partial(_open_cpu, model, threads))
+    for engine in engines[:-1]:
+        with contextlib.suppress(DeviceError, ModelError):
+            return engine()
+    return engines[-1]()
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:
@@ -97,8 +100,10 @@ def _open_cuda(model: Path, gpu: int, threads: int) -> Backend:
 def _open_openvino(model: Path, threads: int) -> Backend:
     if not _installed("openvino"):
         raise DeviceError("device 'openvino' needs OpenVINO: pip install 'ainet-toolkit[openvino]'")
-    from ainet.runtime.backends.openvino import OpenVinoBackend
-
+    try:
+        from ainet.runtime.backends.openvino import OpenVinoBackend
+    except (ImportError, OSError) as error:
+        raise DeviceError(f"OpenVINO cannot be loaded ({error}): pip install --force-reinstall openvino") from error
     return OpenVinoBackend(model, threads)
 
 

@@ -5,10 +5,12 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
+from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
+from ainet.spec import NEIGHBOURS
 
 
 class Backend(Protocol):
@@ -31,7 +33,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the engine holds; `run` must not be called again."""
+        """Release what the engine holds. Runs that are under way end as usual, later ones raise `UsageError`."""
         ...
 
 
@@ -40,7 +42,7 @@ class LabelBackend(Backend, Protocol):
     """An engine that takes the whole way from images to labels by itself, on a GPU."""
 
     def labels(self, images: NDArray[np.uint8], plan: Plan) -> NDArray[np.int32]:
-        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); working sizes up to `pipeline.MAX_PIXELS`.
+        """RGB images (N, H, W, 3) of the plan's size -> labels (N, H, W); of a plan that is not `in_tiles`.
 
         Raises:
             ModelError: the model does not take the plan's working size.
@@ -57,11 +59,56 @@ class LabelBackend(Backend, Protocol):
         ...
 
 
+@runtime_checkable
+class MergingBackend(Backend, Protocol):
+    """An engine that can give the border map of a model file beside its scores.
+
+    merge_model: the cost by which the superpixels of the model merge; None where the file holds none, and no border map.
+    """
+
+    merge_model: MergeModel | None
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        """As `run`; and the border map, float32 (N, h/2, w/2, C). Not to be called where `merge_model` is None."""
+        ...
+
+
+def merge_model(entry: str | None, outputs: int, source: object) -> MergeModel | None:
+    """The cost that the metadata entry `MERGING_ENTRY` of the file `source` holds; None without an entry, or a border map as 2nd output.
+
+    Raises:
+        ModelError: the entry is damaged.
+    """
+    return None if entry is None or outputs < 2 else MergeModel.from_json(entry, source)
+
+
 def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
     """The error of an engine that cannot run an input, such as for lack of memory."""
     return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
 
 
+def closed(engine: str) -> UsageError:
+    """The error of a run after `close`."""
+    return UsageError(f"this model on {engine} is closed; load it again")
+
+
+def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
+    """Raise unless an output has the shape that the input asks for: OpenVINO has given back an earlier one when short of memory.
+
+    Raises:
+        DeviceError: it has another.
+    """
+    labels = backend.info.output == "labels"
+    batch, height, width = image.shape[:3] if labels else (image.shape[0], *image.shape[2:])
+    expected = (batch, height, width) if labels else (batch, NEIGHBOURS, height, width)
+    if output.shape != expected:
+        raise DeviceError(
+            f"{backend.name} gave an output of {output.shape} where {expected} was asked for; "
+            "free memory of other programs, or try a smaller image"
+        )
+
+
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
-    return str(error).strip().partition("\n")[0][:300]
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]  # OpenVINO's places
+    return lines[0].strip()[:300] if lines else type(error).__name__

@@ -2,17 +2,21 @@
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.backends.base import failed, first_line
+from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.cuda.driver import Gpu
 from ainet.runtime.cuda.guests import OnnxRuntimeNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
+from ainet.runtime.graph import TensorType, check_types, graph_precision
+from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ModelInfo
 
 CUDA = "CUDAExecutionProvider"
@@ -26,17 +30,29 @@ class OnnxRuntimeBackend:
     name = "ONNX Runtime (CPU)"
 
     def __init__(self, model: Path, threads: int = 0) -> None:
-        self._session = _open(model, threads, [])
-        self.info = _info(self._session, model)
+        self._session, self.info = _open(model, threads, [])
+        entry = self._session.get_modelmeta().custom_metadata_map.get(MERGING_ENTRY)
+        self.merge_model = merge_model(entry, len(self._session.get_outputs()), model)
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        return self._run(image, 1)[0]
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        scores, border_map = self._run(image, 2)
+        return scores, border_map
+
+    def _run(self, image: NDArray[Any], outputs: int) -> list[NDArray[Any]]:
+        session = self._session  # held until the end of the run, even if `close` is called meanwhile
+        if session is None:
+            raise closed(self.name)
         try:
-            return self._session.run(None, {"image": image})[0]
+            names = [output.name for output in session.get_outputs()[:outputs]]
+            return session.run(names, {session.get_inputs()[0].name: image})
         except Exception as error:
             raise failed("ONNX Runtime", image, error) from error
 
     def close(self) -> None:
-        del self._session
+        self._session = None
 
 
 def open_cuda(model: Path, index: int, threads: int = 0) -> GpuPipeline:
@@ -50,28 +66,37 @@ def open_cuda(model: Path, index: int, threads: int = 0) -> GpuPipeline:
         raise DeviceError("device 'cuda' needs ONNX Runtime with CUDA: pip install 'ainet-toolkit[gpu]'")
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; where all of it is missing, the session fails
         onnxruntime.preload_dlls()  # CUDA and cuDNN from NVIDIA's packages
-    session = _open(model, threads, [(CUDA, {"device_id": index, "use_tf32": 0})])  # whoever asks for fp32 gets its 24 bits
+    session, info = _open(model, threads, [(CUDA, {"device_id": index, "use_tf32": 0})])  # whoever asks for fp32 gets its 24 bits
     if session.get_providers()[0] != CUDA:
         raise DeviceError(
             f"CUDA device {index} is not usable by ONNX Runtime; check the driver with nvidia-smi, "
             "and install CUDA and cuDNN with: pip install 'ainet-toolkit[gpu]'"
         )
     gpu = Gpu(index)
-    return GpuPipeline(gpu, OnnxRuntimeNetwork(session, _info(session, model), gpu), f"ONNX Runtime (CUDA {index})")
+    return GpuPipeline(gpu, OnnxRuntimeNetwork(session, info, gpu), f"ONNX Runtime (CUDA {index})")
 
 
-def _open(model: Path, threads: int, providers: list[Any]) -> Any:
-    """A session on the first of `providers` that works, else on the CPU."""
+def _open(model: Path, threads: int, providers: list[Any]) -> tuple[Any, ModelInfo]:
+    """A session on the first of `providers` that works, else on the CPU; and what the model says of itself."""
+    precision = graph_precision(model)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
+    options.add_session_config_entry("session.x64quantprecision", "1")  # where INT8 sums would overflow, without VNNI, it takes slower ones
     try:
-        return onnxruntime.InferenceSession(model, options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0)
+        session = onnxruntime.InferenceSession(model, options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0)
+        metadata = session.get_modelmeta().custom_metadata_map
     except (RuntimeError, ValueError) as error:  # a device's; what is wrong with a file has classes of its own
         raise DeviceError(f"ONNX Runtime cannot use the device: {first_line(error)}; check it with: ainet doctor") from error
     except Exception as error:  # the engine's exceptions have no public common base
         raise ModelError(f"ONNX Runtime cannot load {model}: {first_line(error)}; export it again") from error
+    info = ModelInfo.from_json(metadata.get("ainet"), model)
+    info = replace(info, precision=precision or info.precision)
+    check_types(info, [_type(value) for value in session.get_inputs()], _type(session.get_outputs()[0]), model)
+    return session, info
 
 
-def _info(session: Any, model: Path) -> ModelInfo:
-    return ModelInfo.from_json(session.get_modelmeta().custom_metadata_map.get("ainet"), model)
+def _type(value: Any) -> TensorType:
+    kind = value.type.removeprefix("tensor(").removesuffix(")")
+    names = {"float": "float32", "double": "float64"}
+    return TensorType(names.get(kind, kind), tuple(size if isinstance(size, int) else None for size in value.shape or ()))

@@ -9,6 +9,7 @@
 #include "assign.h"
 #include "connectivity.h"
 #include "device/host.h"
+#include "merging_module.h"
 #include "normalise.h"
 #include "parallel.h"
 #include "resize.h"
@@ -116,6 +117,8 @@ NB_MODULE(_native, m) {
             ainet::normalise(images.data() + i * 3 * pixels, pixels, mean.data(), out);
         });
     }, "images"_a, "mean"_a);
+
+    ainet::define_merging(m);
 
     m.def("run_kernel", [](const char* kernel, const nb::bytes& arguments, int32_t count, int32_t images, int threads) {
         const nb::gil_scoped_release release;

@@ -13,7 +13,7 @@ pytest.importorskip("onnxscript")
 from ainet.calibration import images
 from ainet.calibration.quantise import Calibration
 from ainet.images import image_files
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 CROPS = {"a": (0, 0), "b": (100, 60), "c": (180, 80), "d": (60, 150)}
 

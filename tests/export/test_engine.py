@@ -17,12 +17,13 @@ from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
-from ainet.runtime import flavours, pipeline
+from ainet.models import BUNDLED, bundled
+from ainet.runtime import pipeline
+from ainet.runtime import tensorrt_api as flavours
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, write_cache
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.plan import Plan
-from ainet.segmenter import BUNDLED, bundled
+from ainet.runtime.plan import MAX_NETWORK_PIXELS, Plan
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.checkpoint import load_checkpoint
 
@@ -143,7 +144,7 @@ def test_sizes_by_name(text, smallest, largest):
     assert parse_profiles([str(profile)]) == (profile,)
 
 
-SIDE = math.isqrt(pipeline.MAX_PIXELS)  # of a tile
+SIDE = math.isqrt(MAX_NETWORK_PIXELS)  # of a tile
 
 
 @pytest.mark.parametrize("whole", [(SIDE, SIDE), (SIDE // 2, 2 * SIDE), (2 * SIDE, SIDE // 2)])

@@ -17,7 +17,7 @@ from ainet.calibration.quantise import Calibration, save_model
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.hub import write_hub
-from ainet.segmenter import bundled
+from ainet.models import bundled
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 
 

@@ -10,19 +10,22 @@ import onnxruntime
 import pytest
 import torch
 from onnx import TensorProto
+from support.paths import PHOTOS
 
 from ainet import read_image
 from ainet.errors import ModelError
+from ainet.export.agreement import BOUNDS
 from ainet.export.graph import deployable
-from ainet.export.islands import MIN_AGREEMENT, Choice, choose_islands, layers
+from ainet.export.islands import choose_islands, layers
 from ainet.export.onnx import export_onnx
+from ainet.export.search import Found
+from ainet.models import bundled
 from ainet.runtime.postprocess import normalise
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build
 
-PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
+HALF = BOUNDS["fp16"].argmax
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def shifted(checkpoint: Checkpoint) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def choice(shifted: Checkpoint, inputs: list[torch.Tensor]) -> Choice:
+def choice(shifted: Checkpoint, inputs: list[torch.Tensor]) -> Found:
     return choose_islands(deployable(shifted.network), inputs)
 
 
@@ -61,18 +64,19 @@ def agreement(model: Path, network: torch.nn.Module, inputs: Sequence[torch.Tens
 def test_the_bundled_network_needs_none(checkpoint: Checkpoint, inputs: list[torch.Tensor], tmp_path: Path) -> None:
     choice = choose_islands(deployable(checkpoint.network), inputs)
     assert choice.layers == ()
-    assert MIN_AGREEMENT <= choice.agreement == choice.half < 1
+    assert choice.agreement == choice.reduced
+    assert HALF <= choice.reduced.argmax < 1
     export_onnx(checkpoint, tmp_path / "half.onnx", "fp16")
-    assert agreement(tmp_path / "half.onnx", checkpoint.network, inputs) == pytest.approx(choice.half, abs=5e-4)
+    assert agreement(tmp_path / "half.onnx", checkpoint.network, inputs) == pytest.approx(choice.reduced.argmax, abs=5e-4)
 
 
-def test_the_layer_that_suffers_stays_in_float(shifted: Checkpoint, inputs: list[torch.Tensor], choice: Choice, tmp_path: Path) -> None:
+def test_the_layer_that_suffers_stays_in_float(shifted: Checkpoint, inputs: list[torch.Tensor], choice: Found, tmp_path: Path) -> None:
     assert choice.layers == ("pred_mask0",)
-    assert choice.half < MIN_AGREEMENT <= choice.agreement
+    assert choice.reduced.argmax < HALF <= choice.agreement.argmax
     path = tmp_path / "islands.onnx"
     export_onnx(shifted, path, "fp16", islands=choice.layers)
     # Float32 has steps of 3e-5 at 300, which engines round differently, so their own agreement is less than whole.
-    assert agreement(path, shifted.network, inputs) == pytest.approx(choice.agreement, abs=1e-3)
+    assert agreement(path, shifted.network, inputs) == pytest.approx(choice.agreement.argmax, abs=1e-3)
     kinds = {tensor.name: tensor.data_type for tensor in onnx.load(path).graph.initializer}
     weights = {name: kind for name, kind in kinds.items() if name.endswith(".weight")}
     assert [name for name, kind in weights.items() if kind == TensorProto.FLOAT] == ["network.pred_mask0.layer.weight"]
@@ -93,8 +97,11 @@ def test_islands_anywhere_make_a_graph_that_runs(checkpoint: Checkpoint, network
     build_engine(path, tmp_path / "model.engine", ["64x96"], "tensorrt-rtx", ["sm86"])
 
 
-def test_where_half_precision_cannot_do(inputs: list[torch.Tensor], checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ainet.export.islands.MIN_AGREEMENT", 1.1)
-    monkeypatch.setattr("ainet.export.islands.MAX_ISLANDS", 0.1)
-    with pytest.raises(ModelError, match=r"right cell to 99\.\d\d% of the pixels, with 2 of 23 layers in float32; .* use --precision fp32"):
-        choose_islands(deployable(checkpoint.network), inputs[:1])
+def test_where_half_precision_cannot_do(inputs: list[torch.Tensor], checkpoint: Checkpoint) -> None:
+    """Scores of every layer so large that half precision has steps of 1 there and beyond."""
+    network = build("ainet")
+    network.load_state_dict(checkpoint.network.state_dict())
+    for parameter in network.parameters():
+        parameter.data *= 4
+    with pytest.raises(ModelError, match=r"of 23 layers in float.*fp32"):
+        choose_islands(deployable(network.eval()), [inputs[0][..., :32, :32]])

@@ -13,8 +13,8 @@ from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.graph import OUTPUTS, PRECISIONS, deployable
 from ainet.export.onnx import export_onnx
 from ainet.images import read_image
+from ainet.models import bundled
 from ainet.runtime.model import ModelInfo
-from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
 

@@ -19,10 +19,10 @@ from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
+from ainet.models import bundled
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import plan_segments
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 triton = pytest.importorskip("tritonclient.grpc")
@@ -128,9 +128,9 @@ def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     exec(code.replace("localhost:8001", f"localhost:{port}"), client)
     image = read_image("photo.jpg")
     with Segmenter.load(MODEL, "cpu") as segmenter:
-        np.testing.assert_array_equal(client["labels"], segmenter(image))
+        np.testing.assert_array_equal(client["labels"], segmenter(image, quality="fast"))
         upright = np.ascontiguousarray(image[:200, 100:230])
-        np.testing.assert_array_equal(client["segment"](upright, 150), segmenter(upright, 150))
+        np.testing.assert_array_equal(client["segment"](upright, 150), segmenter(upright, 150, quality="fast"))
     client["server"].close()
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from ainet import Segmenter, read_image
+from ainet.models import bundled
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, normalise
 from ainet.runtime.tensorrt_api import MODULES
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu

@@ -7,12 +7,12 @@ import pytest
 from support import host_kernels
 
 from ainet import Segmenter
+from ainet.models import bundled
 from ainet.runtime.cuda.guests import OnnxRuntimeNetwork, TorchNetwork
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan, plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu

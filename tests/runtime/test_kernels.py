@@ -16,12 +16,12 @@ from support import host_kernels
 from support.label_maps import adversarial, blobs, ranks
 
 from ainet import read_image
+from ainet.models import bundled
 from ainet.runtime import _native, pipeline
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda import kernels
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, resize_nearest
-from ainet.segmenter import bundled
 from ainet.spec import MEAN
 
 ROOT = Path(__file__).resolve().parents[2]

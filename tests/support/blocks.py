@@ -1,4 +1,7 @@
-"""What the tests of `ainet bench` share: a small data set, and methods that need nothing."""
+"""What the tests of `ainet bench` share: a small data set, and methods that need nothing.
+
+This module stands in the registry of methods (`peers.METHODS`) under the names of the fakes.
+"""
 
 import os
 import signal
@@ -14,9 +17,8 @@ import pytest
 from numpy.typing import NDArray
 from scipy.io import savemat
 
-from ainet.benchmarks.accuracy import run as accuracy
 from ainet.benchmarks.accuracy.protocol import BSDS
-from ainet.benchmarks.peers import Options, Stages
+from ainet.benchmarks.peers import METHODS, Method, Options, Stages
 from ainet.errors import DeviceError
 
 TRUTHS = {"11": 2, "12": 3}  # ground truths of each image
@@ -24,15 +26,17 @@ TRUTHS = {"11": 2, "12": 3}  # ground truths of each image
 
 @dataclass
 class Blocks:
-    """A method that cuts the image into rectangles, and counts its calls."""
+    """A method that cuts the image into rectangles, and keeps what it was asked for; `on_call` is told the number of each call."""
 
     name: str = "blocks"
     trained: bool = True
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"kind": "rectangles"})
     calls: list[int] = field(default_factory=list)
+    on_call: Callable[[int], None] = lambda count: None  # may raise, as a method that fails
 
     def __call__(self, image: NDArray[np.uint8], n_segments: int, stages: Stages | None = None) -> NDArray[np.int32]:
         self.calls.append(n_segments)
+        self.on_call(len(self.calls))
         stages = Stages() if stages is None else stages
         height, width = image.shape[:2]
         rows = round((n_segments * height / width) ** 0.5)
@@ -65,19 +69,28 @@ def write_sample(root: Path, split: str, name: str, picture: NDArray[np.uint8], 
     savemat(root / "groundTruth" / split / f"{name}.mat", {"groundTruth": cell})
 
 
+_installed: dict[str, Method] = {}
+
+
+def install(patch: pytest.MonkeyPatch, methods: Mapping[str, Method]) -> None:
+    """Register methods, in place of real ones of that name until the test ends."""
+    for name, method in methods.items():
+        patch.setitem(METHODS, name.partition("@")[0], __name__)
+        patch.setitem(_installed, name, method)
+
+
 def install_blocks(patch: pytest.MonkeyPatch) -> dict[str, Blocks]:
-    """In place of the real methods: `blocks` and `other`, `untrained`, and `absent`, which is not installed."""
+    """The fakes `blocks` and `other`, `untrained`, and `absent`, which is not installed."""
     found = {"blocks": Blocks(), "other": Blocks("other"), "untrained": Blocks("untrained", trained=False)}
-
-    def open_method(name: str, options: Options) -> Blocks:
-        if name == "absent":
-            raise DeviceError("method 'absent' needs the package absent: pip install absent")
-        return found[name]
-
-    for module in ("peers", "accuracy"):
-        patch.setattr(f"ainet.benchmarks.{module}.open_method", open_method)
-    accuracy._opened.cache_clear()
+    install(patch, found)
+    patch.setitem(METHODS, "absent", __name__)
     return found
+
+
+def open_method(name: str, options: Options) -> Method:
+    if name not in _installed:
+        raise DeviceError(f"method '{name}' needs the package {name}: pip install {name}")
+    return _installed[name]
 
 
 # --- work for a pool of processes, which must find it by name --------------------------------------------------------------------------

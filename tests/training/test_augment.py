@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ainet.errors import UsageError
+from ainet.errors import ImageError, UsageError
 from ainet.spec import MEAN
 from ainet.training.augment import Batch, CropSampler
 from ainet.training.datasets.resident import ResidentData
@@ -54,8 +54,9 @@ def colours(batch: Batch) -> Tensor:
 
 def expected_labels(sampler: CropSampler, iteration: int, pixels: Tensor) -> Tensor:
     number, y, x = pixels.unbind(3)
-    first = torch.from_numpy(sampler.chosen(iteration) % 2 == 0).view(-1, 1, 1)
-    return torch.where(first, (y + 3 * x + number) % 7, (2 * y + x + number) % 5)
+    labels = torch.stack(((y + 3 * x + number) % 7, (2 * y + x + number) % 5), 1)  # (B, 2, S, S)
+    wanted = torch.from_numpy(sampler.chosen(iteration)[:, None] + np.arange(sampler.annotations)) % 2
+    return torch.stack([crop[order] for crop, order in zip(labels, wanted, strict=True)])
 
 
 def test_resident_data_holds_every_pixel(data: ResidentData) -> None:
@@ -80,8 +81,9 @@ def test_ids_become_dense() -> None:
 
 
 @pytest.mark.parametrize("iteration", range(6))
-def test_crops_and_flips_keep_label_and_neighbourhood(data: ResidentData, iteration: int) -> None:
-    sampler = CropSampler(data, SIZE, batch_size=4, seed=3)
+@pytest.mark.parametrize("annotations", [1, 2, 3])  # of images that have two
+def test_crops_and_flips_keep_label_and_neighbourhood(data: ResidentData, iteration: int, annotations: int) -> None:
+    sampler = CropSampler(data, SIZE, batch_size=4, seed=3, annotations=annotations)
     batch = sampler.batch(iteration)
     assert batch.image.shape == (4, 3, SIZE, SIZE) and batch.image.is_contiguous(memory_format=torch.channels_last)
     pixels = colours(batch)
@@ -138,18 +140,21 @@ def test_data_that_do_not_fit(data: ResidentData) -> None:
         CropSampler(data, SIZE, 4, seed=1, ranks=3)
     with pytest.raises(UsageError, match="empty"):
         ResidentData.load([])
+    bare: Any = Coordinates(7, SIZE, SIZE)
+    bare.segmentations = list
+    with pytest.raises(ImageError, match="image 7 has no annotation"):
+        ResidentData.load([Coordinates(0, SIZE, SIZE), bare])
 
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_jittered_labels_follow_pixels_and_nothing_leaks(seed: int) -> None:
     data = ResidentData.load([Coordinates(0, 50, 60), Coordinates(1, 60, 50)])
-    plain, jittered = (CropSampler(data, SIZE, 4, seed=seed, jitter=jitter) for jitter in ("off", "paper"))
+    plain, jittered = (CropSampler(data, SIZE, 4, seed, jitter, annotations=2) for jitter in ("off", "paper"))
     before, after = plain.batch(0), jittered.batch(0)
     assert torch.equal(before.label, after.plain_label)
-    pixels, random = colours(after), after.label == data.classes
-    kept = expected_labels(jittered, 0, pixels)
-    assert torch.equal(after.label[~random], kept[~random])
+    pixels, random = colours(after), after.label[:, 0] == data.classes
+    assert torch.equal(after.label, expected_labels(jittered, 0, pixels).masked_fill(random[:, None], data.classes))
     assert set(random.flatten(1).sum(1).tolist()) <= {0, 256}  # the new label is the random patch's alone
     for crop, source, noise in zip(pixels, colours(before), random, strict=True):
         present = {tuple(pixel) for pixel in source.flatten(0, 1).tolist()}
@@ -163,8 +168,8 @@ def test_public_jitter_has_one_of_two_patches_twice(data: ResidentData) -> None:
         repeated[jitter] = set()
         for iteration in range(10):
             batch = sampler.batch(iteration)
-            pixels, random = colours(batch), batch.label == data.classes
-            assert torch.equal(batch.label[~random], expected_labels(sampler, iteration, pixels)[~random])
+            pixels, random = colours(batch), batch.label[:, 0] == data.classes
+            assert torch.equal(batch.label[:, 0][~random], expected_labels(sampler, iteration, pixels)[:, 0][~random])
             whole = pixels[~random.flatten(1).any(1)]  # crops without a random patch, in which noise could hide a patch
             repeated[jitter] |= {SIZE**2 - len(crop.flatten(0, 1).unique(dim=0)) for crop in whole}
     assert repeated == {"paper": {0}, "public": {0, 256}}
@@ -173,7 +178,7 @@ def test_public_jitter_has_one_of_two_patches_twice(data: ResidentData) -> None:
 def test_noise_and_boundary_patches_draw_from_streams_of_their_own(data: ResidentData) -> None:
     sampler = CropSampler(data, SIZE, 8, seed=2, jitter="paper")
     batch = sampler.batch(0)
-    random = batch.label == data.classes
+    random = batch.label[:, 0] == data.classes
     patches = torch.randint(256, (8, SIZE, SIZE, 3), generator=sampler.generator(0), dtype=torch.uint8)
     assert 0 < (colours(batch)[random] == patches[random]).float().mean() < 0.02  # 1/256 by chance
 

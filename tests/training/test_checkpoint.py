@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from ainet.errors import ModelError, OutputError
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.segmenter import bundled
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
 

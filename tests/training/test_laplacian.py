@@ -71,7 +71,7 @@ def test_whole_cells_cost_less_than_scattered_pixels() -> None:
 def test_it_is_off_by_default_and_enters_the_step_with_its_weight() -> None:
     torch.manual_seed(0)
     network, recipe = build("scn"), Recipe("tiny", iterations=1, batch_size=2, lr=1e-3, crop=32)
-    image, label = torch.rand(2, 3, 32, 32), torch.randint(3, (2, 32, 32))
+    image, label = torch.rand(2, 3, 32, 32), torch.randint(3, (2, 1, 32, 32))
     batch = Batch(image, label, label)
     network.eval()
     prob = network(image).softmax(1)

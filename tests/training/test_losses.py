@@ -36,7 +36,7 @@ def test_literal_pool_and_reconstruct_equal_the_public_code(vectors: dict[str, A
 
 def test_values_and_gradient_equal_the_public_code(vectors: dict[str, Any]) -> None:
     prob = torch.from_numpy(vectors["pool.prob"]).requires_grad_()
-    loss = association_loss(prob, torch.from_numpy(vectors["loss.label"])[:, 0], classes=50)
+    loss = association_loss(prob, torch.from_numpy(vectors["loss.label"]), classes=50)
     torch.testing.assert_close(torch.stack(loss).double(), torch.from_numpy(vectors["loss.scn_total_sem_pos"]), rtol=1e-5, atol=0)
     loss.total.backward()
     expected = torch.from_numpy(vectors["loss.grad_prob"])
@@ -50,7 +50,7 @@ def test_equals_the_literal_one_hot_form(batch: int, height: int, width: int, cl
     for fast in (True, False):
         leaf = logits.clone().requires_grad_()
         prob = leaf.softmax(1)
-        semantic, position = association_loss(prob, label, classes)[1:] if fast else literal_loss(prob, label, classes)
+        semantic, position = association_loss(prob, label[:, None], classes)[1:] if fast else literal_loss(prob, label, classes)
         gradients.append((semantic, position, *torch.autograd.grad(semantic + position, leaf)))
     for own, literal in zip(*gradients, strict=True):
         torch.testing.assert_close(own, literal, rtol=1e-10, atol=1e-12)
@@ -59,7 +59,7 @@ def test_equals_the_literal_one_hot_form(batch: int, height: int, width: int, cl
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_gradient(memory_format: torch.memory_format) -> None:
     logits, label = random_case(2, 32, 32, 4)
-    assert_gradient(lambda x: association_loss(x.softmax(1), label, 4).total, logits.contiguous(memory_format=memory_format))
+    assert_gradient(lambda x: association_loss(x.softmax(1), label[:, None], 4).total, logits.contiguous(memory_format=memory_format))
 
 
 def literal_weighted_semantic(prob: Tensor, label: Tensor, classes: int, weight: float) -> Tensor:
@@ -83,43 +83,54 @@ def test_weight_of_single_class_cells_equals_the_literal_one_hot_form(weight: fl
         leaf = logits.clone().requires_grad_()
         prob = leaf.softmax(1)
         if fast:
-            semantic = association_loss(prob, label, 2, single_class_weight=weight).semantic
+            semantic = association_loss(prob, label[:, None], 2, single_class_weight=weight).semantic
         else:
             semantic = literal_weighted_semantic(prob, label, 2, weight)
         gradients.append((semantic, *torch.autograd.grad(semantic, leaf)))
     for own, literal in zip(*gradients, strict=True):
         torch.testing.assert_close(own, literal, rtol=1e-10, atol=1e-12)
-    plain = association_loss(logits.softmax(1), label, 2)
-    assert association_loss(logits.softmax(1), label, 2, single_class_weight=weight).position == plain.position
+    plain = association_loss(logits.softmax(1), label[:, None], 2)
+    assert association_loss(logits.softmax(1), label[:, None], 2, single_class_weight=weight).position == plain.position
     assert abs(gradients[0][0] - plain.semantic) > 1e-3  # there is something to weigh
-    last = logits[2:].softmax(1), label[2:], 2  # where all cells are alike there is not
+    last = logits[2:].softmax(1), label[2:, None], 2  # where all cells are alike there is not
     torch.testing.assert_close(association_loss(*last, single_class_weight=weight).semantic, association_loss(*last).semantic)
 
 
 def test_gradient_with_weighted_cells() -> None:
     logits, label = random_case(1, 32, 32, 2)
     label[0, :16, :16] = 0
-    assert_gradient(lambda x: association_loss(x.softmax(1), label, 2, single_class_weight=0.1).total, logits)
+    assert_gradient(lambda x: association_loss(x.softmax(1), label[:, None], 2, single_class_weight=0.1).total, logits)
 
 
 def test_a_larger_bound_on_the_ids_changes_nothing() -> None:
     logits, label = random_case(2, 32, 48, 5)
     prob = logits.softmax(1)
-    torch.testing.assert_close(association_loss(prob, label, 5), association_loss(prob, label, 300), rtol=1e-14, atol=0)
+    torch.testing.assert_close(association_loss(prob, label[:, None], 5), association_loss(prob, label[:, None], 300), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.1])
+def test_annotations_of_a_crop_are_averaged(weight: float) -> None:
+    logits, label = random_case(2, 32, 48, 5)
+    labels = torch.stack((label, label.flip(2), label % 2), 1)
+    prob = logits.softmax(1)
+    together = association_loss(prob, labels, 5, single_class_weight=weight)
+    alone = [association_loss(prob, one[:, None], 5, single_class_weight=weight) for one in labels.unbind(1)]
+    torch.testing.assert_close(together.semantic, torch.stack([one.semantic for one in alone]).mean(), rtol=1e-12, atol=0)
+    assert together.position == alone[0].position
 
 
 def test_label_names_do_not_matter() -> None:
     logits, label = random_case(1, 48, 48, 6)
     prob = logits.softmax(1)
     renamed = torch.tensor([4, 9, 0, 7, 2, 5])[label]
-    torch.testing.assert_close(association_loss(prob, label, 10), association_loss(prob, renamed, 10), rtol=1e-12, atol=0)
+    torch.testing.assert_close(association_loss(prob, label[:, None], 10), association_loss(prob, renamed[:, None], 10), rtol=1e-12, atol=0)
 
 
 def test_a_perfect_assignment_costs_nothing_but_position() -> None:
     label = torch.arange(6).view(1, 2, 3).repeat_interleave(16, 1).repeat_interleave(16, 2)  # one class per cell
     prob = torch.zeros(1, 9, 32, 48, dtype=torch.float64)
     prob[:, 4] = 1
-    loss = association_loss(prob, label, 6)
+    loss = association_loss(prob, label[:, None], 6)
     assert loss.semantic.abs().item() < 1e-6
     offsets = np.arange(16) - 7.5
     mean_distance = np.hypot(offsets[:, None], offsets).sum() * 6

@@ -69,6 +69,7 @@ def test_own_file(tmp_path: Path) -> None:
         ("iterations = 5\nbatch_size = 2\nlr = 1\nseed = -1", r"seed is -1; it must be in 0\.\.2\^63 - 1"),
         (f"iterations = 5\nbatch_size = 2\nlr = 1\nseed = {2**63}", f"seed is {2**63}; it must be in 0"),
         ("iterations =", r"mine\.toml is not valid TOML"),
+        ("iterations = 5\nbatch_size = 2\nlr = 1\nannotations = 0", "annotations is 0; it must be positive"),
         (f"iterations = {'1' * 5000}", r"mine\.toml is not valid TOML: Exceeds the limit"),
     ],
 )

@@ -65,7 +65,7 @@ def test_gradients_reach_every_weight_through_the_loss_of_the_trainer() -> None:
     lab = torch.rand(2, 3, 64, 48) * 60
     logits = network(ssn_input(lab, 12), 4, 3)  # cells of 16 x 16
     label = torch.randint(0, 5, (2, 64, 48))
-    association_loss(logits.softmax(1), label, 5).total.backward()
+    association_loss(logits.softmax(1), label[:, None], 5).total.backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name

@@ -1,22 +1,16 @@
 """The training step: what enters the loss with which weight, and which label the boundary loss looks at."""
 
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from ainet.training.augment import Batch
 from ainet.training.boundary import PATCH, boundary_loss, sample_patches
 from ainet.training.losses import LOSS_SCALE, association_loss
 from ainet.training.networks import UNet, build
 from ainet.training.recipe import Recipe
-from ainet.training.step import FIGURES, TrainingStep
-from ainet.training.trainer import Trainer
+from ainet.training.step import FIGURES, TrainingStep, boundary_label
 
 SIZE = 48  # of the crops
 PAPER = Recipe("tiny", iterations=1, batch_size=2, lr=1e-3, crop=SIZE, boundary="paper", boundary_weight=0.25, jitter="paper")
@@ -28,7 +22,7 @@ ROW, COLUMN = 20, 30  # where the regions of `batch` meet: after jitter, and bef
 def batch() -> Batch:
     """Noise. The label has an upper and a lower region, the label before jitter a left and a right one."""
     line = torch.arange(SIZE)
-    label, plain = (line >= ROW).long()[:, None].expand(2, SIZE, SIZE), (line >= COLUMN).long().expand(2, SIZE, SIZE)
+    label, plain = (line >= ROW).long()[:, None].expand(2, 1, SIZE, SIZE), (line >= COLUMN).long().expand(2, 1, SIZE, SIZE)
     return Batch(torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) - 0.5, label, plain)
 
 
@@ -41,11 +35,11 @@ def network() -> UNet:
 @torch.no_grad()
 @pytest.mark.parametrize("recipe", [PAPER, PUBLIC], ids=["paper", "public"])
 def test_the_boundary_loss_has_its_weight_form_and_label(batch: Batch, network: UNet, recipe: Recipe) -> None:
-    corners = torch.cat([sample_patches(label, torch.Generator().manual_seed(1)) for label in (batch.label, batch.plain_label)])
+    corners = torch.cat([sample_patches(label[:, 0], torch.Generator().manual_seed(1)) for label in (batch.label, batch.plain_label)])
     logits, embedding = network.features(batch.image)
     association = association_loss(logits.softmax(1), batch.label, classes=2)
     label = batch.plain_label if recipe is PUBLIC else batch.label
-    boundary = boundary_loss(embedding, label, corners, public=recipe is PUBLIC)
+    boundary = boundary_loss(embedding, label[:, 0], corners, public=recipe is PUBLIC)
 
     total, figures = TrainingStep(network, recipe, classes=2)(batch, corners)
     torch.testing.assert_close(total, association.total + LOSS_SCALE * 0.25 * boundary)
@@ -61,22 +55,16 @@ def test_without_patches_there_is_no_boundary_loss(batch: Batch, network: UNet) 
 
 
 @pytest.mark.parametrize("recipe", [PAPER, PUBLIC], ids=["paper", "public"])
-def test_patches_are_proposed_on_the_label_of_the_recipe(
-    tmp_path: Path, batch: Batch, recipe: Recipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    blank = np.zeros((SIZE, SIZE), np.uint16)
-    sample: Any = SimpleNamespace(image_id="blank", image=lambda: np.zeros((SIZE, SIZE, 3), np.uint8), segmentations=lambda: [blank] * 2)
-    trainer = Trainer("scn", recipe, [sample], tmp_path)
-    given: list[Tensor] = []
-
-    def update(batch: Batch, corners: Tensor) -> Tensor:
-        given.append(corners)
-        return torch.zeros(len(FIGURES))
-
-    monkeypatch.setattr(trainer.sampler, "batch", lambda iteration: batch)
-    monkeypatch.setattr(trainer, "_update", update)
-    trainer.step()
-    (corners,) = given
+def test_patches_are_proposed_on_the_label_of_the_recipe(batch: Batch, recipe: Recipe) -> None:
+    corners = sample_patches(boundary_label(batch, recipe), torch.Generator().manual_seed(0))
     _, row, column = corners[corners[:, 0] >= 0].unbind(1)
     centre, border = (column, COLUMN) if recipe is PUBLIC else (row, ROW)
     assert set((centre + PATCH // 2).tolist()) == {border - 1, border}
+
+
+@torch.no_grad()
+def test_bfloat16_changes_little(batch: Batch, network: UNet) -> None:
+    loss, figures = TrainingStep(network, PAPER, classes=2, bf16=True)(batch, None)
+    reference = TrainingStep(network, PAPER, classes=2)(batch, None)[0]
+    assert loss.dtype == figures.dtype == torch.float32 and loss != reference
+    torch.testing.assert_close(loss, reference, rtol=0.02, atol=1e-3)

@@ -32,7 +32,7 @@ def test_an_image_smaller_than_the_crop_counts_as_far_as_cells_fill_it() -> None
     image, (labels,) = Small().image()[6:38, 3:67], [labels[6:38, 3:67] for labels in Small().segmentations()]
     with torch.no_grad():
         prob = network(torch.from_numpy((image / 255 - np.array(MEAN)).astype(np.float32).transpose(2, 0, 1))[None]).softmax(1)
-    expected = association_loss(prob, torch.from_numpy(labels.astype(np.int64))[None], 2)
+    expected = association_loss(prob, torch.from_numpy(labels.astype(np.int64))[None, None], 2)
     assert validation_loss(network, [Small()])["semantic"] == pytest.approx(expected.semantic.item(), rel=1e-5)
 
 
@@ -49,6 +49,6 @@ def test_equals_one_annotation_at_a_time(shared: Path) -> None:
             prob = network(torch.from_numpy(pixels.transpose(2, 0, 1))[None]).softmax(1)
         for labels in maps:
             label = torch.from_numpy(labels[top : top + 64, left : left + 64].astype(np.int64))[None]
-            losses.append(association_loss(prob, label, 200).total.item())
+            losses.append(association_loss(prob, label[:, None], 200).total.item())
     assert len(losses) > 4
     assert validation_loss(network, samples, crop=64)["loss"] == pytest.approx(np.mean(losses), rel=1e-4)

@@ -21,11 +21,9 @@ class AINet(UNet):
             *conv(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS),
         )
 
-    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.encode(image)
-        pixel = self.decode(features)  # (B, 16, H, W)
+    def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:
         grid = self.bridge_sp2(self.bridge_sp1(features[4]))  # (B, 16, H/16, W/16)
-        return self.pred_mask0(self.implant(grid, pixel)), pixel
+        return self.pred_mask0(self.implant(grid, pixel))
 
     def implant(self, grid: Tensor, pixel: Tensor) -> Tensor:
         """Grid embedding (B, 16, h, w), pixel embedding (B, 16, 16h, 16w) -> implanted embedding (B, 16, 16h, 16w)."""

@@ -65,9 +65,15 @@ class UNet(nn.Module):
         x = self.conv1_1(torch.cat((features[1], self.deconv1(x)), 1))  # (B, 32, H/2, W/2)
         return self.conv0_1(torch.cat((features[0], self.deconv0(x)), 1))  # (B, 16, H, W)
 
+    def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:
+        """The encoder's features and the pixel embedding -> logits (B, 9, H, W)."""
+        raise NotImplementedError
+
     def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W), pixel embedding (B, 16, H, W)."""
-        raise NotImplementedError
+        features = self.encode(image)
+        pixel = self.decode(features)
+        return self.predict(features, pixel), pixel
 
     def forward(self, image: Tensor) -> Tensor:
         """Normalised RGB image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W).

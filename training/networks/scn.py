@@ -8,6 +8,5 @@ from ainet.training.networks.blocks import UNet
 class SCN(UNet):
     """Predicts the association map straight from the pixel embedding."""
 
-    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        embedding = self.decode(self.encode(image))  # (B, 16, H, W)
-        return self.pred_mask0(embedding), embedding
+    def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:
+        return self.pred_mask0(pixel)

@@ -11,7 +11,7 @@ from support.command_line import FAST, Run, tree
 from support.paths import PHOTOS
 
 from ainet.errors import ModelError
-from ainet.segmenter import bundled
+from ainet.models import bundled
 
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")

@@ -10,10 +10,10 @@ from support.command_line import Run, tree
 from support.engine_host import CONTENT, VERSIONS, Host
 
 from ainet.errors import DeviceError
+from ainet.models import bundled
 from ainet.runtime import tensorrt_api as flavours
 from ainet.runtime.cuda.devices import find_devices
 from ainet.runtime.engine_file import sidecar
-from ainet.segmenter import bundled
 
 SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine")
 

@@ -12,17 +12,9 @@ from ainet.benchmarks.accuracy.evaluate import evaluate_folder
 from ainet.benchmarks.accuracy.protocol import BSDS, NYUV2
 from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
+from ainet.metrics.summary import HEADLINE
 
 SCALES = (0.5, 1.0, 1.6)
-
-
-class Dying(list[int]):
-    """The calls of a method that is interrupted in its fifth."""
-
-    def append(self, count: int) -> None:
-        super().append(count)
-        if len(self) == 5:
-            raise KeyboardInterrupt
 
 
 def run(bsds: Path, out: Path, *names: str, scales: tuple[float, ...] = SCALES, **options: Any) -> list[dict[str, Any]]:
@@ -44,9 +36,15 @@ def test_figures_are_those_of_the_label_maps_that_are_kept(bsds: Path, tmp_path:
     assert [entry["n_segments"] for entry in result["scales"]] == [150, 600, 1536]
     for entry in result["scales"]:
         rows, expected = evaluate_folder(tmp_path / "run/blocks/labels" / f"{entry['scale']:g}", bsds, "val")
-        assert entry["means"] == expected.means
-        assert entry["pairs"] == {"all_gts": 5, "first5_gts": 5, "all_gts_merged_above_50": 5}
+        main = expected.means["row_mean"]["all_gts"]
+        assert {metric: entry[metric] for metric in HEADLINE} == {metric: main[metric] for metric in HEADLINE}
         assert any(row.metrics != row.merged for row in rows)
+        if entry["scale"] == 1:
+            for average, by_truths in result["conventions"].items():
+                for truths, means in by_truths.items():
+                    assert means == {metric: expected.means[average][truths][metric] for metric in HEADLINE}
+    assert result["pairs"] == {"all_gts": 5, "first5_gts": 5, "all_gts_merged_above_50": 5}
+    assert len(result["conventions"]) * len(result["conventions"]["row_mean"]) == 12
     with (tmp_path / "run/accuracy_blocks.csv").open() as file:
         table = list(csv.DictReader(file))
     assert len(table) == 5 * len(SCALES)
@@ -56,8 +54,7 @@ def test_figures_are_those_of_the_label_maps_that_are_kept(bsds: Path, tmp_path:
 
 def test_figures_over_the_actual_count(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
     (result,) = run(bsds, tmp_path, "blocks")
-    main = [entry["means"]["row_mean"]["all_gts"] for entry in result["scales"]]
-    counts, asa = [m["sp"] for m in main], [m["asa"] for m in main]
+    counts, asa = [entry["sp"] for entry in result["scales"]], [entry["asa"] for entry in result["scales"]]
     assert counts[0] < 384 < counts[1] < 1200 < counts[2]
     exact = np.interp(np.linspace(384, 1200, 100_001), counts, asa).mean()
     assert result["figures"]["auc"]["asa"] == pytest.approx(exact, abs=1e-6)
@@ -67,12 +64,17 @@ def test_figures_over_the_actual_count(bsds: Path, tmp_path: Path, methods: dict
     assert short["figures"]["br_bp"]["mean"] is None
 
 
-def test_an_interrupted_run_goes_on(bsds: Path, tmp_path: Path, methods: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_run_goes_on(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
+    def interrupt(number: int) -> None:
+        if number == 5:
+            raise KeyboardInterrupt
+
     blocks = methods["blocks"]
-    with monkeypatch.context() as patch:
-        patch.setattr(blocks, "calls", Dying())
-        with pytest.raises(KeyboardInterrupt):
-            run(bsds, tmp_path / "a", "blocks")
+    blocks.on_call = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        run(bsds, tmp_path / "a", "blocks")
+    blocks.on_call = lambda number: None
+    blocks.calls.clear()
     assert not (tmp_path / "a/accuracy_blocks.json").exists()
     (resumed,) = run(bsds, tmp_path / "a", "blocks")
     assert blocks.calls == [600, 1536]  # of the second image: nothing twice
@@ -85,20 +87,20 @@ def test_an_interrupted_run_goes_on(bsds: Path, tmp_path: Path, methods: dict[st
 
 def test_a_folder_of_another_run_is_refused(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
     run(bsds, tmp_path / "run", "blocks")
-    with pytest.raises(UsageError, match="holds a run with another protocol"):
+    with pytest.raises(UsageError, match="another protocol"):
         run(bsds, tmp_path / "run", "blocks", scales=(0.5,))
     methods["blocks"].parameters = {"kind": "triangles"}
-    with pytest.raises(UsageError, match=r"another parameters: .*rectangles.*triangles.*; choose another folder"):
+    with pytest.raises(UsageError, match=r"another parameters: .*rectangles.*triangles"):
         run(bsds, tmp_path / "run", "blocks")
     methods["blocks"].parameters = {"kind": "rectangles"}
     rows, about = tmp_path / "run/blocks/rows/11.jsonl", tmp_path / "run/blocks/run.json"
     rows.write_text(rows.read_text()[:100])
-    with pytest.raises(UsageError, match=r"11\.jsonl is damaged .*; remove it"):
+    with pytest.raises(UsageError, match=r"11\.jsonl"):
         run(bsds, tmp_path / "run", "blocks")
     rows.unlink()
     about_text = about.read_text()
     about.write_text("[1]")
-    with pytest.raises(UsageError, match=r"run\.json is damaged"):
+    with pytest.raises(UsageError, match=r"run\.json"):
         run(bsds, tmp_path / "run", "blocks")
     about.write_text(about_text)
     truth = bsds / "groundTruth/val/11.mat"
@@ -122,10 +124,10 @@ def test_nyuv2(tmp_path: Path, methods: dict[str, Any], monkeypatch: pytest.Monk
     result = json.loads(path.read_text())
     assert methods["blocks"].calls == [300, 1200] * 2
     assert (result["data"]["name"], result["data"]["split"], result["data"]["images"]) == ("NYUv2", "test", 2)
-    coarse, fine = (entry["means"]["row_mean"]["all_gts"] for entry in result["scales"])
+    coarse, fine = result["scales"]
     assert coarse["asa"] < fine["asa"] == 1
     assert fine["rec"] == 1
-    with pytest.raises(UsageError, match="has 2 of the 200 images of NYUv2 'train'"):
+    with pytest.raises(UsageError, match="2 of the 200 images"):
         (tmp_path / "nyu/images/test").rename(tmp_path / "nyu/images/train")
         (tmp_path / "nyu/csv_groundTruth/test").rename(tmp_path / "nyu/csv_groundTruth/train")
         run_accuracy(["blocks"], tmp_path / "nyu", "train", tmp_path / "run2", protocol=NYUV2)
@@ -141,7 +143,7 @@ def test_processes_give_what_one_gives(bsds: Path, tmp_path: Path) -> None:
 
 def test_an_error_in_a_process_is_told(bsds: Path, tmp_path: Path) -> None:
     (bsds / "groundTruth/val/12.mat").write_bytes(b"cut off")
-    with pytest.raises(ImageError, match=r"12\.mat is not a BSDS500 ground truth"):
+    with pytest.raises(ImageError, match=r"12\.mat"):
         run(bsds, tmp_path / "run", "slic", scales=(0.5,), jobs=2)
 
 
@@ -150,30 +152,30 @@ def test_a_method_that_is_not_installed_is_skipped_and_said(bsds: Path, tmp_path
     (result,) = run(bsds, tmp_path, "absent", "blocks", on_skip=lines.append)
     assert lines == ["method 'absent' needs the package absent: pip install absent"]
     assert result["skipped"] == {"absent": lines[0]}
-    with pytest.raises(DeviceError, match=r"no method is left to measure: .*pip install absent"):
+    with pytest.raises(DeviceError, match="pip install absent"):
         run(bsds, tmp_path, "absent")
 
 
 def test_random_weights_have_no_accuracy(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match="'untrained' has random weights"):
+    with pytest.raises(UsageError, match="'untrained'"):
         run(bsds, tmp_path / "run", "blocks", "untrained")
     assert not (tmp_path / "run").exists()  # said before the work
 
 
-def test_a_method_that_fails_names_the_image(bsds: Path, tmp_path: Path, methods: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(methods["blocks"]), "__call__", lambda *_: 1 / 0)
-    with pytest.raises(ModelError, match=r"blocks failed on image 11 at scale 0\.5: ZeroDivisionError"):
+def test_a_method_that_fails_names_the_image(bsds: Path, tmp_path: Path, methods: dict[str, Any]) -> None:
+    methods["blocks"].on_call = lambda number: 1 / 0
+    with pytest.raises(ModelError, match=r"blocks .* image 11 at scale 0\.5: ZeroDivisionError"):
         run(bsds, tmp_path / "run", "blocks")
 
 
 def test_data_that_is_not_all_there(bsds: Path, tmp_path: Path, methods: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no image of BSDS500 'val' in nowhere"):
+    with pytest.raises(UsageError, match="nowhere"):
         run(Path("nowhere"), tmp_path, "blocks")
-    with pytest.raises(UsageError, match="no split 'vall'; choose train, val, test"):
+    with pytest.raises(UsageError, match="'vall'"):
         run_accuracy(["blocks"], bsds, "vall", tmp_path)
-    with monkeypatch.context() as patch, pytest.raises(UsageError, match="has 2 of the 100 images of BSDS500 'val'"):
+    with monkeypatch.context() as patch, pytest.raises(UsageError, match="2 of the 100 images"):
         patch.setitem(BSDS.splits, "val", 100)
         run(bsds, tmp_path, "blocks")
     (bsds / "groundTruth/val/12.mat").unlink()
-    with pytest.raises(UsageError, match=r"1 of BSDS500 'val' in .* lack a partner: 12 has no ground truth"):
+    with pytest.raises(UsageError, match="12 has no ground truth"):
         run(bsds, tmp_path, "blocks")

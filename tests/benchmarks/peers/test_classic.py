@@ -2,7 +2,6 @@
 
 import heapq
 import json
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ainet.benchmarks.peers import Options, _native, sweep
 from ainet.benchmarks.peers.classic import PARAMETERS, open_method, seeds_count, seeds_grid
 from ainet.benchmarks.peers.peer import grid
+from ainet.errors import UsageError
 
 
 @pytest.mark.parametrize("size", [(321, 481), (481, 321), (448, 608), (33, 47), (16, 16)])
@@ -86,17 +86,13 @@ def test_defaults_are_the_winners_of_the_sweeps() -> None:
         assert {key: best[key] for key in sweep.GRIDS[name]} == {key: parameters[key] for key in sweep.GRIDS[name]}
 
 
-def test_sweep(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sweep(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sweep.GRIDS, "snic", {"compactness": [1.0, 20.0]})
-    arguments = ["sweep", "snic", "--bsds", str(shared / "bsds500"), "--images", "2", "--json", str(tmp_path / "sweep.json")]
-    monkeypatch.setattr(sys, "argv", arguments)
-    sweep.main()
-    result = json.loads((tmp_path / "sweep.json").read_text())
+    result = sweep.sweep("snic", shared / "bsds500", images=2)
     assert [row["compactness"] for row in result["rows"]] == [20.0, 1.0]  # nearly no compactness is worse
     assert result["rows"][0]["asa"] > result["rows"][1]["asa"] > 0.8
     assert len(result["image_ids"]) == 2
-    assert "2 images of BSDS500 train" in capsys.readouterr().out
-    monkeypatch.setattr(sys, "argv", ["sweep", "snic", "--bsds", str(tmp_path)])
-    with pytest.raises(SystemExit, match="2"):
-        sweep.main()
-    assert "no image of BSDS500 'train'" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="BSDS500 'train'"):
+        sweep.sweep("snic", tmp_path, images=2)
+    with pytest.raises(UsageError, match="'ers'"):
+        sweep.sweep("ers", tmp_path, images=2)

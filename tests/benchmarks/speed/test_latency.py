@@ -1,155 +1,96 @@
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.blocks import Blocks, install
 
-from ainet.benchmarks.peers import Options, Stages
-from ainet.benchmarks.speed import latency
-from ainet.benchmarks.speed.cases import parse_counts, parse_sizes, synthetic_picture
-from ainet.benchmarks.speed.latency import growth, run_latency
+from ainet.benchmarks.peers import Options
+from ainet.benchmarks.speed.cases import parse_counts, parse_size, parse_sizes, synthetic_picture
+from ainet.benchmarks.speed.latency import growth, reference_of, run_latency
 from ainet.benchmarks.speed.probe import Probe, probe
 from ainet.errors import DeviceError, UsageError
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Probes of fake methods without processes, and no pauses; returns what was probed."""
-    probed = []
+class FakeProbes:
+    """First calls of half a second and 50 MiB, without processes; `other` does not bear 80 x 80 pixels."""
 
-    def fake(name: str, options: Options, image: NDArray[np.uint8], n_segments: int) -> Probe:
-        probed.append(f"{name} {image.shape[1]}x{image.shape[0]} {n_segments}")
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, name: str, options: Options, image: NDArray[np.uint8], n_segments: int) -> Probe:
+        self.asked.append(f"{name} {image.shape[1]}x{image.shape[0]} {n_segments}")
         if name == "other" and image.shape[:2] == (80, 80):
             raise DeviceError("its process was killed, as for want of memory")
         return Probe(0.5, 100.0, 150.0, None)
 
-    monkeypatch.setattr(latency, "probe", fake)
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    return probed
+
+def timed(names: list[str], counts: list[int], sizes: list[tuple[int, int]], **options: Any) -> dict[str, Any]:
+    return run_latency(names, counts, sizes, **{"repeats": 3, "take_probe": FakeProbes(), **options})
 
 
 def rows_of(result: dict[str, Any], part: str) -> list[tuple[Any, ...]]:
     return [(row["method"], row["width"], row["height"], row["n_segments"], row["repeats"]) for row in result[part]]
 
 
-def test_methods_take_turns(methods: dict[str, Any], clock: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    order: list[str] = []
-    for name in ("blocks", "other"):
-        monkeypatch.setattr(methods[name], "calls", Log(name, order))
-    result = run_latency(["blocks", "other"], [96], [], repeats=4)
-    assert order == ["blocks", "other"] * (2 + 4)  # two rounds to warm up
-    assert rows_of(result, "counts") == [("blocks", 481, 321, 96, 4), ("other", 481, 321, 96, 4)]
-    assert result["counts"][0]["superpixels"] == 96
-    assert set(result["counts"][0]["stages"]) == {"network", "connectivity"}
+def test_a_row_per_method_and_count(methods: dict[str, Blocks]) -> None:
+    result = timed(["blocks", "other"], [96, 150], [], repeats=4)
+    assert methods["blocks"].calls == [96] * (2 + 4) + [150] * (2 + 4)  # two rounds to warm up
+    assert rows_of(result, "counts") == [(name, 481, 321, count, 4) for count in (96, 150) for name in ("blocks", "other")]
+    row = result["counts"][0]
+    assert row["superpixels"] == 96
+    assert set(row["stages"]) == {"network", "connectivity"}
+    assert 0 < sum(row["stages"].values()) <= row["seconds"]["median"] * 1.5
     assert result["growth"] == {}
+    assert result["methods"]["blocks"] == {"parameters": {"kind": "rectangles"}, "trained": True}
 
 
-class Log(list[int]):
-    def __init__(self, name: str, order: list[str]) -> None:
-        super().__init__()
-        self.name, self.order = name, order
-
-    def append(self, count: int) -> None:
-        self.order.append(self.name)
-
-
-def test_what_is_too_large_is_left_out_with_the_reason(methods: dict[str, Any], clock: list[str]) -> None:
+def test_what_is_too_large_is_left_out_with_the_reason(methods: dict[str, Blocks]) -> None:
+    probes, skipped = FakeProbes(), []
     sizes = [(160, 160), (80, 80), (48, 64)]
-    result = run_latency(["absent", "blocks", "other"], [], sizes, repeats=3, budget=1.9, on_skip=lambda line: None)
-    assert clock == ["blocks 64x48 12", "other 64x48 12", "blocks 80x80 25", "other 80x80 25"]  # small ones first
+    result = timed(["absent", "blocks", "other"], [], sizes, budget=1.9, on_skip=skipped.append, take_probe=probes)
+    assert probes.asked == ["blocks 64x48 12", "other 64x48 12", "blocks 80x80 25", "other 80x80 25"]  # small ones first
     assert rows_of(result, "sizes") == [("blocks", 64, 48, 12, 3), ("other", 64, 48, 12, 3), ("blocks", 80, 80, 25, 3)]
     assert [(row["method"], row["width"], row["reason"]) for row in result["left_out"]] == [
         ("other", 80, "its process was killed, as for want of memory"),
         ("blocks", 160, "a call would take about 2 s, over the budget of 1.9 s"),
         ("other", 160, "left out at a smaller size already"),
     ]
-    assert result["skipped"] == {"absent": "method 'absent' needs the package absent: pip install absent"}
+    assert list(result["skipped"]) == ["absent"] and skipped == [result["skipped"]["absent"]]
     assert [row["peak_mib"] for row in result["memory"]] == [150.0] * 3
     assert result["growth"]["blocks"]["points"] == 2
 
 
-def test_memory_that_is_not_there_is_not_asked_for(methods: dict[str, Any], clock: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(latency, "available_mib", lambda: 200.0)
-    result = run_latency(["blocks"], [], [(64, 64), (128, 128)], repeats=3)
-    assert result["left_out"][0]["reason"] == "it would take about 0 GiB of memory; 0 are free"  # 200 of 200 MiB
-    monkeypatch.setattr(latency, "available_mib", lambda: 251.0)
-    assert run_latency(["blocks"], [], [(64, 64), (128, 128)], repeats=3)["left_out"] == []
+@pytest.mark.parametrize(("free", "left_out"), [(200.0, 1), (251.0, 0), (None, 0)])
+def test_memory_that_is_not_there_is_not_asked_for(methods: dict[str, Blocks], free: float | None, left_out: int) -> None:
+    result = timed(["blocks"], [], [(64, 64), (128, 128)], free_mib=lambda: free)  # 50 MiB, then 200
+    assert len(result["left_out"]) == left_out
 
 
-def test_ratios_are_of_the_same_rounds(methods: dict[str, Any], clock: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    times = {"scn": [1.0, 1.0, 2.0, 4.0], "ssn": [8.0, 8.0, 8.0, 8.0], "ainet": [9.0, 9.0, 3.0, 5.0]}
-    for name, seconds in times.items():
-        methods[name] = Timed(name, [seconds[0]] * 2 + seconds)  # the first two warm up
-    rows = {row["method"]: row for row in run_latency(["scn", "ssn", "ainet"], [96], [], repeats=4)["counts"]}
-    assert rows["ainet"]["seconds"]["median"] == 7.0
-    assert rows["ainet"]["ratio"] == {"scn": 5.25, "ssn": pytest.approx((9 / 8 + 5 / 8) / 2)}  # medians of 9, 9, 1.5, 1.25 and so on
-    assert rows["scn"]["ratio"]["scn"] == 1.0
-    assert rows["ainet"]["seconds"]["p99"] <= 9.0
+def test_a_method_that_fails_on_the_way_is_left_out(methods: dict[str, Blocks]) -> None:
+    def fail(number: int) -> None:
+        if number == 3:
+            raise MemoryError("too much")
 
-
-def test_ratios_are_to_the_same_kind_of_device(methods: dict[str, Any], clock: list[str]) -> None:
-    times = {"scn": 8.0, "scn@openvino": 4.0, "scn@cuda": 1.0, "ainet@openvino": 6.0, "ainet@cpu": 6.0, "ainet@cuda:1": 3.0}
-    for name, seconds in times.items():
-        methods[name] = Timed(name, [seconds] * 5)
-    rows = {row["method"]: row["ratio"] for row in run_latency(list(times), [96], [], repeats=3)["counts"]}
-    assert rows["ainet@openvino"] == {"scn": 1.5}
-    assert rows["ainet@cpu"] == {"scn": 0.75}
-    assert rows["ainet@cuda:1"] == {"scn": 3.0}
-
-
-def test_an_interrupted_run_goes_on(methods: dict[str, Any], clock: list[str], tmp_path: Path) -> None:
-    keep, sizes = tmp_path / "keep.json", [(64, 64), (80, 80)]
-    whole = run_latency(["blocks"], [96, 150], sizes, repeats=3)
-    methods["blocks"].calls, calls = Stopping(2 * 5 + 5 + 1), methods["blocks"].calls  # in the second size
-    with pytest.raises(KeyboardInterrupt):
-        run_latency(["blocks"], [96, 150], sizes, repeats=3, keep=keep)
-    clock.clear()
-    calls.clear()
-    methods["blocks"].calls = calls
-    resumed = run_latency(["blocks"], [96, 150], sizes, repeats=3, keep=keep)
-    assert calls == [25] * 5 and clock == ["blocks 80x80 25"]
-    assert not keep.exists()
-    for part in ("counts", "sizes"):
-        assert rows_of(resumed, part) == rows_of(whole, part)
-    assert resumed["memory"] == whole["memory"]
-    keep.write_text("{")
-    with pytest.raises(UsageError, match=r"keep\.json is damaged"):
-        run_latency(["blocks"], [96], [], repeats=3, keep=keep)
-
-
-def test_a_method_that_fails_on_the_way_is_left_out(methods: dict[str, Any], clock: list[str]) -> None:
-    methods["other"].calls = Stopping(3, MemoryError("too much"))
-    result = run_latency(["blocks", "other"], [96], [], repeats=3)
+    methods["other"].on_call = fail
+    result = timed(["blocks", "other"], [96], [])
     assert [row["method"] for row in result["counts"]] == ["blocks"]
     assert [(row["method"], row["reason"]) for row in result["left_out"]] == [("other", "MemoryError: too much")]
 
 
-class Stopping(list[int]):
-    """Calls, of which one raises."""
-
-    def __init__(self, number: int, error: BaseException | None = None) -> None:
-        super().__init__()
-        self.number, self.error = number, error or KeyboardInterrupt()
-
-    def append(self, count: int) -> None:
-        super().append(count)
-        if len(self) == self.number:
-            raise self.error
+def test_ratios_to_scn(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, {name: Blocks(name) for name in ("scn", "ainet")})
+    rows = {row["method"]: row["ratio"] for row in timed(["scn", "ainet"], [96], [])["counts"]}
+    assert rows["scn"] == {"scn": 1.0}
+    assert rows["ainet"]["scn"] > 0
 
 
-class Timed:
-    """A method that says how long it took."""
-
-    trained = False
-
-    def __init__(self, name: str, seconds: list[float]) -> None:
-        self.name, self.seconds, self.parameters = name, iter(seconds), {}
-
-    def __call__(self, image: NDArray[np.uint8], n_segments: int, stages: Stages) -> NDArray[np.int32]:
-        stages.seconds["network"] = next(self.seconds)
-        return np.zeros(image.shape[:2], np.int32)
+def test_references_are_on_the_same_engine_or_kind_of_device() -> None:
+    methods = ["scn", "scn@openvino", "scn@cuda", "ssn"]
+    found = {name: reference_of("scn", name, methods, Options()) for name in ("ainet@openvino", "ainet@cpu", "slic", "ainet@cuda:1")}
+    assert found == {"ainet@openvino": "scn@openvino", "ainet@cpu": "scn", "slic": "scn", "ainet@cuda:1": "scn@cuda"}
+    assert reference_of("ssn", "ainet@cuda", methods, Options()) is None
+    assert reference_of("ssn", "ainet@cuda", methods, Options(device="cuda")) == "ssn"
 
 
 def test_growth_is_the_power_of_the_pixels() -> None:
@@ -172,23 +113,24 @@ def test_a_probe_sees_time_and_memory_of_its_process() -> None:
 
 def test_sizes_and_counts_as_text() -> None:
     assert parse_sizes("vga,4K,100x50") == [(480, 640), (2160, 3840), (50, 100)]
+    assert parse_size("100x50") == (50, 100)
     assert parse_counts("96,600") == [96, 600]
     assert parse_sizes("none") == parse_counts("none") == []
     for text in ("big", "100x", "x50", "10.5x20", ""):
-        with pytest.raises(UsageError, match="is not one of vga, 720p"):
+        with pytest.raises(UsageError, match=f"'{text}'"):
             parse_sizes(text)
-    with pytest.raises(UsageError, match="counts 'many' are no numbers"):
+    with pytest.raises(UsageError, match="'many'"):
         parse_counts("many")
 
 
-def test_numbers_out_of_range(methods: dict[str, Any]) -> None:
-    for options, message in (({"repeats": 2}, "at least 3 repeats"), ({"budget": 0}, "more than 0 s")):
-        with pytest.raises(UsageError, match=message):
-            run_latency(["blocks"], [96], [], **options)
-    with pytest.raises(UsageError, match="cannot time 481x321, 3 superpixels"):
-        run_latency(["blocks"], [3], [])
-    with pytest.raises(UsageError, match="cannot time 8x100"):
-        run_latency(["blocks"], [], [(100, 8)])
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [({"repeats": 2}, "repeats=2"), ({"budget": 0}, "0 s"), ({"counts": [3]}, "3 superpixels"), ({"sizes": [(100, 8)]}, "8x100")],
+)
+def test_numbers_out_of_range(methods: dict[str, Blocks], options: dict[str, Any], value: str) -> None:
+    with pytest.raises(UsageError, match=value):
+        timed(["blocks"], **{"counts": [96], "sizes": [], **options})
+    assert methods["blocks"].calls == []
 
 
 def test_the_synthetic_picture_is_the_same_every_time() -> None:

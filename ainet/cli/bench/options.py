@@ -1,0 +1,40 @@
+"""What the subcommands of `ainet bench` share: options, how a missing package is told, and how a result is written and shown."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ainet.cli.console import errors, print_line, print_table
+from ainet.cli.options import needs
+
+MethodOption = Annotated[
+    list[str], typer.Option("--method", help="ainet, scn, checkpoint, ssn, seal, ers, slic ...; may be repeated.", show_default=False)
+]
+ResultOption = Annotated[Path, typer.Option("-o", "--out", help="JSON file to write.", show_default=False)]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the CPU.")]
+WeightsOption = Annotated[
+    Path | None, typer.Option(help="Folder with ssn.safetensors and seal.safetensors, or what `ainet train` wrote.", show_default=False)
+]
+RepeatsOption = Annotated[int, typer.Option(min=1, help="Calls that count.")]
+
+
+def needs_packages() -> AbstractContextManager[None]:
+    """Around the imports of a benchmark."""
+    return needs("a benchmark", "train,bench")
+
+
+def tell_skipped(line: str) -> None:
+    errors.print(f"skipped: {line}", markup=False)
+
+
+def finish(out: Path, benchmark: str, result: Mapping[str, Any], *tables: Sequence[Mapping[str, object]]) -> None:
+    """Write the result, and show its tables and where it lies."""
+    from ainet.benchmarks.result import write_result
+
+    write_result(out, benchmark, result)
+    for table in tables:
+        print_table(table)
+    print_line(str(out))

@@ -1,0 +1,33 @@
+"""`ainet bench parity`."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+
+from ainet.cli.bench.options import ResultOption, needs_packages
+from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
+from ainet.cli.verify import verify
+
+
+def parity(
+    bsds: BsdsOption,
+    out: ResultOption,
+    device: Annotated[list[str] | None, typer.Option(help="As of `ainet verify`; repeat for more. Default: all that work.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Images of BSDS500 val.")] = 25,
+) -> None:
+    """Export the bundled AINet in fp32 and fp16, and compare both with PyTorch as `ainet verify` does."""
+    with needs_packages():
+        from ainet.export.onnx import export_onnx
+        from ainet.training.checkpoint import load_checkpoint
+    from ainet.models import bundled
+
+    with TemporaryDirectory() as folder:
+        models = [Path(folder, "ainet.onnx"), Path(folder, "ainet-fp16.onnx")]
+        with errors.status("exporting"):
+            checkpoint = load_checkpoint(bundled("ainet.safetensors"))
+            export_onnx(checkpoint, models[0], "fp32")
+            export_onnx(checkpoint, models[1], "fp16")
+        verify(models, bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)

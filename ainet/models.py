@@ -1,0 +1,74 @@
+"""Names of models and devices: the weights in the package, the kinds of model files, and strings such as "cuda:1".
+
+bundled("ainet.onnx")        # path of a file that the package ships
+Device.parse("torch:cuda:1")  # Device(engine="torch", gpu=1, torch="cuda:1")
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from ainet.errors import ModelError, UsageError
+
+BUNDLED = ("ainet", "scn")  # networks with weights in the package, the default first
+CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
+DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a model runs.
+
+    engine: "auto", "cpu", "cuda", "openvino", "tensorrt" or "torch". gpu: number of the NVIDIA GPU, None for none. torch: of the engine
+    "torch", the device in PyTorch's words.
+    """
+
+    engine: str
+    gpu: int | None = None
+    torch: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> "Device":
+        """Read a string such as "cpu", "cuda:1" or "torch:cuda".
+
+        Raises:
+            UsageError: it has none of the forms in `DEVICES`.
+        """
+        if text in ("auto", "cpu", "openvino"):
+            return cls(text)
+        if match := re.fullmatch(r"(cuda|tensorrt)(?::([0-9]+))?", text):
+            return cls(match[1], int(match[2] or 0))
+        if match := re.fullmatch(r"torch(?::(.*))?", text):
+            name = match[1] or "cpu"
+            gpu = re.fullmatch(r"cuda(?::([0-9]+))?", name)
+            return cls("torch", None if gpu is None else int(gpu[1] or 0), name)
+        raise UsageError(f"unknown device '{text}'; choose {DEVICES}")
+
+    @property
+    def model_suffix(self) -> str:
+        """Of the bundled files, the kind that this device runs."""
+        return CHECKPOINT if self.engine == "torch" else ONNX
+
+
+def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
+    """The file of a model: a path, the name of bundled weights, or None for those of AINet.
+
+    Raises:
+        ModelError: the bundled file is missing.
+    """
+    name = BUNDLED[0] if model is None else os.fspath(model)
+    return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
+
+
+def bundled(name: str) -> Path:
+    """Path of a weights file that the package ships, such as "scn.onnx" or "ainet.safetensors".
+
+    Raises:
+        ModelError: it is not there.
+    """
+    path = Path(str(resources.files("ainet") / "weights" / name))
+    if not path.is_file():
+        raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
+    return path

@@ -1,0 +1,243 @@
+#include "merging.h"
+
+#include <algorithm>
+#include <cmath>
+#include <queue>
+
+#include "clones.h"
+
+namespace ainet {
+namespace {
+
+constexpr float kPlainConstant = 20;  // squared distance in Lab that even equal colours count as
+
+// What the sums of a region say of it.
+struct Region {
+    float size, log_size, mean[3], deviation;
+    float shares[2 * kHistogramBins];
+
+    Region() = default;
+    explicit Region(const float* sums) {
+        size = sums[0];
+        log_size = std::log(size);
+        float variance = sums[4] / size;
+        for (int c = 0; c < 3; ++c) {
+            mean[c] = sums[1 + c] / size;
+            variance -= mean[c] * mean[c];
+        }
+        deviation = std::sqrt(std::max(variance, 0.0f));
+        for (int i = 0; i < 2 * kHistogramBins; ++i) shares[i] = sums[5 + i] / size;
+    }
+};
+
+// Each feature is scaled to a size of about one.
+void find_features(const Region& a, const Region& b, const float* border, float* x) {
+    const float length = border[0], dl = a.mean[0] - b.mean[0], da = a.mean[1] - b.mean[1], db = a.mean[2] - b.mean[2];
+    const float chroma = da * da + db * db;
+    x[0] = std::sqrt(dl * dl + chroma) / 10;
+    x[1] = std::fabs(dl) / 10;
+    x[2] = std::sqrt(chroma) / 10;
+    x[3] = std::min(a.deviation, b.deviation) / 10;
+    x[4] = std::max(a.deviation, b.deviation) / 10;
+    x[5] = border[1] / length / 10;
+    x[6] = border[2] / length / 10;
+    x[7] = border[3] / length / 4;
+    x[8] = std::log(length);
+    x[9] = std::min(a.log_size, b.log_size);
+    x[10] = std::max(a.log_size, b.log_size);
+    x[11] = x[8] - x[9] / 2;
+    x[12] = x[13] = 0;
+    for (int i = 0; i < kHistogramBins; ++i) {
+        x[12] += std::fabs(a.shares[i] - b.shares[i]);
+        x[13] += std::fabs(a.shares[kHistogramBins + i] - b.shares[kHistogramBins + i]);
+    }
+}
+
+// out = bias + x . weights (inputs, outputs)
+void linear(const float* x, int inputs, const float* weights, const float* bias, int outputs, float* out) {
+    for (int j = 0; j < outputs; ++j) out[j] = bias[j];
+    for (int i = 0; i < inputs; ++i) {
+        const float value = x[i], *row = weights + size_t(i) * outputs;
+        for (int j = 0; j < outputs; ++j) out[j] += value * row[j];
+    }
+}
+
+void rectify(float* x, int count) {
+    for (int i = 0; i < count; ++i) x[i] = std::max(x[i], 0.0f);
+}
+
+class Merging {
+  public:
+    Merging(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
+            const MergeWeights* weights)
+        : weights_(weights), codes_(weights ? weights->codes : 0), regions_(region_count), sums_(regions, regions + size_t(region_count) * kRegionSums),
+          ends_(edges, edges + 2 * size_t(edge_count)), row_(kBorderSums + codes_), borders_(size_t(edge_count) * row_), version_(edge_count),
+          oldest_(edge_count), joined_(edge_count, -1), number_(region_count), edges_of_(region_count), edge_to_(region_count, -1) {
+        for (int r = 0; r < region_count; ++r) {
+            regions_[r] = Region(&sums_[size_t(r) * kRegionSums]);
+            number_[r] = r;
+        }
+        if (weights) layer_.resize(std::max({2 * channels + kPairFeatures, kPairFeatures + codes_}) + std::max(weights->middle, weights->hidden));
+        for (int e = 0; e < edge_count; ++e) {
+            const float* sums = borders + size_t(e) * (kBorderSums + 2 * channels);
+            float* row = &borders_[size_t(e) * row_];
+            std::copy_n(sums, kBorderSums, row);
+            if (weights) find_code(e, sums, row + kBorderSums);
+            edges_of_[ends_[2 * e]].push_back(e);
+            edges_of_[ends_[2 * e + 1]].push_back(e);
+        }
+        tree_.vanished.assign(edge_count, -1);
+    }
+
+    MergeTree run() {
+        std::vector<Candidate> start;
+        start.reserve(2 * version_.size());
+        for (int32_t e = 0; e < static_cast<int32_t>(version_.size()); ++e) start.push_back({cost(e), oldest_[e] = e, e, 0});
+        queue_ = Queue(std::less<Candidate>(), std::move(start));
+        while (!queue_.empty()) {
+            const Candidate best = queue_.top();
+            queue_.pop();
+            if (best.version == version_[best.edge]) join(best);
+        }
+        find_vanished();
+        return std::move(tree_);
+    }
+
+  private:
+    struct Candidate {
+        float cost;
+        int32_t oldest, edge, version;
+        bool operator<(const Candidate& other) const { return cost != other.cost ? cost > other.cost : oldest > other.oldest; }
+    };
+    using Queue = std::priority_queue<Candidate>;
+    static constexpr int32_t kGone = -1;
+
+    const MergeWeights* weights_;
+    const int codes_;
+    std::vector<Region> regions_;
+    std::vector<float> sums_;
+    std::vector<int32_t> ends_;  // of each edge, the regions that it now lies between
+    const int row_;              // floats of a border: its sums, then the sums of its codes
+    std::vector<float> borders_;
+    std::vector<int32_t> version_;                // of each edge's cost; kGone once it is none
+    std::vector<int32_t> oldest_;                 // the lowest number of the edges that each consists of
+    std::vector<int32_t> joined_;                 // the edge that took one up, -1: none
+    std::vector<int32_t> number_;                 // of each region in the tree
+    std::vector<std::vector<int32_t>> edges_of_;  // of each region
+    std::vector<int32_t> edge_to_;                // while two regions join: the first one's edge to each region, or -1
+    std::vector<float> layer_;
+    Queue queue_;
+    MergeTree tree_;
+
+    void find_code(int e, const float* sums, float* code) {
+        const MergeWeights& w = *weights_;
+        const int pooled = 2 * w.channels, inputs = pooled + kPairFeatures;
+        float *x = layer_.data(), *middle = x + inputs;
+        for (int i = 0; i < pooled; ++i) x[i] = sums[kBorderSums + i] / sums[0];
+        find_features(regions_[ends_[2 * e]], regions_[ends_[2 * e + 1]], sums, x + pooled);
+        linear(x, inputs, w.border1, w.border1_bias, w.middle, middle);
+        rectify(middle, w.middle);
+        linear(middle, w.middle, w.border2, w.border2_bias, w.codes, code);
+        rectify(code, w.codes);
+        for (int i = 0; i < w.codes; ++i) code[i] *= sums[0];
+    }
+
+    float cost(int e) {
+        const Region &a = regions_[ends_[2 * e]], &b = regions_[ends_[2 * e + 1]];
+        const float* border = &borders_[size_t(e) * row_];
+        if (!weights_) {
+            float square = 0;
+            for (int c = 0; c < 3; ++c) square += (a.mean[c] - b.mean[c]) * (a.mean[c] - b.mean[c]);
+            return a.size * b.size / (a.size + b.size) * (square + kPlainConstant) / border[0];
+        }
+        const MergeWeights& w = *weights_;
+        float *x = layer_.data(), *hidden = x + kPairFeatures + w.codes;
+        find_features(a, b, border, x);
+        for (int i = 0; i < w.codes; ++i) x[kPairFeatures + i] = border[kBorderSums + i] / border[0];
+        linear(x, kPairFeatures + w.codes, w.pair1, w.pair1_bias, w.hidden, hidden);
+        rectify(hidden, w.hidden);
+        float logit;
+        linear(hidden, w.hidden, w.pair2, w.pair2_bias, 1, &logit);
+        return std::min(a.size, b.size) / ((1 + std::exp(-logit)) * std::sqrt(border[0]));
+    }
+
+    int32_t other_end(int32_t edge, int32_t region) const { return ends_[2 * edge] == region ? ends_[2 * edge + 1] : ends_[2 * edge]; }
+
+    void drop(int32_t region, int32_t edge) {
+        std::vector<int32_t>& edges = edges_of_[region];
+        *std::find(edges.begin(), edges.end(), edge) = edges.back();
+        edges.pop_back();
+    }
+
+    void join(const Candidate& best) {
+        int32_t a = ends_[2 * best.edge], b = ends_[2 * best.edge + 1];
+        if (edges_of_[a].size() < edges_of_[b].size()) std::swap(a, b);
+        const int32_t merge = static_cast<int32_t>(tree_.costs.size());
+        tree_.children.push_back(std::min(number_[a], number_[b]));
+        tree_.children.push_back(std::max(number_[a], number_[b]));
+        tree_.costs.push_back(best.cost);
+        tree_.vanished[best.edge] = merge;
+        number_[a] = static_cast<int32_t>(regions_.size()) + merge;
+
+        for (int i = 0; i < kRegionSums; ++i) sums_[size_t(a) * kRegionSums + i] += sums_[size_t(b) * kRegionSums + i];
+        regions_[a] = Region(&sums_[size_t(a) * kRegionSums]);
+        version_[best.edge] = kGone;
+        drop(a, best.edge);
+        drop(b, best.edge);
+        hand_over(a, b);
+        for (int32_t e : edges_of_[a]) queue_.push({cost(e), oldest_[e], e, ++version_[e]});
+    }
+
+    // The edges of b become edges of a, or are taken up by the one that a has to the same region.
+    void hand_over(int32_t a, int32_t b) {
+        const size_t own = edges_of_[a].size();
+        for (size_t i = 0; i < own; ++i) edge_to_[other_end(edges_of_[a][i], a)] = edges_of_[a][i];
+        for (int32_t e : edges_of_[b]) {
+            const int32_t other = other_end(e, b), taker = edge_to_[other];
+            if (taker < 0) {
+                ends_[2 * e + (ends_[2 * e] != b)] = a;
+                edges_of_[a].push_back(e);
+                continue;
+            }
+            for (int i = 0; i < row_; ++i) borders_[size_t(taker) * row_ + i] += borders_[size_t(e) * row_ + i];
+            oldest_[taker] = std::min(oldest_[taker], oldest_[e]);
+            version_[e] = kGone;
+            joined_[e] = taker;
+            drop(other, e);
+        }
+        std::vector<int32_t>().swap(edges_of_[b]);
+        for (size_t i = 0; i < own; ++i) edge_to_[other_end(edges_of_[a][i], a)] = -1;
+    }
+
+    void find_vanished() {
+        for (size_t e = 0; e < joined_.size(); ++e) {
+            int32_t last = static_cast<int32_t>(e);
+            while (joined_[last] >= 0) {
+                if (joined_[joined_[last]] >= 0) joined_[last] = joined_[joined_[last]];
+                last = joined_[last];
+            }
+            tree_.vanished[e] = tree_.vanished[last];
+        }
+    }
+};
+
+AINET_CLONES MergeTree run(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
+                           const MergeWeights* weights) {
+    return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run();
+}
+
+}  // namespace
+
+MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
+                        const MergeWeights* weights) {
+    return run(regions, region_count, edges, borders, edge_count, channels, weights);
+}
+
+void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out) {
+    for (int e = 0; e < edge_count; ++e) {
+        const Region a(regions + size_t(edges[2 * e]) * kRegionSums), b(regions + size_t(edges[2 * e + 1]) * kRegionSums);
+        find_features(a, b, borders + size_t(e) * (kBorderSums + 2 * channels), out + size_t(e) * kPairFeatures);
+    }
+}
+
+}  // namespace ainet

@@ -1,0 +1,354 @@
+// One pass over the rows of the image. The rows of colours that a side of a pixel looks at are kept in a ring, so that the
+// pass needs little memory at any image size and stays in the cache.
+#include "region_graph.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <utility>
+
+#include "clones.h"
+
+namespace ainet {
+namespace {
+
+constexpr int kFurther = 2;  // pixels from a side to where the far contrast is taken
+
+std::array<float, 256> linear_light() {
+    std::array<float, 256> table;
+    for (int i = 0; i < 256; ++i) {
+        const double value = i / 255.0;
+        table[i] = static_cast<float>(value <= 0.04045 ? value / 12.92 : std::pow((value + 0.055) / 1.055, 2.4));
+    }
+    return table;
+}
+
+// For t in [0.008, 1.1]; exact to single precision. A guess from the exponent, then two of Halley's steps.
+inline float cube_root(float t) {
+    uint32_t bits;
+    std::memcpy(&bits, &t, sizeof bits);
+    bits = bits / 3 + 0x2a514067u;
+    float root;
+    std::memcpy(&root, &bits, sizeof root);
+    for (int step = 0; step < 2; ++step) {
+        const float cube = root * root * root;
+        root *= (cube + 2 * t) / (2 * cube + t);
+    }
+    return root;
+}
+
+inline float lab_curve(float t) {
+    const float root = cube_root(std::max(t, 0.008f));
+    return t > 0.008856f ? root : 7.787f * t + 16 / 116.0f;
+}
+
+// The rows of Lab, of its 3x3 mean and of the gradient around the current one. Pixels outside are the nearest inside.
+class ColourRows {
+  public:
+    ColourRows(const uint8_t* rgb, int height, int width)
+        : rgb_(rgb), height_(height), width_(width), stride_(width + 2 * kPad), linear_(linear_light()), rows_(kRing * kPlanes * stride_),
+          sum_(stride_) {}
+
+    const float* lab(int channel, int y) const { return plane(channel, y); }
+    const float* mean(int channel, int y) const { return plane(3 + channel, y); }
+    const float* gradient(int y) const { return plane(6, y); }
+
+    // Makes all that the sides of row y look at: they reach the mean kFurther rows below the next.
+    void move_to(int y) {
+        const int last = height_ - 1;
+        for (; labs_ <= std::min(y + kFurther + 2, last); ++labs_) make_lab(labs_);
+        for (; means_ <= std::min(y + kFurther + 1, last); ++means_) make_mean(means_);
+        for (; gradients_ <= std::min(y + 1, last); ++gradients_) make_gradient(gradients_);
+    }
+
+  private:
+    static constexpr int kPad = kFurther, kPlanes = 7;
+    static constexpr int kRing = 8;  // a power of two, above the 7 rows from y - kFurther to y + kFurther + 2
+
+    const uint8_t* rgb_;
+    const int height_, width_, stride_;
+    const std::array<float, 256> linear_;
+    std::vector<float> rows_;
+    std::vector<float> sum_;
+    int labs_ = 0, means_ = 0, gradients_ = 0;  // rows made so far
+
+    const float* plane(int index, int y) const {
+        const int row = std::clamp(y, 0, height_ - 1) % kRing;
+        return rows_.data() + (size_t(row) * kPlanes + index) * stride_ + kPad;
+    }
+    float* plane(int index, int y) { return const_cast<float*>(static_cast<const ColourRows*>(this)->plane(index, y)); }
+
+    void pad(float* row) const {
+        for (int i = 1; i <= kPad; ++i) {
+            row[-i] = row[0];
+            row[width_ - 1 + i] = row[width_ - 1];
+        }
+    }
+
+    void make_lab(int y) {
+        float *first = plane(0, y), *second = plane(1, y), *third = plane(2, y);
+        const uint8_t* pixel = rgb_ + size_t(y) * width_ * 3;
+        for (int x = 0; x < width_; ++x, pixel += 3) {
+            first[x] = linear_[pixel[0]];
+            second[x] = linear_[pixel[1]];
+            third[x] = linear_[pixel[2]];
+        }
+        for (int x = 0; x < width_; ++x) {  // sRGB to XYZ over its white D65, to Lab
+            const float r = first[x], g = second[x], b = third[x];
+            const float fx = lab_curve(0.433953f * r + 0.376219f * g + 0.189828f * b);
+            const float fy = lab_curve(0.212671f * r + 0.715160f * g + 0.072169f * b);
+            const float fz = lab_curve(0.017758f * r + 0.109477f * g + 0.872766f * b);
+            first[x] = 116 * fy - 16;
+            second[x] = 500 * (fx - fy);
+            third[x] = 200 * (fy - fz);
+        }
+        for (float* row : {first, second, third}) pad(row);
+    }
+
+    void make_mean(int y) {
+        float* sum = sum_.data() + kPad;
+        for (int channel = 0; channel < 3; ++channel) {
+            const float *above = lab(channel, y - 1), *here = lab(channel, y), *below = lab(channel, y + 1);
+            for (int x = -1; x <= width_; ++x) sum[x] = above[x] + here[x] + below[x];
+            float* out = plane(3 + channel, y);
+            for (int x = 0; x < width_; ++x) out[x] = (sum[x - 1] + sum[x] + sum[x + 1]) * (1 / 9.0f);
+            pad(out);
+        }
+    }
+
+    void make_gradient(int y) {
+        const float *above = mean(0, y - 1), *here = mean(0, y), *below = mean(0, y + 1);
+        float* out = plane(6, y);
+        for (int x = 0; x < width_; ++x) {
+            const float down = below[x] - above[x], right = here[x + 1] - here[x - 1];
+            out[x] = std::sqrt(down * down + right * right) / 2;
+        }
+    }
+};
+
+// Where two regions touch: the pixel (y, x) and the one to the right or below, and the pixels kFurther beyond both.
+struct Side {
+    int32_t edge;
+    int y, x, next_y, next_x, before_y, before_x, after_y, after_x;
+
+    Side(int32_t number, int row, int column, int down, int right)
+        : edge(number), y(row), x(column), next_y(row + down), next_x(column + right), before_y(row - kFurther * down),
+          before_x(column - kFurther * right), after_y(next_y + kFurther * down), after_x(next_x + kFurther * right) {}
+};
+
+// The sides of pixels between regions, row by row, and the pairs of regions that touch, numbered as they are found.
+class Sides {
+  public:
+    Sides(const int32_t* labels, int height, int width, int regions) : labels_(labels), height_(height), width_(width), apart_(width + kWord) {
+        size_t slots = 16;
+        while (slots < 6 * size_t(regions)) slots *= 2;  // connected regions in a plane have fewer than three borders each
+        slots_.assign(slots, -1);
+    }
+
+    std::vector<int32_t> edges;  // (E, 2)
+
+    template <typename Visit>
+    void visit_row(int y, const Visit& visit) {
+        const int32_t* here = labels_ + size_t(y) * width_;
+        visit_pairs(here, here + 1, width_ - 1, [&](int x, int32_t edge) { visit(Side(edge, y, x, 0, 1)); });
+        if (y + 1 == height_) return;
+        visit_pairs(here, here + width_, width_, [&](int x, int32_t edge) { visit(Side(edge, y, x, 1, 0)); });
+    }
+
+  private:
+    static constexpr int kWord = 8;  // pairs that are looked at together; each sets the lowest bit of its byte
+
+    const int32_t* labels_;
+    const int height_, width_;
+    std::vector<int32_t> slots_;  // a hash table of edges
+    std::vector<uint8_t> apart_;  // of the current pairs: whether they differ and lie inside; then zeros up to whole words
+
+    template <typename Visit>
+    void visit_pairs(const int32_t* a, const int32_t* b, int count, const Visit& visit) {
+        uint8_t* apart = apart_.data();
+        for (int x = 0; x < count; ++x) apart[x] = (a[x] != b[x]) & ((a[x] | b[x]) >= 0);
+        std::fill_n(apart + count, kWord, uint8_t{0});
+        for (int first = 0; first < count; first += kWord) {
+            uint64_t word;
+            std::memcpy(&word, apart + first, kWord);
+            for (; word != 0; word &= word - 1) {
+                const int x = first + __builtin_ctzll(word) / 8;
+                visit(x, number(a[x], b[x]));
+            }
+        }
+    }
+
+    int32_t number(int32_t a, int32_t b) {
+        if (a > b) std::swap(a, b);
+        const size_t mask = slots_.size() - 1;
+        const uint64_t key = uint64_t(uint32_t(a)) << 32 | uint32_t(b);
+        for (size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;; slot = (slot + 1) & mask) {
+            const int32_t edge = slots_[slot];
+            if (edge < 0) {
+                edges.push_back(a);
+                edges.push_back(b);
+                return slots_[slot] = static_cast<int32_t>(edges.size() / 2) - 1;
+            }
+            if (edges[2 * size_t(edge)] == a && edges[2 * size_t(edge) + 1] == b) return edge;
+        }
+    }
+};
+
+// The offset in the values of a map of where a pixel, or the nearest one inside, lies; for pixels up to kFurther outside.
+class Places {
+  public:
+    Places(const BorderMap& map, int height, int width) {
+        if (map.channels == 0) return;
+        for (int y = -kFurther; y < height + kFurther; ++y) {
+            rows_.push_back(size_t(map.rows[std::clamp(y, 0, height - 1)]) * map.width * map.channels);
+        }
+        for (int x = -kFurther; x < width + kFurther; ++x) {
+            columns_.push_back(size_t(map.columns[std::clamp(x, 0, width - 1)]) * map.channels);
+        }
+    }
+
+    size_t operator()(int y, int x) const { return rows_[y + kFurther] + columns_[x + kFurther]; }
+
+  private:
+    std::vector<size_t> rows_, columns_;
+};
+
+class Description {
+  public:
+    Description(const int32_t* labels, const uint8_t* rgb, int height, int width, int regions, const BorderMap& map)
+        : labels_(labels), height_(height), width_(width), map_(map), places_(map, height, width),
+          rows_(rgb, height, width), sides_(labels, height, width, regions),
+          sums_(size_t(regions) * 5), counts_(size_t(regions) * 2 * kHistogramBins), bins_(2 * size_t(width)) {}
+
+    RegionGraph run() {
+        for (int y = 0; y < height_; ++y) {
+            rows_.move_to(y);
+            add_pixels(y);
+            sides_.visit_row(y, [&](const Side& side) { add_side(side); });
+        }
+        graph_.edges = std::move(sides_.edges);
+        join_region_sums();
+        return std::move(graph_);
+    }
+
+  private:
+    const int32_t* labels_;
+    const int height_, width_;
+    const BorderMap& map_;
+    const Places places_;
+    ColourRows rows_;
+    Sides sides_;
+    std::vector<double> sums_;     // of pixels, L, a, b, |Lab|^2
+    std::vector<int32_t> counts_;  // histograms of L and of the gradient
+    std::vector<uint8_t> bins_;    // of the current row, of L then of the gradient
+    RegionGraph graph_;
+
+    void add_pixels(int y) {
+        const int32_t* labels = labels_ + size_t(y) * width_;
+        const float *l = rows_.lab(0, y), *a = rows_.lab(1, y), *b = rows_.lab(2, y);
+        find_bins(l, rows_.gradient(y));
+        const uint8_t *l_bin = bins_.data(), *gradient_bin = l_bin + width_;
+        for (int x = 0; x < width_;) {
+            const int32_t label = labels[x];
+            const int first = x;
+            float sum_l = 0, sum_a = 0, sum_b = 0, squares = 0;
+            int32_t* counts = counts_.data() + size_t(std::max(label, 0)) * 2 * kHistogramBins;
+            for (; x < width_ && labels[x] == label; ++x) {
+                if (label < 0) continue;
+                sum_l += l[x];
+                sum_a += a[x];
+                sum_b += b[x];
+                squares += l[x] * l[x] + a[x] * a[x] + b[x] * b[x];
+                ++counts[l_bin[x]];
+                ++counts[kHistogramBins + gradient_bin[x]];
+            }
+            if (label < 0) continue;
+            double* sums = sums_.data() + size_t(label) * 5;
+            sums[0] += x - first;
+            sums[1] += sum_l;
+            sums[2] += sum_a;
+            sums[3] += sum_b;
+            sums[4] += squares;
+        }
+    }
+
+    // Bins of L are 12.5 wide; those of the gradient end at 1/4, 3/4, 7/4, ... twice as much plus a quarter each time.
+    void find_bins(const float* l, const float* gradient) {
+        const int width = width_;  // a local one, which no store of a byte can change
+        uint8_t *l_bin = bins_.data(), *gradient_bin = l_bin + width;
+        for (int x = 0; x < width; ++x) {
+            l_bin[x] = static_cast<uint8_t>(std::clamp(static_cast<int32_t>(l[x] * 0.08f), 0, kHistogramBins - 1));
+            const float shifted = gradient[x] + 0.25f;
+            int32_t bits;
+            std::memcpy(&bits, &shifted, sizeof bits);
+            gradient_bin[x] = static_cast<uint8_t>(std::min((bits >> 23) - 125, kHistogramBins - 1));  // log2, from -2 on
+        }
+    }
+
+    void add_side(const Side& at) {
+        const size_t length = kBorderSums + 2 * size_t(map_.channels);
+        if (graph_.borders.size() < (size_t(at.edge) + 1) * length) graph_.borders.resize((size_t(at.edge) + 1) * length);
+        float* sums = graph_.borders.data() + size_t(at.edge) * length;
+        float near = 0, far = 0;
+        for (int channel = 0; channel < 3; ++channel) {
+            const float d = rows_.lab(channel, at.y)[at.x] - rows_.lab(channel, at.next_y)[at.next_x];
+            const float e = rows_.mean(channel, at.before_y)[at.before_x] - rows_.mean(channel, at.after_y)[at.after_x];
+            near += d * d;
+            far += e * e;
+        }
+        sums[0] += 1;
+        sums[1] += std::sqrt(near);
+        sums[2] += std::sqrt(far);
+        sums[3] += (rows_.gradient(at.y)[at.x] + rows_.gradient(at.next_y)[at.next_x]) / 2;
+        const int channels = map_.channels;
+        if (channels == 0) return;
+        const float *a = map_.values + places_(at.y, at.x), *b = map_.values + places_(at.next_y, at.next_x);
+        const float *before = map_.values + places_(at.before_y, at.before_x), *after = map_.values + places_(at.after_y, at.after_x);
+        float *means = sums + kBorderSums, *differences = means + channels;
+        for (int i = 0; i < channels; ++i) means[i] += (a[i] + b[i]) / 2;
+        for (int i = 0; i < channels; ++i) differences[i] += std::fabs(before[i] - after[i]);
+    }
+
+    void join_region_sums() {
+        const size_t regions = sums_.size() / 5;
+        graph_.regions.resize(regions * kRegionSums);
+        for (size_t i = 0; i < regions; ++i) {
+            float* out = graph_.regions.data() + i * kRegionSums;
+            for (int k = 0; k < 5; ++k) out[k] = static_cast<float>(sums_[i * 5 + k]);
+            for (int k = 0; k < 2 * kHistogramBins; ++k) out[5 + k] = static_cast<float>(counts_[i * 2 * kHistogramBins + k]);
+        }
+    }
+};
+
+AINET_CLONES RegionGraph run(Description& description) { return description.run(); }
+
+}  // namespace
+
+RegionGraph describe_regions(const int32_t* labels, const uint8_t* rgb, int height, int width, int regions, const BorderMap& map) {
+    Description description(labels, rgb, height, width, regions, map);
+    return run(description);
+}
+
+void add_map_gradient(const int32_t* labels, int height, int width, int regions, const BorderMap& map, const float* gradient, float* out) {
+    Sides sides(labels, height, width, regions);
+    const Places places(map, height, width);
+    const int channels = map.channels;
+    for (int y = 0; y < height; ++y) {
+        sides.visit_row(y, [&](const Side& at) {
+            const float *of_mean = gradient + size_t(at.edge) * 2 * channels, *of_difference = of_mean + channels;
+            const size_t before = places(at.before_y, at.before_x), after = places(at.after_y, at.after_x);
+            float *a = out + places(at.y, at.x), *b = out + places(at.next_y, at.next_x);
+            for (int i = 0; i < channels; ++i) {
+                a[i] += of_mean[i] / 2;
+                b[i] += of_mean[i] / 2;
+                const float difference = map.values[before + i] - map.values[after + i];
+                const float sign = static_cast<float>((difference > 0) - (difference < 0));
+                out[before + i] += sign * of_difference[i];
+                out[after + i] -= sign * of_difference[i];
+            }
+        });
+    }
+}
+
+}  // namespace ainet

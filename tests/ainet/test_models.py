@@ -1,0 +1,45 @@
+"""Names of models and devices."""
+
+from pathlib import Path
+
+import pytest
+
+from ainet.errors import ModelError, UsageError
+from ainet.models import BUNDLED, CHECKPOINT, ONNX, Device, bundled, model_path
+
+
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [
+        ("auto", Device("auto")),
+        ("cpu", Device("cpu")),
+        ("openvino", Device("openvino")),
+        ("cuda", Device("cuda", 0)),
+        ("cuda:12", Device("cuda", 12)),
+        ("tensorrt", Device("tensorrt", 0)),
+        ("tensorrt:1", Device("tensorrt", 1)),
+        ("torch", Device("torch", None, "cpu")),
+        ("torch:cpu", Device("torch", None, "cpu")),
+        ("torch:mps", Device("torch", None, "mps")),
+        ("torch:cuda", Device("torch", 0, "cuda")),
+        ("torch:cuda:3", Device("torch", 3, "cuda:3")),
+    ],
+)
+def test_devices(text: str, device: Device) -> None:
+    assert Device.parse(text) == device
+
+
+@pytest.mark.parametrize("text", ["gpu", "", "CPU", "cuda:", "cuda:-1", "cuda:x", "cuda:²", "cpu:0", "torch-cuda", "openvino:GPU"])
+def test_devices_that_do_not_exist(text: str) -> None:
+    with pytest.raises(UsageError, match=f"unknown device '{text}'"):
+        Device.parse(text)
+
+
+def test_files_by_name_and_path() -> None:
+    for name in BUNDLED:
+        assert model_path(name, Device("cpu")) == bundled(name + ONNX)
+        assert model_path(name, Device("torch")) == bundled(name + CHECKPOINT)
+    assert model_path(None, Device("auto")) == bundled("ainet.onnx")
+    assert model_path("my/scn.onnx", Device("cpu")) == Path("my/scn.onnx")
+    with pytest.raises(ModelError, match=r"nothing\.onnx"):
+        bundled("nothing.onnx")

@@ -1,0 +1,120 @@
+"""`tools/gpu_check.py` with tiny commands in place of its own: what it writes and says, whatever becomes of a command."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from support.paths import ROOT
+
+SCRIPT = ROOT / "tools/gpu_check.py"
+spec = importlib.util.spec_from_file_location("gpu_check", SCRIPT)
+assert spec is not None and spec.loader is not None
+gpu_check = importlib.util.module_from_spec(spec)
+sys.modules["gpu_check"] = gpu_check
+spec.loader.exec_module(gpu_check)
+Step, run_steps = gpu_check.Step, gpu_check.run_steps
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", code)
+
+
+def test_every_end_of_a_command_is_a_row(tmp_path: Path) -> None:
+    steps = [
+        Step("good", python("print('GPU 0'); print('=== 3 passed ===')"), 30),
+        Step("bad", python("import sys; print('more'); sys.exit('error: needs the package x: pip install x')"), 30),
+        Step("absent", ("no-such-program", "--version"), 30),
+        Step("killed", python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), 30),
+        Step("hangs", python("import time; print('begun', flush=True); time.sleep(600)"), 8),
+        Step("no data", python("1"), 30, "name the data with --bsds FOLDER"),
+        Step("last", python("print('still here')"), 30),
+    ]
+    said: list[str] = []
+    rows = run_steps(steps, tmp_path, 100, said.append)
+    assert [(row.step, row.status) for row in rows] == [
+        ("good", "passed"),
+        ("bad", "failed"),
+        ("absent", "missing"),
+        ("killed", "failed"),
+        ("hangs", "out of time"),
+        ("no data", "skipped"),
+        ("last", "passed"),
+    ]
+    remarks = {row.step: row.remark for row in rows}
+    assert remarks["good"] == "3 passed"
+    assert "pip install x" in remarks["bad"]
+    assert "no-such-program" in remarks["absent"]
+    assert "signal 9" in remarks["killed"]
+    assert "begun" in remarks["hangs"]
+    assert remarks["no data"] == "name the data with --bsds FOLDER"
+    assert [line.split()[0] for line in said] == ["good", "bad", "absent", "killed", "hangs", "no", "last"]
+    assert [row["status"] for row in json.loads((tmp_path / "steps.json").read_text())] == [row.status for row in rows]
+    assert "still here" in (tmp_path / "log.txt").read_text()
+
+
+def test_when_the_time_is_over_the_rest_is_skipped(tmp_path: Path) -> None:
+    marker = tmp_path / "ran"
+    steps = [Step("hangs", python("import time; time.sleep(600)"), 60), Step("late", python(f"open({str(marker)!r}, 'w')"), 60)]
+    start = time.monotonic()
+    rows = run_steps(steps, tmp_path, gpu_check.GRACE + 1, lambda line: None)
+    assert time.monotonic() - start < 30
+    assert [row.status for row in rows] == ["out of time", "skipped"]
+    assert not marker.exists()
+
+
+def test_a_command_knows_its_time_and_its_file_is_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "work" / "weights"
+    kept.parent.mkdir()
+    code = f"import sys; open({str(kept)!r}, 'w').write(sys.argv[1]); sys.exit(1)"
+    run_steps([Step("train", (*python(code), "{seconds}s"), 50, keep=kept)], tmp_path / "out", 100, lambda line: None)
+    assert (tmp_path / "out/weights").read_text() == f"{50 - gpu_check.GRACE:.0f}s"  # after a failure, too
+
+
+def test_what_is_finished_is_on_the_disk_when_the_check_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "check.py"
+    script.write_text(
+        "import pathlib, runpy, sys\n"
+        f"check = runpy.run_path({str(SCRIPT)!r})\n"
+        "codes = {'a': 'print(1)', 'b': 'import time; time.sleep(600)'}\n"
+        "steps = [check['Step'](name, (sys.executable, '-c', code), 300) for name, code in codes.items()]\n"
+        f"check['run_steps'](steps, pathlib.Path({str(tmp_path)!r}), 400)\n"
+    )
+    check = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL)
+    steps = tmp_path / "steps.json"
+    deadline = time.monotonic() + 120
+    while not steps.is_file() or json.loads(steps.read_text())[1]["status"] != "running":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = psutil.Process(check.pid).children(recursive=True)
+    os.kill(check.pid, signal.SIGKILL)
+    check.wait()
+    for child in children:
+        child.kill()
+    rows = json.loads(steps.read_text())
+    assert [row["status"] for row in rows] == ["passed", "running"]
+    assert rows[1]["remark"] == "ended with the whole check"
+
+
+@pytest.mark.parametrize("bsds", [None, Path("/data/bsds")])
+def test_the_steps_are_commands_that_exist(tmp_path: Path, bsds: Path | None) -> None:
+    """Every option that the check passes to `ainet` is one that the command takes."""
+    steps = {step.name: step for step in gpu_check.check_steps(tmp_path, tmp_path, bsds, False)}
+    assert list(steps)[:2] == ["device", "package"]  # before anything imports torch
+    assert sum(step.limit for step in steps.values() if step.name != "training") > gpu_check.TOTAL / 2
+    assert bool(steps["training"].skip) == (bsds is None)
+    for step in steps.values():
+        if "ainet" not in step.command:
+            continue
+        words = step.command[step.command.index("ainet") + 1 :]
+        command = words[:2] if words[0] == "bench" else words[:1]
+        shown = subprocess.run([sys.executable, "-P", "-m", "ainet", *command, "--help"], capture_output=True, text=True, check=True).stdout
+        for word in words:
+            if word.startswith("-"):
+                assert word in shown, (command, word)

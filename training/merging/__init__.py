@@ -1,0 +1,1 @@
+"""Training of the cost by which regions merge: see `fit`."""

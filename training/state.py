@@ -1,0 +1,79 @@
+"""The training state on disk: `state.pt`, all that a run needs to go on, bit for bit. One run at a time may use a folder."""
+
+import fcntl
+import io
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ainet.errors import ModelError, OutputError, UsageError
+from ainet.files import atomic_path
+from ainet.training.recipe import recipe_from_dict
+
+STATE = "state.pt"
+LOCK = ".lock"
+
+
+def write_state(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write the state, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written; the one before stays.
+    """
+    buffer = io.BytesIO()  # torch reports a full disk as a RuntimeError of its own; writing bytes gives the OSError
+    torch.save(dict(state), buffer)
+    with atomic_path(folder / STATE) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+        with temporary.open() as file:
+            os.fsync(file.fileno())  # else a power cut may leave the new name without the content
+
+
+def read_state(folder: Path, made_with: Mapping[str, Any], device: torch.device) -> dict[str, Any] | None:
+    """The state in `folder`, or None where there is none.
+
+    `made_with` says what this run is made with; its entries, and those of its `recipe`, must be the state's.
+
+    Raises:
+        ModelError: the state is damaged, of another version, or was made otherwise.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        found = {key: state[key] for key in made_with} | recipe_from_dict(state["recipe"]).to_dict()
+    except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
+        raise ModelError(
+            f"cannot resume from {path}: it is damaged, of another version or no training state ({type(error).__name__}); "
+            "move it away to start afresh"
+        ) from error
+    wanted = {**made_with, **made_with["recipe"]}
+    if different := [key for key in wanted if key != "recipe" and found[key] != wanted[key]]:
+        shown = ", ".join(f"{key} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
+        raise ModelError(f"{path} was made otherwise: {shown}; go on as it was made, or use another output folder")
+    return state
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the folder for one run; the lock ends with the process, however it ends.
+
+    Raises:
+        UsageError: another process holds it.
+        OutputError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("w")
+    except OSError as error:
+        raise OutputError(f"cannot write in {folder}: {error.strerror or error}; choose another place or free it") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another run is training in {folder}; stop it, or use another output folder") from error
+        yield
