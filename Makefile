@@ -30,6 +30,12 @@ test: lint
 dist: $(VENV)/requirements
 	$(BIN)/python tools/dist.py --out dist $(PYTHONS)
 
+# Serving needs numpy 1, and so an environment of its own; with it, make test also runs NVIDIA's server.
+.venv-serve: | $(VENV)/requirements
+	$(PYTHON) -m venv $@
+	grep -vE '^(numpy|opencv)' constraints.txt > $@/constraints.txt
+	$@/bin/pip install --disable-pip-version-check --quiet -c $@/constraints.txt $(PIP_ARGS) '.[serve,cpu]' || (rm -rf $@; exit 1)
+
 # With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
 	@$(if $(wildcard $(BIN)/ainet),$(BIN)/python tools/gpu_check.py,$(PYTHON) tools/gpu_check.py --install) $(ARGS)
@@ -63,4 +69,4 @@ prerequisites:
 	@tools/check_prerequisites $(PYTHON)
 
 clean:
-	rm -rf $(VENV) build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-serve build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ainet.errors import AINetError as AINetError
     from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
+    from ainet.merge_tree import Hierarchy as Hierarchy
     from ainet.regions import adjacency as adjacency
     from ainet.regions import boundaries as boundaries
     from ainet.regions import mean_colour as mean_colour
@@ -20,17 +21,20 @@ if TYPE_CHECKING:
     from ainet.regions import region_table as region_table
     from ainet.runtime.postprocess import enforce_connectivity as enforce_connectivity
     from ainet.segmenter import Segmenter as Segmenter
+    from ainet.segmenter import hierarchy as hierarchy
     from ainet.segmenter import segment as segment
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AINetError": "ainet.errors",
+    "Hierarchy": "ainet.merge_tree",
     "Segmenter": "ainet.segmenter",
     "adjacency": "ainet.regions",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
     "graph": "ainet.graphs",
+    "hierarchy": "ainet.segmenter",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",
     "read_image": "ainet.images",

@@ -1,10 +1,11 @@
 """Images in: files and arrays to RGB uint8, with a clear word on what cannot be used."""
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,16 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Raises:
         ImageError: missing, truncated or no image; more than 8 bits per channel; CMYK and the like; over 67 megapixels.
     """
-    file = Path(path)
-    with open_image(file) as image:
+    return _read(Path(path))
+
+
+def decode_image(data: bytes, name: str = "the image") -> NDArray[np.uint8]:
+    """The same from the bytes of an image file; errors call it `name`."""
+    return _read(Path(name), io.BytesIO(data))
+
+
+def _read(file: Path, data: BinaryIO | None = None) -> NDArray[np.uint8]:
+    with open_image(file, data=data) as image:
         if image.mode in _FOREIGN_COLOURS:
             raise ImageError(
                 f"{file} is in {image.mode} colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png"
@@ -62,14 +71,14 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 @contextlib.contextmanager
-def open_image(file: Path, formats: list[str] | None = None) -> Iterator[ImageFile.ImageFile]:
-    """Open an image file with Pillow, of any of its formats or of these alone.
+def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | None = None) -> Iterator[ImageFile.ImageFile]:
+    """Open an image file with Pillow, of any of its formats or of these alone. With `data`, its content, `file` is but its name.
 
     Raises:
         ImageError: missing or no image, over 67 megapixels; and in place of whatever Pillow raises in the block, damaged.
     """
     try:
-        with Image.open(file, formats=formats) as image:
+        with Image.open(file if data is None else data, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 size = f"{image.height}x{image.width}"
                 raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
@@ -120,6 +129,22 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
     if array.shape[2] == 1:
         array = np.repeat(array, 3, axis=2)
     return np.ascontiguousarray(array)
+
+
+def as_mask(image: Any, mask: Any) -> Any:
+    """The mask of an image, True inside: `mask` itself; "alpha": where the alpha channel is not 0; else of a `numpy.ma` array; or None.
+
+    Raises:
+        ImageError: "alpha" for an image without that channel.
+    """
+    if isinstance(mask, str):
+        if mask != "alpha" or np.ndim(image) != 3 or np.shape(image)[2] != 4:
+            raise ImageError(f"mask='{mask}' for an image of shape {np.shape(image)}; the one word there is, 'alpha', needs (H, W, 4)")
+        return np.asarray(image)[..., 3] > 0
+    if mask is None and isinstance(image, np.ma.MaskedArray) and image.mask is not np.ma.nomask:
+        hidden = np.ma.getmaskarray(image)
+        return ~(hidden if hidden.ndim == 2 else hidden.any(axis=2))
+    return mask
 
 
 def check_size(height: int, width: int) -> None:

@@ -20,14 +20,19 @@ from numpy.typing import NDArray
 
 from ainet import __version__
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.images import as_rgb, check_size
+from ainet.images import as_mask, as_rgb, check_size
+from ainet.merge_tree import Hierarchy, tree_of_image
 from ainet.models import ENGINE, ONNX, Device, model_path
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.oversegmentation import plan_finer
+from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
 from ainet.spec import MEAN
+
+QUALITIES = ("best", "fast")
 
 
 class Segmenter:
@@ -76,7 +81,14 @@ class Segmenter:
         return self._backend
 
     def plan(
-        self, height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+        self,
+        height: int,
+        width: int,
+        n_segments: SupportsIndex = 600,
+        *,
+        scale: float | None = None,
+        protocol: str | None = None,
+        quality: str | None = None,
     ) -> Plan:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
@@ -84,6 +96,8 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        if check_quality(quality, scale, protocol) == "best":
+            return plan_finer(height, width, n_segments, height * width)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
 
     @overload
@@ -94,7 +108,8 @@ class Segmenter:
         *,
         scale: float | None = ...,
         protocol: str | None = ...,
-        start_label: SupportsIndex = ...,
+        quality: str | None = ...,
+        start_label: SupportsIndex | None = ...,
     ) -> DeviceLabels: ...
 
     @overload
@@ -105,7 +120,8 @@ class Segmenter:
         *,
         scale: float | None = ...,
         protocol: str | None = ...,
-        start_label: SupportsIndex = ...,
+        quality: str | None = ...,
+        start_label: SupportsIndex | None = ...,
     ) -> list[NDArray[np.int32]]: ...
 
     @overload
@@ -116,7 +132,10 @@ class Segmenter:
         *,
         scale: float | None = ...,
         protocol: str | None = ...,
-        start_label: SupportsIndex = ...,
+        quality: str | None = ...,
+        mask: Any = ...,
+        within: Any = ...,
+        start_label: SupportsIndex | None = ...,
     ) -> NDArray[np.int32]: ...
 
     def __call__(
@@ -126,7 +145,10 @@ class Segmenter:
         *,
         scale: float | None = None,
         protocol: str | None = None,
-        start_label: SupportsIndex = 0,
+        quality: str | None = None,
+        mask: Any = None,
+        within: Any = None,
+        start_label: SupportsIndex | None = None,
     ) -> NDArray[np.int32] | list[NDArray[np.int32]] | DeviceLabels:
         """Segment an image, a batch of equal size, or a list of images of any sizes into superpixels.
 
@@ -135,38 +157,72 @@ class Segmenter:
                 16 x 16 to 67 megapixels; a batch (N, H, W, 3) of uint8 RGB; or a list of arrays, one image each. Devices that are
                 a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
                 CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
-            n_segments: about how many superpixels, 4 to a quarter of the pixels.
+            n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
-            start_label: the first label; 0 for an array on a GPU.
+            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in about twice the time;
+                "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
+            mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
+                the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.
+            within: (H, W) integers, of one image: a label map whose borders no superpixel crosses.
+            start_label: the first label, by default 0, and 1 with a mask; 0 for an array on a GPU.
 
         Returns:
-            labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance; each label is
-            one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Of a list of images, a list of label
-            maps. Labels of an array on a GPU stay there, as `DeviceLabels`.
+            labels (H, W) or (N, H, W), int32, consecutive from `start_label` in order of first appearance, 0 outside a mask; each
+            label is one 4-connected region. So `labels.max() - start_label + 1` is the actual count. Of a list of images, a list of
+            label maps. Labels of an array on a GPU stay there, as `DeviceLabels`.
 
         Raises:
             ImageError: an image of another shape, type or size.
             UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
-        first = _checked_start(start_label)
         if _is_list_of_images(image):
-            return [self(one, n_segments, scale=scale, protocol=protocol, start_label=start_label) for one in image]
-        if is_device_array(image):
-            if first != 0:
-                raise UsageError(f"labels on a GPU start at 0, not at start_label={first}; add it to them there")
+            _check_one_image(mask, within)
+            return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
+        on_device = is_device_array(image)
+        exact = check_quality(quality, scale, protocol, on_device) == "best"
+        if not exact and not (mask is None and within is None):
+            raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
+        if on_device:
+            if start_label is not None and _checked_start(start_label) != 0:
+                raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
             height, width = device_image_size(image)
             check_size(height, width)
             return run_on_device(backend, image, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
         is_batch = np.ndim(image) == 4
         if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
+        if is_batch:
+            _check_one_image(mask, within)
+        else:
+            mask = as_mask(image, mask)
+        first = _checked_start((0 if mask is None else 1) if start_label is None else start_label)
+        if mask is not None and first < 1:
+            raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
-        height, width = images.shape[1:3]
-        labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
-        labels += first
+        if exact:
+            parts = parts_of(images[0], mask, within)
+            labels = np.stack([tree_of_image(backend, one, n_segments, parts).cut(n_segments) for one in images])
+        else:
+            height, width = images.shape[1:3]
+            labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+        labels = np.where(labels < 0, np.int32(0), labels + first) if mask is not None else labels + first
         return labels if is_batch else labels[0]
+
+    def hierarchy(self, image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+        """Superpixels of one image and their merge tree, from which any smaller count can be cut.
+
+        Args:
+            image, mask, within: as for a call.
+            n_segments: the largest count that will be asked for; the tree starts from more, see `Hierarchy.max_segments`.
+
+        Raises:
+            ImageError, UsageError: as for a call.
+        """
+        mask = as_mask(image, mask)
+        picture = as_rgb(image)
+        return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
 
     def close(self) -> None:
         """Release the engine; later calls raise `UsageError`."""
@@ -182,10 +238,25 @@ class Segmenter:
 
 
 def segment(
-    image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None, start_label: SupportsIndex = 0
+    image: Any,
+    n_segments: SupportsIndex = 600,
+    *,
+    scale: float | None = None,
+    protocol: str | None = None,
+    quality: str | None = None,
+    mask: Any = None,
+    within: Any = None,
+    start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter()(image, n_segments, scale=scale, protocol=protocol, start_label=start_label)
+    return _default_segmenter()(
+        image, n_segments, scale=scale, protocol=protocol, quality=quality, mask=mask, within=within, start_label=start_label
+    )
+
+
+def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+    """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
+    return _default_segmenter().hierarchy(image, n_segments, mask=mask, within=within)
 
 
 @cache
@@ -196,6 +267,29 @@ def _default_segmenter() -> Segmenter:
 def _is_list_of_images(image: Any) -> bool:
     """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
     return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
+
+
+def _check_one_image(mask: Any, within: Any) -> None:
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+
+
+def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
+    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
+
+    Raises:
+        UsageError: there is no such quality, or none for these arguments.
+    """
+    plain = scale is not None or protocol is not None or on_device
+    if quality is None:
+        return "fast" if plain else "best"
+    if quality not in QUALITIES:
+        raise UsageError(f"unknown quality '{quality}'; choose one of {', '.join(QUALITIES)}")
+    if quality == "best" and plain:
+        raise UsageError(
+            "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"
+        )
+    return quality
 
 
 def _checked_start(start_label: SupportsIndex) -> np.int32:
@@ -213,9 +307,13 @@ def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
     try:
         from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
         from ainet.training.checkpoint import load_checkpoint
+        from ainet.training.merging.model import WithBorderMap
     except ImportError as error:
         raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     loaded = load_checkpoint(checkpoint)
     info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
     gpu = Device.parse(f"torch:{device}").gpu
+    if gpu is None and loaded.merging is not None and loaded.merging.head is not None:
+        with_map = WithBorderMap(loaded.network, loaded.merging.head)
+        return TorchBackend(loaded.network, info, device, with_map, loaded.merging.weights())
     return TorchBackend(loaded.network, info, device) if gpu is None else open_cuda(loaded.network, info, gpu)

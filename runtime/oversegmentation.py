@@ -1,12 +1,16 @@
 """Superpixels finer than asked for, to be merged down to the exact count.
 
-plan = plan_finer(321, 481, 100)
+plan = plan_finer(321, 481, 100, 321 * 481)
 labels, border_map = over_segment(backend, image, plan)
 """
+
+import operator
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
 from ainet.runtime.pipeline import network_input, resize, run_pipeline
@@ -17,25 +21,43 @@ from ainet.runtime.postprocess import postprocess
 FINER = ((0, 6.0), (100, 6.0), (216, 4.0), (600, 2.0))
 
 
-def plan_finer(height: int, width: int, n_segments: int, share: float = 1.0) -> Plan:
-    """The plan of the superpixels that are merged down to `n_segments`; `share` of the image's pixels lie inside a mask.
+def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int) -> Plan:
+    """The plan of the superpixels that are merged down to `n_segments`; `inside`: pixels of the image that regions are wanted for.
 
     Raises:
         ImageError: the image is too small.
+        UsageError: a count that is no integer from 1 to a quarter of the pixels inside.
     """
-    counts, factors = zip(*FINER, strict=True)
-    wanted = float(np.interp(n_segments, counts, factors)) * n_segments / share
     most = height * width // 4
-    return plan_segments(height, width, int(min(max(wanted, MIN_SEGMENTS), max(most, MIN_SEGMENTS))))
+    finest = plan_segments(height, width, most)
+    try:
+        count = operator.index(n_segments)
+    except TypeError:
+        raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
+    if not 1 <= count <= max(1, inside // 4):
+        raise UsageError(
+            f"n_segments={count} is out of range: choose 1 to {max(1, inside // 4)}, a quarter of the pixels of a {height}x{width} image"
+            + ("" if inside == height * width else " inside the mask")
+        )
+    counts, factors = zip(*FINER, strict=True)
+    wanted = round(count * float(np.interp(count, counts, factors)) * height * width / inside)
+    return plan_segments(height, width, max(wanted, MIN_SEGMENTS)) if wanted < most else finest
 
 
 def over_segment(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> tuple[NDArray[np.int32], BorderMap | None]:
     """Image (H, W, 3) -> labels (H, W), and the border map where the backend gives one that is needed to merge them.
 
     Working sizes that run in tiles come without the map.
+
+    Raises:
+        ModelError: the model's border map does not fit its cost.
     """
     if isinstance(backend, MergingBackend) and backend.merge_model is not None and not plan.in_tiles:
         scores, values = backend.run_with_map(network_input(resize(image, plan)[None], backend.info))
+        if values.shape[3] != backend.merge_model.channels:
+            raise ModelError(
+                f"the model's border map has {values.shape[3]} channels, but its cost takes {backend.merge_model.channels}; export it again"
+            )
         labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size)[0]
         return labels, BorderMap.of_image(values[0], plan.height, plan.width)
     return run_pipeline(backend, image[None], plan)[0], None

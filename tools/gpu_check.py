@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "build" / "gpu-check"  # where --install puts the package
 GRACE = 5.0  # seconds that a command has to end by itself once its time is up
 TOTAL = 540.0
+SMALL_MAPS = "spiral or nested or noise or blocks"  # under compute-sanitizer all is far slower
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
     python = (sys.executable, "-P", "-m")
     ainet, pytest = (*python, "ainet"), (*python, "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider")
     pip = (*python, "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(SITE))
+    sanitizer = ("env", "AINET_TEST_FEW_SIZES=1", "compute-sanitizer", "--report-api-errors", "no", "--target-processes", "all")
+    sanitizer = (*sanitizer, "--error-exitcode", "9", "--tool")
     methods = ("--method", "ainet@torch:cuda", "--method", "scn@torch:cuda", "--method", "ainet@cuda", "--method", "ainet@tensorrt")
     latency = (*ainet, "bench", "latency", *methods, "--image", "examples/photos/coffee.jpg", "--budget", "5")
     parity = ("examples/photos", "--limit", "3") if bsds is None else (str(bsds / "images/val"), "--bsds", str(bsds), "--limit", "25")
@@ -79,6 +82,7 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
             110,
         ),
         Step("tests", (*pytest, "tests/gpu", "--ignore", "tests/gpu/test_kernels.py"), 80),
+        *(Step(tool, (*sanitizer, tool, *pytest, "-k", SMALL_MAPS, "tests/gpu/test_kernels.py"), 45) for tool in ("racecheck", "memcheck")),
         Step(
             "training speed",
             (*ainet, "bench", "training-speed", "--recipe", "full", "--device", "cuda", *speed, "-o", str(out / "training_speed.json")),

@@ -31,6 +31,7 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
+from ainet.training.optimizers import make_optimizers
 from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
@@ -122,7 +123,7 @@ class Trainer:
             untrained.load_state_dict(options.initial.network.state_dict())
         self.network = untrained.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True).eval().requires_grad_(False)
-        self.optimizer = make_optimizer(self.network, recipe, fused=self.device.type == "cuda")
+        self.optimizers = make_optimizers(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
         self._forward = self._prepared_step()
 
@@ -172,8 +173,9 @@ class Trainer:
 
     def step(self) -> Tensor:
         """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(self.iteration)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.recipe.lr_at(self.iteration)
         batch = self.sampler.batch(self.iteration)
         corners = None
         if self.recipe.boundary != "off" and self.iteration >= self.recipe.boundary_start:
@@ -181,9 +183,10 @@ class Trainer:
         torch.compiler.cudagraph_mark_step_begin()
         loss, figures = self._forward(batch, corners)
         figures = figures.clone()  # a CUDA graph overwrites its own in the next step
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.ema.update_parameters(self.network)
         self.iteration += 1
         return figures
@@ -206,7 +209,7 @@ class Trainer:
             "seconds": self.seconds,
             "weights": self.network.state_dict(),
             "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         write_state(self.out, self._made_with() | state)
         config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
@@ -231,9 +234,10 @@ class Trainer:
             return
         self.network.load_state_dict(state["weights"])
         self.ema.load_state_dict(state["ema"])
-        for group in state["optimizer"]["param_groups"]:  # the state may be from another device
-            group["fused"] = self.optimizer.defaults["fused"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
+            for group in found["param_groups"]:  # the state may be from another device
+                group["fused"] = optimizer.defaults.get("fused")
+            optimizer.load_state_dict(found)
         self.iteration, self.seconds = state["iteration"], state["seconds"]
 
     def _prepared_step(self) -> nn.Module:
@@ -301,12 +305,3 @@ def build_network(name: str) -> UNet | SSN:
     network = SSN()
     initialise(network)
     return network
-
-
-def make_optimizer(network: nn.Module, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
-    """Adam with weight decay as an L2 term in the gradient, on weights (BatchNorm's too) and not on biases, as the public code."""
-    groups = [
-        {"params": [p for name, p in network.named_parameters() if name.endswith("weight")], "weight_decay": recipe.weight_decay},
-        {"params": [p for name, p in network.named_parameters() if name.endswith("bias")], "weight_decay": 0.0},
-    ]
-    return torch.optim.Adam(groups, lr=recipe.lr, betas=(0.9, 0.999), fused=fused)

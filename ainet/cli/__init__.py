@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, build, calibration, convert, doctor, eval, export, info, segment, train, train_merging, verify
+from ainet.cli import bench, build, calibration, convert, doctor, eval, export, info, segment, serve, train, train_merging, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -42,6 +42,7 @@ app.command("train")(train.train)
 app.command("train-merging")(train_merging.train_merging)
 app.command("eval")(eval.evaluate)
 app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 

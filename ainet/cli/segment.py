@@ -21,9 +21,15 @@ def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
     formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
-    n_segments: Annotated[int | None, typer.Option("-n", "--n-segments", help="About how many superpixels.", show_default="600")] = None,
+    n_segments: Annotated[
+        int | None, typer.Option("-n", "--n-segments", "--regions", help="How many superpixels, exactly.", show_default="600")
+    ] = None,
     scale: Annotated[float | None, typer.Option(help="Instead of a count: working size relative to the image.")] = None,
     protocol: Annotated[str | None, typer.Option(help="'public': the evaluation protocol of the public code.")] = None,
+    quality: Annotated[
+        str | None,
+        typer.Option(help="best: merged from finer ones to the count; fast: a plain grid of about as many.", show_default="best"),
+    ] = None,
     model: Annotated[
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
     ] = None,
@@ -35,7 +41,7 @@ def segment(
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
     from ainet.runtime.plan import check_count, check_protocol, check_scale
-    from ainet.segmenter import Segmenter
+    from ainet.segmenter import Segmenter, check_quality
 
     unknown = [name for name in formats if name not in list(Format)]
     if unknown:
@@ -43,7 +49,8 @@ def segment(
     if n_segments is not None and (scale is not None or protocol is not None):
         raise UsageError("--n-segments contradicts --scale and --protocol; give the one or the other")
     n_segments = 600 if n_segments is None else n_segments
-    check_count(n_segments)
+    check_count(n_segments, least=1)
+    check_quality(quality, scale, protocol)
     if scale is not None:
         check_scale(scale)
     check_protocol(protocol)
@@ -51,7 +58,7 @@ def segment(
     total = len(found) + len(failures)
     for failure in failures:
         print_error(failure)
-    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol}
+    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     kinds = [Format(name) for name in dict.fromkeys(formats)]
     with Segmenter.load(model, device, threads) as segmenter:

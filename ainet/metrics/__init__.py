@@ -34,8 +34,7 @@ Needs numpy and OpenCV, which every installation has.
 """
 
 from ainet.metrics.curves import curve_mean
-from ainet.metrics.label_map import LabelMap, Overlap, tolerance_radius
-from ainet.metrics.measures import (
+from ainet.metrics.definitions import (
     IMAGE_METRICS,
     LABEL_METRICS,
     PAIR_METRICS,
@@ -59,6 +58,7 @@ from ainet.metrics.measures import (
     undersegmentation_error_levin,
     undersegmentation_error_np,
 )
+from ainet.metrics.label_map import LabelMap, Overlap, tolerance_radius
 from ainet.metrics.summary import AVERAGES, GROUND_TRUTHS, Row, Summary, evaluate_image, format_summary, summarise
 
 __all__ = [

@@ -33,13 +33,15 @@ def load_strips(results: Results, root: Path) -> list[Strip]:
         UsageError: there is no such image, or it is not in the data set, or that is not there.
         ImageError: an image, ground truth or label map is damaged.
     """
-    kept = {result.data["method"]: maps for result in results.accuracy if (maps := _label_files(result))}
+    found = {result.data["method"]: _label_files(result) for result in results.accuracy}
+    kept = {method: maps for method, maps in found.items() if maps}
     common = set.intersection(*map(set, kept.values())) if kept else set()
     if not common:
         raise UsageError("no label maps for pictures: they lie in the folder of an accuracy run; name that in place of its JSON files")
     data = results.accuracy[0].data["data"]
     samples = {sample.image_id: sample for sample in PROTOCOLS[data["name"]].open(root, data["split"])}
-    if missing := sorted(common - samples.keys()):
+    missing = sorted(common - samples.keys())
+    if missing:
         raise UsageError(f"image {missing[0]} of the runs is not in {root}; name the data that they were made from")
     strips = []
     for image_id in sorted(common)[:EXAMPLES]:

@@ -83,7 +83,7 @@ def test_all_steps_run_on_the_gpu(host):
         assert segmenter.device == "ONNX Runtime (CUDA 0)"
         (name, options), rest = host.opened
         assert (name, options["device_id"], options["use_tf32"], rest) == ("CUDAExecutionProvider", 0, 0, "CPUExecutionProvider")
-        labels = segmenter(IMAGES, 24)
+        labels = segmenter(IMAGES, 24, quality="fast")
         np.testing.assert_array_equal(labels, expected(IMAGES))
         assert labels.max() > 12
         assert host.gpu.graphs == []  # ONNX Runtime cannot be captured
@@ -92,7 +92,7 @@ def test_all_steps_run_on_the_gpu(host):
 
 def test_a_graph_that_gives_labels(labels_model, host):
     with Segmenter.load(labels_model, "cuda") as segmenter:
-        assert (segmenter(IMAGES, 24) == expected(IMAGES)).mean() > 0.999  # the graph normalises by itself
+        assert (segmenter(IMAGES, 24, quality="fast") == expected(IMAGES)).mean() > 0.999  # the graph normalises by itself
 
 
 def test_auto_takes_it_first(host):
@@ -103,18 +103,18 @@ def test_auto_takes_it_first(host):
 def test_too_little_memory_for_a_batch(host):
     host.most = 1
     with Segmenter.load(device="cuda") as segmenter:
-        np.testing.assert_array_equal(segmenter(IMAGES, 24), expected(IMAGES))
+        np.testing.assert_array_equal(segmenter(IMAGES, 24, quality="fast"), expected(IMAGES))
         assert sorted(set(host.batches)) == [1, 3]
         host.most = 0
         with pytest.raises(OutOfMemoryError, match=r"ONNX Runtime failed on an input of 1x64x96: .* of size 1; try a smaller one$"):
-            segmenter(IMAGES[0], 24)
+            segmenter(IMAGES[0], 24, quality="fast")
 
 
 def test_an_engine_that_fails(host, monkeypatch):
     with Segmenter.load(device="cuda") as segmenter:
         monkeypatch.setattr(host, "real", SimpleNamespace(run=lambda names, inputs: 1 / 0))
         with pytest.raises(DeviceError, match=r"ONNX Runtime failed on an input of 3x64x96: division by zero; try a smaller one$"):
-            segmenter(IMAGES, 24)
+            segmenter(IMAGES, 24, quality="fast")
         assert host.gpu.memory == {}
 
 

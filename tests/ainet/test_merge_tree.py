@@ -11,7 +11,7 @@ from support.label_maps import adversarial, blobs
 
 import ainet
 from ainet.errors import ImageError, UsageError
-from ainet.hierarchy import Hierarchy
+from ainet.merge_tree import Hierarchy
 from ainet.runtime.postprocess import enforce_connectivity
 
 
