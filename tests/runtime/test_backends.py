@@ -15,6 +15,7 @@ import pytest
 from support.fixed_backend import FixedBackend
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.backends.base import check_output
@@ -50,7 +51,7 @@ def convolution_without_weights(model: "onnx.ModelProto") -> None:
 
 
 def changed(folder: Path, change: Change) -> Path:
-    model = onnx.load(bundled("ainet.onnx"))
+    model = load_whole(bundled("ainet.onnx"))
     change(model)
     onnx.save(model, folder / "changed.onnx")
     return folder / "changed.onnx"
@@ -75,7 +76,7 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
 
 
 def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
-    model = onnx.load(bundled("ainet.onnx"))
+    model = load_whole(bundled("ainet.onnx"))
     (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.pred_mask0.weight")
     kernel = onnx.numpy_helper.to_array(tensor)
     tensor.CopyFrom(onnx.numpy_helper.from_array(np.round(kernel * 100).clip(-127, 127).astype(np.int8), "codes"))
