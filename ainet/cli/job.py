@@ -19,8 +19,8 @@ from ainet.segmenter import Segmenter
 class Job:
     """A model, its options, and the kinds of results, below the folder `out`.
 
-    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. sources: the inputs, which no result may replace.
-    stop: set when nothing more is wanted.
+    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. sources: the inputs, which no result may
+    replace. stop: set when nothing more is wanted.
     """
 
     segmenter: Segmenter

@@ -20,7 +20,7 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="How many requests wait at most; more are refused.")] = 64,
 ) -> None:
     """Serve a model over HTTP and gRPC by Triton's protocol, until Ctrl-C or SIGTERM; what is in flight is answered first."""
-    from ainet.segmenter import BUNDLED
+    from ainet.models import BUNDLED
     from ainet.serving.server import Ports, check_environment, running_server, write_repository
 
     check_environment()

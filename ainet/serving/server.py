@@ -26,7 +26,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ainet.errors import AINetError, DeviceError
-from ainet.segmenter import BUNDLED, Segmenter
+from ainet.models import BUNDLED
+from ainet.segmenter import Segmenter
 
 BACKENDS = Path(__file__).parent / "backends"
 START_SECONDS = 120

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from ainet.benchmarks.peers import Options, open_methods
-from ainet.hierarchy import COSTS, Hierarchy
+from ainet.merge_tree import COSTS, Hierarchy
+from ainet.metrics import achievable_segmentation_accuracy
 from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import achievable_segmentation_accuracy
 from ainet.training.datasets import Sample
 
 COUNTS = (5, 10, 20, 50, 100)  # regions

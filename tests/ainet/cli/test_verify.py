@@ -11,13 +11,14 @@ from PIL import Image
 from support.command_line import Run, tree
 from support.tolerances import tolerance
 
-from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import Backend, open_backend
 from ainet.segmenter import open_torch
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
+
+from ainet.export.whole import load_whole
 
 MODEL = bundled("ainet.onnx")
 SMALL = ("--images", ".", "-n", "12", "--device", "cpu")  # for images of 48 x 64

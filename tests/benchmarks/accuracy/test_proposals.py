@@ -6,8 +6,8 @@ from support.blocks import Blocks
 
 from ainet.benchmarks.accuracy.proposals import COUNTS, START, proposals
 from ainet.errors import DeviceError
-from ainet.hierarchy import COSTS, Hierarchy
-from ainet.metrics.measures import achievable_segmentation_accuracy
+from ainet.merge_tree import COSTS, Hierarchy
+from ainet.metrics import achievable_segmentation_accuracy
 from ainet.training.datasets import BSDS500
 
 
