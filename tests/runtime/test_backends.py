@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from support.fixed_backend import FixedBackend
 
+from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.whole import load_whole
 from ainet.models import bundled
@@ -23,6 +24,7 @@ from ainet.runtime.graph import TensorType, check_types, expected_types
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+TORCH = pytest.param("torch", marks=pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch"))
 DEVICES = ["cpu", pytest.param("openvino", marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no OpenVINO"))]
 Change = Callable[["onnx.ModelProto"], None]
 
@@ -126,10 +128,10 @@ def test_types_against_the_metadata() -> None:
         check_types(info, [image], TensorType("float32", (None, 12, None, None)), "x")
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", [*DEVICES, TORCH])
 def test_closing_while_threads_run(device: str) -> None:
     """Each run either ends as usual or says that the model is closed."""
-    backend = open_backend(bundled("ainet.onnx"), device, threads=1)
+    backend = Segmenter.load(device=device, threads=1).backend
     image = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
     expected = backend.run(image)
     started = threading.Barrier(4)

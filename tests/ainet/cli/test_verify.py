@@ -18,7 +18,7 @@ from ainet.segmenter import open_torch
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from ainet.export.whole import load_whole
+from ainet.export.whole import load_whole  # noqa: E402  # needs onnx
 
 MODEL = bundled("ainet.onnx")
 SMALL = ("--images", ".", "-n", "12", "--device", "cpu")  # for images of 48 x 64
