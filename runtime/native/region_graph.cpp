@@ -222,6 +222,7 @@ class Description {
           sums_(size_t(regions) * 5), counts_(size_t(regions) * 2 * kHistogramBins), bins_(2 * size_t(width)) {}
 
     RegionGraph run() {
+        graph_.borders.reserve(3 * (sums_.size() / 5) * (kBorderSums + 2 * size_t(map_.channels)));
         for (int y = 0; y < height_; ++y) {
             rows_.move_to(y);
             add_pixels(y);
@@ -306,8 +307,16 @@ class Description {
         const float *a = map_.values + places_(at.y, at.x), *b = map_.values + places_(at.next_y, at.next_x);
         const float *before = map_.values + places_(at.before_y, at.before_x), *after = map_.values + places_(at.after_y, at.after_x);
         float *means = sums + kBorderSums, *differences = means + channels;
-        for (int i = 0; i < channels; ++i) means[i] += (a[i] + b[i]) / 2;
-        for (int i = 0; i < channels; ++i) differences[i] += std::fabs(before[i] - after[i]);
+        int i = 0;
+        for (; i + 8 <= channels; i += 8) add_channels<8>(a + i, b + i, before + i, after + i, means + i, differences + i);
+        for (; i < channels; ++i) add_channels<1>(a + i, b + i, before + i, after + i, means + i, differences + i);
+    }
+
+    template <int kCount>
+    static void add_channels(const float* a, const float* b, const float* before, const float* after, float* __restrict__ means,
+                             float* __restrict__ differences) {
+        for (int i = 0; i < kCount; ++i) means[i] += (a[i] + b[i]) * 0.5f;
+        for (int i = 0; i < kCount; ++i) differences[i] += std::fabs(before[i] - after[i]);
     }
 
     void join_region_sums() {

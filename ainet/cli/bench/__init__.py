@@ -10,6 +10,7 @@ from ainet.cli.bench import (
     network_cost,
     parity,
     postprocessing,
+    regions,
     report,
     startup,
     sweep,
@@ -19,6 +20,7 @@ from ainet.cli.bench import (
 app = typer.Typer(help="Accuracy and speed of AINet, SCN and their peers.", no_args_is_help=True, rich_markup_mode=None)
 app.command("accuracy")(accuracy.accuracy)
 app.command("latency")(latency.latency)
+app.command("regions")(regions.regions)
 app.command("report")(report.report)
 app.command("parity")(parity.parity)
 app.command("ablation")(ablation.ablation)
