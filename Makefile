@@ -2,19 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := cpu,openvino,export,train,bench,test
+EXTRAS := cpu,openvino,export,train,bench,dist,test
 ifeq ($(shell uname -sm),Linux x86_64)
 EXTRAS := $(EXTRAS),tensorrt-rtx
 endif
 SOURCES := $(shell git ls-files '*.py' '*.pyi' '*.cpp' '*.h' '*.cu' '*.cuh' '*.toml' 'ainet/weights' CMakeLists.txt 2>/dev/null)
 # Where pip takes packages from, for instance the PyTorch index of CPU builds: make demo PIP_ARGS="--extra-index-url ..."
 PIP_ARGS ?=
+# Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
+PYTHONS ?= $(BIN)/python
 
-.PHONY: help demo test gpu-check lint docs-check install prerequisites clean
+.PHONY: help demo test dist gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
 	@echo "make test   install, lint, type-check, run all tests"
+	@echo "make dist   sdist and manylinux wheels into dist/, each run in an empty environment; see docs/wheels.md"
 	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
 	@echo "make clean  remove what these made"
 
@@ -23,6 +26,15 @@ demo: $(VENV)/installed
 
 test: lint
 	$(BIN)/pytest -n auto --dist loadfile
+
+dist: $(VENV)/requirements
+	$(BIN)/python tools/dist.py --out dist $(PYTHONS)
+
+# Serving needs numpy 1, and so an environment of its own; with it, make test also runs NVIDIA's server.
+.venv-serve: | $(VENV)/requirements
+	$(PYTHON) -m venv $@
+	grep -vE '^(numpy|opencv)' constraints.txt > $@/constraints.txt
+	$@/bin/pip install --disable-pip-version-check --quiet -c $@/constraints.txt $(PIP_ARGS) '.[serve,cpu]' || (rm -rf $@; exit 1)
 
 # With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
@@ -57,4 +69,4 @@ prerequisites:
 	@tools/check_prerequisites $(PYTHON)
 
 clean:
-	rm -rf $(VENV) build demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-serve build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ainet.errors import AINetError as AINetError
+    from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
     from ainet.merge_tree import Hierarchy as Hierarchy
     from ainet.regions import adjacency as adjacency
@@ -32,6 +33,7 @@ _HOMES = {
     "adjacency": "ainet.regions",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
+    "graph": "ainet.graphs",
     "hierarchy": "ainet.segmenter",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",

@@ -1,10 +1,11 @@
 """Images in: files and arrays to RGB uint8, with a clear word on what cannot be used."""
 
 import contextlib
+import io
 import os
 from collections.abc import Iterator, Set
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,8 +51,16 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Raises:
         ImageError: missing, truncated or no image; more than 8 bits per channel; CMYK and the like; over 67 megapixels.
     """
-    file = Path(path)
-    with open_image(file) as image:
+    return _read(Path(path))
+
+
+def decode_image(data: bytes, name: str = "the image") -> NDArray[np.uint8]:
+    """The same from the bytes of an image file; errors call it `name`."""
+    return _read(Path(name), io.BytesIO(data))
+
+
+def _read(file: Path, data: BinaryIO | None = None) -> NDArray[np.uint8]:
+    with open_image(file, data=data) as image:
         if image.mode in _FOREIGN_COLOURS:
             raise ImageError(
                 f"{file} is in {image.mode} colours; convert it to RGB first, for example: magick {file.name} -colorspace sRGB rgb.png"
@@ -62,14 +71,14 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
 
 
 @contextlib.contextmanager
-def open_image(file: Path, formats: list[str] | None = None) -> Iterator[ImageFile.ImageFile]:
-    """Open an image file with Pillow, of any of its formats or of these alone.
+def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | None = None) -> Iterator[ImageFile.ImageFile]:
+    """Open an image file with Pillow, of any of its formats or of these alone. With `data`, its content, `file` is but its name.
 
     Raises:
         ImageError: missing or no image, over 67 megapixels; and in place of whatever Pillow raises in the block, damaged.
     """
     try:
-        with Image.open(file, formats=formats) as image:
+        with Image.open(file if data is None else data, formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:
                 size = f"{image.height}x{image.width}"
                 raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")

@@ -14,7 +14,6 @@ Ids lie in [0, 2**31); they may have gaps.
 """
 
 import os
-import warnings
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ from ainet.images import check_size, has_deep_colours, open_image
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
-MAX_PNG_SIDE = 1_000_000  # of libpng
+MAX_PNG_SIZE = 1_000_000  # height or width that libpng takes
 
 # --- one file -------------------------------------------------------------------------------------------------------------------------
 
@@ -60,7 +59,7 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
 
     Raises:
         UsageError: another suffix.
-        OutputError: the file cannot be written; as PNG: ids above 65,535, or a side over 1,000,000 pixels.
+        OutputError: the file cannot be written; as PNG: ids above 65,535, or a height or width over 1,000,000.
     """
     file = Path(path)
     suffix = file.suffix.lower()
@@ -82,7 +81,7 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
 
 def check_png_size(file: Path, height: int, width: int) -> None:
     """Raise `OutputError` where a picture of this size is no PNG that can be written."""
-    if max(height, width) > MAX_PNG_SIDE:
+    if max(height, width) > MAX_PNG_SIZE:
         raise OutputError(f"cannot write {file}: {height}x{width} is too large for a PNG; use --format npy")
 
 
@@ -161,8 +160,16 @@ def _read_npy(file: Path) -> NDArray[Any]:
 
 
 def _read_csv(file: Path) -> NDArray[Any]:
-    with file.open(encoding="ascii") as lines, warnings.catch_warnings(action="error"):  # numpy warns of files without data
-        return np.loadtxt(lines, np.int64, delimiter=",", ndmin=2)
+    with file.open(encoding="ascii") as lines:
+        if not any(line.strip() for line in lines):  # numpy would but warn
+            raise ValueError("it is empty")
+        lines.seek(0)
+        values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)  # float64: as integers, numpy 1 would cut off fractions
+    with np.errstate(invalid="ignore"):
+        ids = values.astype(np.int64)
+    if not np.array_equal(ids, values):
+        raise ValueError("not all values are whole numbers")
+    return ids
 
 
 def _read_png(file: Path) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ainet.errors import UsageError
 from ainet.images import as_rgb
+from ainet.metrics.label_map import count_other_neighbours, region_means
 
 Labels = NDArray[np.integer[Any]]
 
@@ -19,14 +20,7 @@ def boundaries(labels: Labels) -> NDArray[np.bool_]:
 
     The definition of the superpixel benchmark (Stutz et al., 2018) and of scikit-image's `find_boundaries`, mode "thick".
     """
-    labels = _checked(labels)
-    mask = np.zeros(labels.shape, bool)
-    vertical, horizontal = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
-    mask[1:] |= vertical
-    mask[:-1] |= vertical
-    mask[:, 1:] |= horizontal
-    mask[:, :-1] |= horizontal
-    return mask
+    return count_other_neighbours(_checked(labels)) > 0
 
 
 def overlay(image: Any, labels: Labels, colour: tuple[int, int, int] = (255, 255, 0)) -> NDArray[np.uint8]:
@@ -47,7 +41,7 @@ def mean_colour(image: Any, labels: Labels) -> NDArray[np.uint8]:
     labels = _checked(labels)
     _, index = np.unique(labels, return_inverse=True)
     index = index.reshape(-1)
-    means = _means(index, _matching(image, labels).reshape(-1, 3))
+    means = region_means(index, _matching(image, labels).reshape(-1, 3))
     return np.round(means).astype(np.uint8)[index].reshape(*labels.shape, 3)
 
 
@@ -65,11 +59,11 @@ def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
     table = {
         "label": ids,
         "area": np.bincount(index.ravel()),
-        "centroid": _means(index.ravel(), np.indices(labels.shape).reshape(2, -1).T),
+        "centroid": region_means(index.ravel(), np.indices(labels.shape).reshape(2, -1).T),
         "bbox": np.stack([top, left, bottom + 1, right + 1], 1),
     }
     if image is not None:
-        table["mean_colour"] = _means(index.ravel(), _matching(image, labels).reshape(-1, 3))
+        table["mean_colour"] = region_means(index.ravel(), _matching(image, labels).reshape(-1, 3))
     return table
 
 
@@ -96,12 +90,6 @@ def _matching(image: Any, labels: Labels) -> NDArray[np.uint8]:
     if picture.shape[:2] != labels.shape:
         raise UsageError(f"image of {picture.shape[0]}x{picture.shape[1]} and labels of {labels.shape[0]}x{labels.shape[1]} differ in size")
     return picture
-
-
-def _means(index: NDArray[np.intp], values: NDArray[Any]) -> NDArray[np.float64]:
-    """Mean of `values` (N, C) over each of the regions 0..K-1 in `index` (N,) -> (K, C)."""
-    sums = np.stack([np.bincount(index, channel) for channel in values.T], 1)
-    return sums / np.bincount(index)[:, None]
 
 
 def _extent(index: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

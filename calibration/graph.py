@@ -9,13 +9,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnxruntime.quantization.onnx_model import ONNXModel
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from ainet.errors import ModelError
 
 QUANTISABLE = ("Conv", "ConvTranspose")
 EQUALISATION = 0.7  # how far a channel's activation, as against its weights, decides its scale; measured on BSDS500
 LARGEST_SCALE = 64.0
-SMALLEST_HALF = np.float32(np.finfo(np.float16).smallest_subnormal)
 
 
 def layers(model: onnx.ModelProto) -> dict[str, list[str]]:
@@ -155,55 +156,19 @@ def equalise(model: onnx.ModelProto, largest: dict[str, NDArray[np.float32]]) ->
     return scaled
 
 
-def to_half(model: onnx.ModelProto) -> None:
-    """Run everything from the first convolution to the last in float16, in place; what is before and after stays as it is."""
+def to_half(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same with everything from the first convolution to the last in float16; what is before and after stays as it is."""
     graph = model.graph
-    nodes = [NodeProto.FromString(node.SerializeToString()) for node in graph.node]
-    convolutions = [node for node in nodes if node.op_type in QUANTISABLE]
-    producers = {name: node for node in nodes for name in node.output}
-    source, target = convolutions[0].input[0], convolutions[-1].output[0]
-    while (node := producers.get(source)) is not None and node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-        source = node.input[0]
-    inside = {source}
-    network = []
-    for node in nodes[: 1 + max(nodes.index(node) for node in nodes if target in node.output)]:
-        reads = set(node.input)
-        if reads & inside or node.op_type == "DequantizeLinear":  # a DequantizeLinear of weights reads constants alone
-            inside |= set(node.output)
-            network.append(node)
-    tensors = {tensor.name: tensor for tensor in graph.initializer}
-    for node in network:
-        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            _keep_positive(node, tensors)
-    constants = {name for node in network for position, name in enumerate(node.input) if node.op_type != "Resize" or position == 0}
-    for tensor in graph.initializer:
-        if tensor.name in constants and tensor.data_type == TensorProto.FLOAT:
-            tensor.CopyFrom(numpy_helper.from_array(_array(tensor).astype(np.float16), tensor.name))
-    half_input, half_output = f"{source}.half", f"{target}.half"
-    for node in network:
-        node.input[:] = [half_input if name == source else half_output if name == target else name for name in node.input]
-        node.output[:] = [half_output if name == target else name for name in node.output]
-    first = next(place for place, node in enumerate(nodes) if half_input in node.input)
-    last = nodes.index(network[-1])
-    nodes.insert(last + 1, helper.make_node("Cast", [half_output], [target], "to_float", to=TensorProto.FLOAT))
-    nodes.insert(first, helper.make_node("Cast", [source], [half_input], "to_half", to=TensorProto.FLOAT16))
-    del graph.node[:], graph.value_info[:]
-    graph.node.extend(nodes)
+    places = [place for place, node in enumerate(graph.node) if node.op_type in QUANTISABLE]
+    before = [node.name for node in graph.node[: places[0]] if node.op_type not in ("QuantizeLinear", "DequantizeLinear")]
+    after = [node.name for node in graph.node[places[-1] + 1 :]]
     for entry in model.opset_import:
         if entry.domain == "":
             entry.version = max(entry.version, 19)  # the first in which QuantizeLinear takes float16
-
-
-def _keep_positive(node: NodeProto, tensors: dict[str, TensorProto]) -> None:
-    """Raise scales that float16 would make 0: those of channels that training has switched off. Constant codes follow."""
-    scale = _array(tensors[node.input[1]])
-    raised: NDArray[np.float32] = np.maximum(scale, SMALLEST_HALF)
-    if (raised == scale).all():
-        return
-    if node.input[0] in tensors:
-        axis = next(entry.i for entry in node.attribute if entry.name == "axis")
-        _multiply(tensors[node.input[0]], (scale / raised).astype(np.float32), axis)
-    tensors[node.input[1]].CopyFrom(numpy_helper.from_array(raised, node.input[1]))
+    result = ONNXModel(convert_float_to_float16(model, keep_io_types=True, op_block_list=[], node_block_list=[*before, *after]))
+    result.topological_sort()
+    del result.model.graph.value_info[:]
+    return result.model
 
 
 def _array(tensor: TensorProto) -> NDArray[np.float32]:

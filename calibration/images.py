@@ -20,7 +20,7 @@ from ainet.errors import UsageError
 from ainet.images import read_image
 from ainet.runtime import pipeline
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.plan import MIN_SIDE, Plan, plan_segments
+from ainet.runtime.plan import MIN_SIZE, Plan, plan_segments
 
 SEGMENTS = 600  # superpixels per image, the default of `ainet segment`
 MIN_IMAGES = 4
@@ -61,7 +61,7 @@ def choose_images(
     densities: list[tuple[float, Path]] = []
     for number, path in enumerate(candidates):
         pixels = read_image(path)
-        if min(pixels.shape[:2]) >= MIN_SIDE and np.ptp(pixels) > 0:
+        if min(pixels.shape[:2]) >= MIN_SIZE and np.ptp(pixels) > 0:
             densities.append((edge_density(pixels), path))
         progress(number + 1, len(candidates))
     if candidates and not densities:

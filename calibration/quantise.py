@@ -132,7 +132,7 @@ class Calibration:
         quantizer.model.topological_sort()
         model: onnx.ModelProto = quantizer.model.model
         if rest == "fp16":
-            to_half(model)
+            model = to_half(model)
         model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
         model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
         del model.metadata_props[:]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ainet.calibration.images import CalibrationImage, choose_images
 from ainet.export.agreement import means, metrics
-from ainet.metrics.label_map import LabelMap
+from ainet.metrics import LabelMap
 
 Score = Callable[[Sequence[NDArray[np.int32]]], dict[str, float]]
 

@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import AINetError
-from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
+from ainet.metrics import LabelMap, achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.pipeline import infer, resize, run_pipeline
 from ainet.runtime.plan import plan_segments

@@ -108,10 +108,10 @@ def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
 def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], limit: int) -> NDArray[np.int32]:
     """Working image (h, w, 3) -> cell ids (1, h, w) of the whole grid, from tiles of at most `limit` pixels, margins included."""
     height, width = image.shape[:2]
-    side = int(limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO  # of what a tile contributes
+    step = int(limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO  # height and width of what a tile contributes
     ids = np.empty((1, height, width), np.int32)
-    for top, bottom, outer_top, outer_bottom in _spans(height, side):
-        for left, right, outer_left, outer_right in _spans(width, side):
+    for top, bottom, outer_top, outer_bottom in _spans(height, step):
+        for left, right, outer_left, outer_right in _spans(width, step):
             result = infer(backend, np.ascontiguousarray(image[None, outer_top:outer_bottom, outer_left:outer_right]))
             local = result if result.ndim == 3 else assign(result, *result.shape[2:])
             local = local[0, top - outer_top : bottom - outer_top, left - outer_left : right - outer_left]
@@ -121,8 +121,8 @@ def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], limit: int) -> ND
     return ids
 
 
-def _spans(size: int, side: int) -> Iterator[tuple[int, int, int, int]]:
+def _spans(size: int, step: int) -> Iterator[tuple[int, int, int, int]]:
     """Cut `size` into spans (start, end) with their margins (outer start, outer end), all multiples of the cell size."""
-    for start in range(0, size, side):
-        end = min(start + side, size)
+    for start in range(0, size, step):
+        end = min(start + step, size)
         yield start, end, max(0, start - HALO), min(size, end + HALO)

@@ -14,7 +14,7 @@ from typing import SupportsIndex
 from ainet.errors import ImageError, UsageError
 from ainet.spec import CELL_SIZE
 
-MIN_SIDE = 16  # smallest image side
+MIN_SIZE = 16  # smallest height and width of an image
 MIN_SEGMENTS = 4
 MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; about 1.5 GB of activations
 
@@ -81,10 +81,10 @@ def plan_image(
     return plan_segments(height, width, n_segments)
 
 
-def check_count(n_segments: int) -> None:
+def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:
     """Raise `UsageError` for a count that no image can have."""
-    if n_segments < MIN_SEGMENTS:
-        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
+    if n_segments < least:
+        raise UsageError(f"n_segments={n_segments} is out of range: choose {least} to a quarter of the image's pixels")
 
 
 def check_scale(scale: float) -> None:
@@ -103,7 +103,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
     """Plan for about `n_segments` superpixels: a grid of nearly square cells, at most (sqrt(n_segments) + 1) / 2 off the count.
 
     Raises:
-        ImageError: an image side below 16.
+        ImageError: a height or width below 16.
         UsageError: a count that is no integer from 4 to a quarter of the pixels, or beyond 2**31 working pixels (8 million cells).
     """
     _check_image(height, width)
@@ -116,7 +116,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
         raise UsageError(
             f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image"
         )
-    # Along the shorter side first: it has fewer cells, so that rounding them matters more.
+    # The shorter of height and width first: it has fewer cells, so that rounding them matters more.
     short = max(1, round(math.sqrt(count * min(height, width) / max(height, width))))
     long = round(count / short)
     rows, columns = (short, long) if height <= width else (long, short)
@@ -124,17 +124,17 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
 
 
 def plan_scale(height: int, width: int, scale: float) -> Plan:
-    """Plan at `scale` times the image's size, each side rounded up to a multiple of 16.
+    """Plan at `scale` times the image's size, height and width rounded up to multiples of 16.
 
     At scale 1 this is what the public demo script does, save that the labels are brought back to the image's size.
 
     Raises:
-        ImageError: an image side below 16.
+        ImageError: a height or width below 16.
         UsageError: a scale that is no positive number, or gives fewer than 4 cells or more than a quarter of the pixels.
     """
     _check_image(height, width)
     check_scale(scale)
-    rows, columns = (max(1, math.ceil(side * scale / CELL_SIZE)) for side in (height, width))
+    rows, columns = (max(1, math.ceil(pixels * scale / CELL_SIZE)) for pixels in (height, width))
     if not MIN_SEGMENTS <= rows * columns <= height * width // 4:
         raise UsageError(
             f"scale={scale:g} gives {rows * columns} superpixels for a {height}x{width} image; "
@@ -156,9 +156,10 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
         sizes = ", ".join(f"{h}x{w}" for h, w in PUBLIC_PROTOCOL)
         raise UsageError(f"protocol='public' is defined for images of {sizes}, not {height}x{width}; use n_segments= or scale= alone")
     base_height, base_width, base_segments = PUBLIC_PROTOCOL[height, width]
-    working = [side * scale for side in (base_height, base_width)]
-    rows, columns = (round(side / CELL_SIZE) for side in working)
-    if scale > 2 or rows < 1 or any(abs(side - cells * CELL_SIZE) > 1e-6 for side, cells in zip(working, (rows, columns), strict=True)):
+    exact_rows, exact_columns = base_height * scale / CELL_SIZE, base_width * scale / CELL_SIZE
+    rows, columns = round(exact_rows), round(exact_columns)
+    off_the_grid = max(abs(exact_rows - rows), abs(exact_columns - columns)) > 1e-7
+    if scale > 2 or rows < 1 or off_the_grid:
         raise UsageError(f"protocol='public' needs a scale in tenths up to 2, such as 0.3, 1.0 or 1.8, not {scale:g}")
     return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, int(base_segments * scale * scale), public=True)
 
@@ -172,5 +173,5 @@ def _with_sizes(height: int, width: int, working_height: int, working_width: int
 
 
 def _check_image(height: int, width: int) -> None:
-    if min(height, width) < MIN_SIDE:
-        raise ImageError(f"an image of {height}x{width} is too small: both sides must be at least {MIN_SIDE} pixels; scale it up")
+    if min(height, width) < MIN_SIZE:
+        raise ImageError(f"an image of {height}x{width} is too small: height and width must be at least {MIN_SIZE} pixels; scale it up")

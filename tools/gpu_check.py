@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "build" / "gpu-check"  # where --install puts the package
 GRACE = 5.0  # seconds that a command has to end by itself once its time is up
 TOTAL = 540.0
+SMALL_MAPS = "spiral or nested or noise or blocks"  # under compute-sanitizer all is far slower
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,8 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
     python = (sys.executable, "-P", "-m")
     ainet, pytest = (*python, "ainet"), (*python, "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider")
     pip = (*python, "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(SITE))
+    sanitizer = ("env", "AINET_TEST_FEW_SIZES=1", "compute-sanitizer", "--report-api-errors", "no", "--target-processes", "all")
+    sanitizer = (*sanitizer, "--error-exitcode", "9", "--tool")
     methods = ("--method", "ainet@torch:cuda", "--method", "scn@torch:cuda", "--method", "ainet@cuda", "--method", "ainet@tensorrt")
     latency = (*ainet, "bench", "latency", *methods, "--image", "examples/photos/coffee.jpg", "--budget", "5")
     parity = ("examples/photos", "--limit", "3") if bsds is None else (str(bsds / "images/val"), "--bsds", str(bsds), "--limit", "25")
@@ -79,6 +82,7 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
             110,
         ),
         Step("tests", (*pytest, "tests/gpu", "--ignore", "tests/gpu/test_kernels.py"), 80),
+        *(Step(tool, (*sanitizer, tool, *pytest, "-k", SMALL_MAPS, "tests/gpu/test_kernels.py"), 45) for tool in ("racecheck", "memcheck")),
         Step(
             "training speed",
             (*ainet, "bench", "training-speed", "--recipe", "full", "--device", "cuda", *speed, "-o", str(out / "training_speed.json")),
@@ -120,13 +124,9 @@ def _run(step: Step, row: Row, limit: float, log: IO[str]) -> Row:
     command = [part.replace("{seconds}", str(max(1, int(limit - GRACE)))) for part in step.command]
     print(f"== {step.name}: {' '.join(command)}", file=log, flush=True)
     output_start = log.tell()
-    path = os.pathsep.join(filter(None, (str(SITE), os.environ.get("PYTHONPATH"))))
-    environment = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
     start = time.monotonic()
     try:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, env=environment, start_new_session=True
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=ROOT, start_new_session=True)
     except OSError as error:
         return replace(row, status="missing", remark=f"{command[0]} cannot be run ({error.strerror}); is it installed?")
     status = "passed"
@@ -182,6 +182,8 @@ def main() -> int:
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the command that runs, too
     out = arguments.out.resolve()
+    if arguments.install:
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(SITE), os.environ.get("PYTHONPATH"))))
     bsds = None if arguments.bsds is None else arguments.bsds.resolve()
     rows = run_steps(check_steps(out, SITE.with_name("gpu-check-work"), bsds, arguments.install), out, arguments.seconds)
     return 0 if all(row.status in ("passed", "skipped") for row in rows) else 1

@@ -23,6 +23,7 @@ from ainet.training.losses import BOUNDARY_WEIGHT, POSITION_WEIGHT
 FOLDER = Path(__file__).parent / "recipes"
 CHOICES = {
     "schedule": ("constant", "step", "poly", "cosine", "warmup-stable-decay"),
+    "optimizer": ("adam", "muon"),
     "boundary": ("off", "paper", "public"),
     "jitter": ("off", "paper", "public"),
 }
@@ -55,6 +56,7 @@ class Recipe:
     boundary_start: int = 0  # iteration of the first step with the boundary loss
     jitter: Jitter = "off"  # public: patch shuffle loses one of the two patches
 
+    optimizer: Literal["adam", "muon"] = "adam"  # muon: for the kernels of convolutions, see `muon`
     weight_decay: float = 4e-4  # on weights; biases have none, as in the public code
     ema_decay: float = 0.999
     bf16: bool = False  # autocast where the device is faster with it; weights, loss and optimizer stay float32

@@ -19,9 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
 from ainet.errors import AINetError, ModelError
@@ -33,6 +31,8 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
+from ainet.training.optimizers import make_optimizers
+from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
 from ainet.training.state import locked, read_state, write_state
@@ -106,16 +106,15 @@ class Trainer:
         self.name, self.recipe, self.out, self.options = network, recipe, Path(out), options
         self.device = torch.device(options.device)
         self.bf16 = recipe.bf16 and has_fast_bf16(self.device)
-        self.rank, self.ranks = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
+        self.processes = Processes(self.device)
         self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
         self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # crops all have one size
 
         data = ResidentData.load(samples, self.device)
-        self.sampler = CropSampler(
-            data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, self.rank, self.ranks
-        )
+        share = self.processes.rank, self.processes.count
+        self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *share)
         torch.manual_seed(recipe.seed)
         untrained = build_network(network)
         if options.initial is not None:
@@ -124,7 +123,7 @@ class Trainer:
             untrained.load_state_dict(options.initial.network.state_dict())
         self.network = untrained.to(self.device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
         self.ema = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True).eval().requires_grad_(False)
-        self.optimizer = make_optimizer(self.network, recipe, fused=self.device.type == "cuda")
+        self.optimizers = make_optimizers(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
         self._forward = self._prepared_step()
 
@@ -139,11 +138,10 @@ class Trainer:
             OutputError: a checkpoint or the log cannot be written; the checkpoint before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
-        first = self.rank == 0
         with (
-            locked(self.out) if first else nullcontext(),
+            locked(self.out) if self.processes.first else nullcontext(),
             StopSignals() as signals,
-            EventLog(self.out / LOGS, self.iteration + 1) if first else nullcontext() as logs,
+            EventLog(self.out / LOGS, self.iteration + 1) if self.processes.first else nullcontext() as logs,
         ):
             saved = validated = reported = last = time.monotonic()
             while self.iteration < self.recipe.iterations:
@@ -156,7 +154,7 @@ class Trainer:
                 now = time.monotonic()
                 self.seconds += now - last
                 last = now
-                stop, save, validate = self._any_rank(
+                stop, save, validate = self._any_process(
                     signals.received or now >= end,
                     now - saved >= self.options.save_every,
                     finished or now - validated >= self.options.validate_every,
@@ -175,8 +173,9 @@ class Trainer:
 
     def step(self) -> Tensor:
         """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr_at(self.iteration)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = self.recipe.lr_at(self.iteration)
         batch = self.sampler.batch(self.iteration)
         corners = None
         if self.recipe.boundary != "off" and self.iteration >= self.recipe.boundary_start:
@@ -184,15 +183,16 @@ class Trainer:
         torch.compiler.cudagraph_mark_step_begin()
         loss, figures = self._forward(batch, corners)
         figures = figures.clone()  # a CUDA graph overwrites its own in the next step
-        self.optimizer.zero_grad()
+        self.network.zero_grad()
         loss.backward()
-        self.optimizer.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.ema.update_parameters(self.network)
         self.iteration += 1
         return figures
 
     def save(self) -> None:
-        """Write the state and the EMA weights, each whole or not at all. Every rank calls it, the first one writes.
+        """Write the state and the EMA weights, each whole or not at all. Every process calls it, the first one writes.
 
         Raises:
             TrainingError: a loss since the last report or a weight is not finite; nothing is written.
@@ -202,14 +202,14 @@ class Trainer:
         values = (*self.network.state_dict().values(), *self.ema.state_dict().values())
         if not all(value.isfinite().all() for value in values):
             raise TrainingError(f"the weights are not finite after iteration {self.iteration - 1}. {self._advice()}")
-        if self.rank > 0:
+        if not self.processes.first:
             return
         state = {
             "iteration": self.iteration,
             "seconds": self.seconds,
             "weights": self.network.state_dict(),
             "ema": self.ema.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         write_state(self.out, self._made_with() | state)
         config = {"network": self.name, "recipe": self.recipe.to_dict(), "iteration": self.iteration, "weights": "EMA"}
@@ -224,7 +224,7 @@ class Trainer:
             "network": self.name,
             "initial": None if self.options.initial is None else self.options.initial.sha256,
             "data": self.sampler.data.summary,
-            "processes": self.ranks,
+            "processes": self.processes.count,
             "recipe": self.recipe.to_dict(),
         }
 
@@ -234,9 +234,10 @@ class Trainer:
             return
         self.network.load_state_dict(state["weights"])
         self.ema.load_state_dict(state["ema"])
-        for group in state["optimizer"]["param_groups"]:  # the state may be from another device
-            group["fused"] = self.optimizer.defaults["fused"]
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
+            for group in found["param_groups"]:  # the state may be from another device
+                group["fused"] = optimizer.defaults.get("fused")
+            optimizer.load_state_dict(found)
         self.iteration, self.seconds = state["iteration"], state["seconds"]
 
     def _prepared_step(self) -> nn.Module:
@@ -246,12 +247,9 @@ class Trainer:
             step = SSNStep(self.network, self.recipe, self.sampler.classes, self.bf16)
         else:
             step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16)
-        graphs = self.device.type == "cuda" and self.ranks == 1
-        if self.ranks > 1:
-            if self.device.type == "cuda":
-                step = nn.SyncBatchNorm.convert_sync_batchnorm(step)
-            step = DistributedDataParallel(step)
+        step = self.processes.share(step)
         if self.options.compiled:
+            graphs = self.device.type == "cuda" and self.processes.count == 1
             step.compile(mode="reduce-overhead" if graphs else "default")
         return step
 
@@ -266,25 +264,19 @@ class Trainer:
         if logs is not None and self.options.validate is not None and isinstance(self.ema.module, UNet):
             logs.add("val", self.options.validate(self.ema.module), self.iteration)
 
-    def _any_rank(self, *wishes: bool) -> list[bool]:
-        """Which wishes any process has. On GPUs they meet only every `log_every` iterations, so as not to wait at each short step."""
-        if self.ranks == 1:
-            return list(wishes)
-        finished = self.iteration == self.recipe.iterations
-        if self.device.type == "cuda" and self.iteration % self.options.log_every and not finished:
+    def _any_process(self, *wishes: bool) -> list[bool]:
+        """Which wishes any process has. GPUs meet only every `log_every` iterations, so as not to wait at each short step."""
+        meet = self.iteration % self.options.log_every == 0 or self.iteration == self.recipe.iterations
+        if self.processes.count > 1 and self.device.type == "cuda" and not meet:
             return [False] * len(wishes)
-        votes = torch.tensor(wishes, dtype=torch.int32, device=self.device)
-        dist.all_reduce(votes, dist.ReduceOp.MAX)
-        return [bool(vote) for vote in votes]
+        return self.processes.any(*wishes)
 
     def _finite_losses(self) -> Tensor:
-        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all ranks."""
+        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all processes."""
         losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
-        if self.ranks > 1:
-            dist.all_reduce(losses)
-            losses /= self.ranks
-        losses = losses[:-1].cpu()
-        if (bad := (~losses.isfinite()).any(1).nonzero()).numel():
+        losses = self.processes.mean(losses)[:-1].cpu()
+        bad = (~losses.isfinite()).any(1).nonzero()
+        if len(bad):
             iteration = self.iteration - len(losses) + int(bad[0])
             batch = "; ".join(self.sampler.data.names[n] for n in self.sampler.chosen(iteration))
             raise TrainingError(f"the loss is {losses[bad[0, 0], 0]:g} at iteration {iteration}, batch: {batch}. {self._advice()}")
@@ -313,12 +305,3 @@ def build_network(name: str) -> UNet | SSN:
     network = SSN()
     initialise(network)
     return network
-
-
-def make_optimizer(network: nn.Module, recipe: Recipe, fused: bool = False) -> torch.optim.Adam:
-    """Adam with weight decay as an L2 term in the gradient, on weights (BatchNorm's too) and not on biases, as the public code."""
-    groups = [
-        {"params": [p for name, p in network.named_parameters() if name.endswith("weight")], "weight_decay": recipe.weight_decay},
-        {"params": [p for name, p in network.named_parameters() if name.endswith("bias")], "weight_decay": 0.0},
-    ]
-    return torch.optim.Adam(groups, lr=recipe.lr, betas=(0.9, 0.999), fused=fused)

@@ -1,4 +1,4 @@
-"""The `ainet` command. Each module beside this one holds one group of subcommands and imports heavy packages when it runs."""
+"""The `ainet` command. Each subcommand has a module of its own, which imports heavy packages when it runs."""
 
 import io
 import signal
@@ -8,7 +8,7 @@ import warnings
 import typer
 
 import ainet
-from ainet.cli import bench, calibration, doctor, engines, merging, models, segment, training, verify
+from ainet.cli import bench, build, calibration, convert, doctor, eval, export, info, segment, serve, train, train_merging, verify
 from ainet.cli.console import print_error
 from ainet.errors import AINetError, OutputError
 
@@ -33,15 +33,16 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 app.command("segment")(segment.segment)
-app.command("export")(models.export)
+app.command("export")(export.export)
 app.command("calibrate")(calibration.calibrate)
-app.command("build")(engines.build)
-app.command("convert")(models.convert)
-app.command("info")(models.info)
-app.command("train")(training.train)
-app.command("train-merging")(merging.train_merging)
-app.command("eval")(training.evaluate)
+app.command("build")(build.build)
+app.command("convert")(convert.convert)
+app.command("info")(info.info)
+app.command("train")(train.train)
+app.command("train-merging")(train_merging.train_merging)
+app.command("eval")(eval.evaluate)
 app.command("verify")(verify.verify)
+app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 

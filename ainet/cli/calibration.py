@@ -7,7 +7,7 @@ import typer
 
 from ainet.calibration import DEFAULT_COUNT
 from ainet.cli.console import errors, print_line, print_rows
-from ainet.cli.models import read_checkpoint
+from ainet.cli.options import read_checkpoint
 from ainet.errors import DeviceError, ModelError, UsageError
 
 if TYPE_CHECKING:

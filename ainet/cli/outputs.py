@@ -28,7 +28,7 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
     """Write one result: labels (H, W), image RGB (H, W, 3).
 
     Raises:
-        OutputError: the file cannot be written; over 65,535 labels as 16-bit PNG; a side over 1,000,000 pixels as PNG.
+        OutputError: the file cannot be written; over 65,535 labels as 16-bit PNG; a height or width over 1,000,000 as PNG.
     """
     if kind is not Format.OVERLAY:
         write_labels(path, labels)

@@ -1,7 +1,6 @@
 """`ainet segment`: superpixels of image and video files."""
 
 import os
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -9,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import errors, print_error, print_line
-from ainet.errors import AINetError, ImageError, OutputError, UsageError
+from ainet.cli.console import print_error, print_line, progress_bar
+from ainet.cli.options import DeviceOption
+from ainet.errors import AINetError, ImageError, UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ainet.cli.inputs import Input
-    from ainet.cli.outputs import Format
-    from ainet.segmenter import Segmenter
+    from ainet.cli.job import Job
 
 
 def segment(
@@ -37,13 +33,14 @@ def segment(
     model: Annotated[
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE.")] = "auto",
+    device: DeviceOption = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
 ) -> None:
     """Segment images and videos into superpixels, one label map each."""
     from ainet.cli.inputs import collect
+    from ainet.cli.job import Job
     from ainet.cli.outputs import Format
-    from ainet.runtime.plan import check_protocol, check_scale
+    from ainet.runtime.plan import check_count, check_protocol, check_scale
     from ainet.segmenter import Segmenter, check_quality
 
     unknown = [name for name in formats if name not in list(Format)]
@@ -51,10 +48,8 @@ def segment(
         raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
     if n_segments is not None and (scale is not None or protocol is not None):
         raise UsageError("--n-segments contradicts --scale and --protocol; give the one or the other")
-    if n_segments is None:
-        n_segments = 600
-    if n_segments < 1:
-        raise UsageError(f"n_segments={n_segments} is out of range: choose 1 to a quarter of the image's pixels")
+    n_segments = 600 if n_segments is None else n_segments
+    check_count(n_segments, least=1)
     check_quality(quality, scale, protocol)
     if scale is not None:
         check_scale(scale)
@@ -63,10 +58,12 @@ def segment(
     total = len(found) + len(failures)
     for failure in failures:
         print_error(failure)
+    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
+    kinds = [Format(name) for name in dict.fromkeys(formats)]
     with Segmenter.load(model, device, threads) as segmenter:
-        work = _Work(segmenter, found, out, [Format(name) for name in dict.fromkeys(formats)], n_segments, scale, protocol, quality)
-        for item, result in _run(work, found, jobs):
+        job = Job(segmenter, options, out, kinds, frozenset(item.path.resolve() for item in found))
+        for item, result in _run(job, found, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
                 print_error(result)
@@ -77,61 +74,25 @@ def segment(
         raise typer.Exit(max(failure.exit_code for failure in failures))
 
 
-class _Work:
-    """One input -> its files, and a line about them."""
+def _segment_one(job: "Job", item: "Input") -> str:
+    """Write the results of an input; a line about them."""
+    if item.is_video:
+        from ainet.cli.video import segment_video
 
-    def __init__(
-        self,
-        segmenter: "Segmenter",
-        items: "list[Input]",
-        out: Path,
-        formats: "list[Format]",
-        n_segments: int,
-        scale: float | None,
-        protocol: str | None,
-        quality: str | None,
-    ) -> None:
-        self.segmenter, self.out, self.formats = segmenter, out, formats
-        self.options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
-        self.sources = {item.path.resolve() for item in items}
-        self.stop = threading.Event()
+        return segment_video(job, item)
+    from ainet.images import read_image
 
-    def __call__(self, item: "Input") -> str:
-        if item.is_video:
-            from ainet.cli.video import segment_video
-
-            return segment_video(self, item)
-        from ainet.cli.outputs import result_path, write
-        from ainet.images import read_image
-
-        image = read_image(item.path)
-        labels = self.labels(image, item.path)
-        for kind in self.formats:
-            path = result_path(self.out, item.name, kind)
-            if path.resolve() in self.sources:
-                raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
-            write(path, kind, image, labels)
-        plan = self.segmenter.plan(*image.shape[:2], **self.options)  # type: ignore[arg-type]
-        return f"{plan}; {int(labels.max()) + 1} superpixels"
-
-    def labels(self, image: "NDArray[np.uint8]", source: Path) -> "NDArray[np.int32]":
-        """Segment an image; errors name the file `source`."""
-        try:
-            return self.segmenter(image, **self.options)  # type: ignore[call-overload]
-        except AINetError as error:
-            raise type(error)(f"{source}: {error}") from error
-        except MemoryError as error:
-            raise ImageError(f"{source}: not enough memory; scale the image down, or ask for fewer superpixels") from error
+    image = read_image(item.path)
+    labels = job.labels(image, item.path)
+    job.write(item.name, image, labels)
+    return f"{job.plan(image)}; {int(labels.max()) + 1} superpixels"
 
 
-def _run(work: _Work, items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":
+def _run(job: "Job", items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":
     """Yield each input with its line or error as it is done, under a progress bar on a terminal."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("segmenting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress, ThreadPoolExecutor(jobs) as pool:
-        futures: dict[Future[str], Input] = {pool.submit(work, item): item for item in items}
-        task = progress.add_task("", total=len(futures))
+    with progress_bar() as bar, ThreadPoolExecutor(jobs) as pool:
+        futures: dict[Future[str], Input] = {pool.submit(_segment_one, job, item): item for item in items}
+        task = bar.add_task("segmenting", total=len(futures))
         try:
             for future in as_completed(futures):
                 try:
@@ -140,9 +101,9 @@ def _run(work: _Work, items: "list[Input]", jobs: int) -> "Iterator[tuple[Input,
                     result = error
                 except Exception as error:  # a fault of ours, or too little memory: the other inputs are still done
                     result = ImageError(f"{futures[future].path}: {type(error).__name__}: {error}")
-                progress.advance(task)
+                bar.advance(task)
                 yield futures[future], result
         except BaseException:  # Ctrl-C, or an error of the program: start nothing more
-            work.stop.set()
+            job.stop.set()
             pool.shutdown(cancel_futures=True)
             raise

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.options import needs
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import ENGINE, ONNX, Device, bundled
 
 if TYPE_CHECKING:
     from ainet.benchmarks.parity.compare import Candidate, Row
     from ainet.runtime.backends import Backend
 
-DEVICES = {".onnx": ("cpu", "openvino", "cuda"), ".engine": ("tensorrt",)}  # tried by default
+DEVICES = {ONNX: ("cpu", "openvino", "cuda"), ENGINE: ("tensorrt",)}  # tried by default
 
 
 def verify(
@@ -30,23 +32,20 @@ def verify(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
-    try:
-        from ainet.benchmarks.parity.compare import Candidate, measure
+    with needs("verifying", "train,bench"):
+        from ainet.benchmarks.parity.compare import Candidate, compare_models
         from ainet.training.datasets import BSDS500
-    except ImportError as error:
-        raise DeviceError(f"verifying needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
     from ainet.images import image_files, read_image
-    from ainet.runtime.plan import MIN_SEGMENTS
+    from ainet.runtime.plan import check_count
 
-    if n_segments < MIN_SEGMENTS:
-        raise UsageError(f"n_segments={n_segments} is out of range: choose {MIN_SEGMENTS} to a quarter of the image's pixels")
+    check_count(n_segments)
     paths = image_files(images)[:limit]
     samples = BSDS500(bsds, "val")[:limit] if bsds is not None else []
     with ExitStack() as opened:
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
         reference = _reference(candidates, against, opened)
         with errors.status(f"comparing with {reference.name}"):
-            rows = measure(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
+            rows = compare_models(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
     _print(rows)
     passed = not any(row.failures for row in rows)
     print_line(f"{'passed' if passed else 'failed'}: {len(paths)} images, {len(samples)} of BSDS500 val, {n_segments} superpixels")
@@ -62,7 +61,7 @@ def _open(model: Path, devices: list[str] | None, opened: ExitStack) -> "list[Ba
 
     backends = []
     for device in dict.fromkeys(devices or DEVICES.get(model.suffix, ("auto",))):
-        if device.partition(":")[0] == "torch":
+        if Device.parse(device).engine == "torch":
             raise UsageError(f"device '{device}' is what models are compared with; choose cpu, openvino, cuda, cuda:N or tensorrt")
         try:
             backends.append(opened.enter_context(closing(open_backend(model, device))))
@@ -76,11 +75,10 @@ def _open(model: Path, devices: list[str] | None, opened: ExitStack) -> "list[Ba
 
 def _reference(candidates: "list[Candidate]", against: Path | None, opened: ExitStack) -> "Backend":
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
-    from ainet.models import bundled
     from ainet.segmenter import open_torch
 
     checkpoint = bundled("ainet.safetensors") if against is None else against
-    reference = opened.enter_context(closing(open_torch(checkpoint, "cpu")))
+    reference = opened.enter_context(closing(open_torch(checkpoint)))
     for candidate in candidates:
         made_from, here = candidate.backend.info, reference.info
         if made_from.checkpoint_sha256 != here.checkpoint_sha256:

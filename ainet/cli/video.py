@@ -6,33 +6,30 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.cli.inputs import Input
+from ainet.cli.job import Job
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError
 from ainet.files import atomic_folder, atomic_path
 from ainet.regions import overlay
 
-if TYPE_CHECKING:
-    from ainet.cli.inputs import Input
-    from ainet.cli.segment import _Work
-
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: our own error says what is wrong with a video
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
-def segment_video(work: "_Work", item: "Input") -> str:
+def segment_video(job: Job, item: Input) -> str:
     """Segment every frame. Overlays become `NAME_overlay.mp4`; label maps the new folder `NAME`: `000000.npy` and so on.
 
     Raises:
         ImageError: no frame can be read.
         OutputError: a result cannot be written, or the folder is there already.
     """
-    frame_formats = [kind for kind in work.formats if kind is not Format.OVERLAY]
+    frame_formats = [kind for kind in job.formats if kind is not Format.OVERLAY]
     count = 0
     with ExitStack() as stack:
         capture = cv2.VideoCapture(str(item.path), cv2.CAP_FFMPEG)  # other readers print what they think of a file
@@ -41,15 +38,15 @@ def segment_video(work: "_Work", item: "Input") -> str:
         first = next(frames, None)
         if first is None:
             raise ImageError(f"no frame can be read from {item.path}: damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4")
-        folder = stack.enter_context(atomic_folder(work.out / item.name)) if frame_formats else None
+        folder = stack.enter_context(atomic_folder(job.out / item.name)) if frame_formats else None
         movie = None
-        if Format.OVERLAY in work.formats:
-            path = work.out / item.name.with_name(f"{item.name.name}_overlay.mp4")
+        if Format.OVERLAY in job.formats:
+            path = job.out / item.name.with_name(f"{item.name.name}_overlay.mp4")
             movie = stack.enter_context(_movie(path, capture.get(cv2.CAP_PROP_FPS), first))
         for frame in itertools.chain([first], frames):
-            if work.stop.is_set():
+            if job.stop.is_set():
                 raise ImageError(f"{item.path}: interrupted")
-            labels = work.labels(frame, item.path)
+            labels = job.labels(frame, item.path)
             if folder is not None:
                 for kind in frame_formats:
                     write(result_path(folder, Path(f"{count:06d}"), kind), kind, frame, labels)
@@ -57,8 +54,8 @@ def segment_video(work: "_Work", item: "Input") -> str:
                 movie.write(cv2.cvtColor(overlay(frame, labels), cv2.COLOR_RGB2BGR))
             count += 1
         announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
-    plan = work.segmenter.plan(*first.shape[:2], **work.options)  # type: ignore[arg-type]
-    return f"{count} frames{f' of {announced} announced' if count < announced else ''}; {plan}"
+    missing = f" of {announced} announced" if count < announced else ""
+    return f"{count} frames{missing}; {job.plan(first)}"
 
 
 def _frames(capture: cv2.VideoCapture) -> Iterator[NDArray[np.uint8]]:

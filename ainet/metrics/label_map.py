@@ -71,21 +71,14 @@ class LabelMap:
         return np.bincount(positions, weights=lengths).astype(np.int64)
 
     @cached_property
-    def differing_sides(self) -> npt.NDArray[np.uint8]:
-        """(H, W) in 0..4: sides of the pixel that face another id; the frame of the image does not count."""
-        sides = np.zeros(self.shape, np.uint8)
-        vertical = self.labels[1:] != self.labels[:-1]
-        horizontal = self.labels[:, 1:] != self.labels[:, :-1]
-        sides[1:] += vertical
-        sides[:-1] += vertical
-        sides[:, 1:] += horizontal
-        sides[:, :-1] += horizontal
-        return sides
+    def other_neighbours(self) -> npt.NDArray[np.uint8]:
+        """(H, W) in 0..4: see `count_other_neighbours`."""
+        return count_other_neighbours(self.labels)
 
     @cached_property
     def boundary(self) -> BoolMap:
         """(H, W): the boundary pixels."""
-        return self.differing_sides > 0
+        return self.other_neighbours > 0
 
     @cached_property
     def boundary_pixels(self) -> int:
@@ -143,6 +136,24 @@ class Overlap:
         label, label_sizes, label_largest = _marginal(label_ids, pixels)
         segment, segment_sizes, segment_largest = _marginal(segment_ids, pixels)
         return cls(label, segment, pixels, label_sizes, label_largest, segment_sizes, segment_largest)
+
+
+def count_other_neighbours(labels: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.uint8]:
+    """(H, W) in 0..4: how many of a pixel's neighbours above, below, left and right have another id; there are none outside the image."""
+    counts = np.zeros(labels.shape, np.uint8)
+    vertical = labels[1:] != labels[:-1]
+    horizontal = labels[:, 1:] != labels[:, :-1]
+    counts[1:] += vertical
+    counts[:-1] += vertical
+    counts[:, 1:] += horizontal
+    counts[:, :-1] += horizontal
+    return counts
+
+
+def region_means(index: npt.NDArray[np.integer[Any]], values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Means of `values` (N, C) over each of the regions 0..K-1 in `index` (N,) -> (K, C)."""
+    sums = np.stack([np.bincount(index, weights=channel) for channel in values.T], axis=1)
+    return sums / np.bincount(index)[:, None]
 
 
 def tolerance_radius(height: int, width: int) -> int:

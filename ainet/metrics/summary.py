@@ -22,8 +22,8 @@ from typing import TypeAlias
 import numpy as np
 
 from ainet.errors import UsageError
+from ainet.metrics.definitions import Image, Labels, evaluate
 from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import Image, Labels, evaluate
 
 GROUND_TRUTHS = ("all_gts", "first5_gts", "all_gts_merged_above_50")
 AVERAGES = ("row_mean", "image_mean", "mean_min", "mean_max")

@@ -1,1 +1,1 @@
-"""Accuracy on data sets with ground truth: the public protocol, evaluation of label maps, ablation."""
+"""Accuracy on data sets with ground truth: the public protocol, evaluation of label maps, ablation, object proposals."""

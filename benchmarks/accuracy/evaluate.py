@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ainet.errors import UsageError
 from ainet.labels import ENDINGS, check_same_size, find_labels, read_labels
-from ainet.metrics.summary import Row, Summary, evaluate_image, summarise
+from ainet.metrics import Row, Summary, evaluate_image, summarise
 from ainet.training.datasets import BSDS500
 
 

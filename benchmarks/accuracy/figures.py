@@ -15,8 +15,9 @@ import numpy as np
 
 from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
 from ainet.files import atomic_path
-from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
-from ainet.metrics.summary import HEADLINE, Metrics, Row, summarise
+from ainet.metrics import Row, curve_mean, summarise
+from ainet.metrics.curves import COUNTS, RECALLS
+from ainet.metrics.summary import HEADLINE, Metrics
 
 
 def summarise_scales(rows: Mapping[float, Sequence[Row]], protocol: Protocol = BSDS) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from ainet.benchmarks.result import write_result
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
 from ainet.files import atomic_path, write_json
 from ainet.labels import write_labels
-from ainet.metrics.summary import Row, evaluate_image
+from ainet.metrics import Row, evaluate_image
 from ainet.training.datasets import FileSample
 
 EXAMPLES = 3  # images whose labels are kept for the report's strips

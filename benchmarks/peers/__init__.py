@@ -25,6 +25,7 @@ from importlib import import_module
 from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
+from ainet.models import Device
 
 __all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
 
@@ -72,7 +73,9 @@ def open_method(name: str, options: Options) -> Method:
 def on_gpu(name: str, options: Options) -> bool:
     """Whether a method runs on a GPU."""
     base, _, device = name.partition("@")
-    return "cuda" in device or "tensorrt" in device or (base in _IN_TORCH and options.device.startswith("cuda"))
+    if base in _IN_TORCH:
+        device = f"torch:{options.device}"
+    return bool(device) and Device.parse(device).gpu is not None
 
 
 def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Method], dict[str, str]]:
@@ -90,5 +93,5 @@ def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Meth
         except DeviceError as error:
             skipped[name] = str(error)
     if not methods:
-        raise DeviceError(f"no method is left to measure: {'; '.join(skipped.values()) or 'name at least one'}")
+        raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
     return methods, skipped

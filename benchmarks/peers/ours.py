@@ -12,7 +12,7 @@ from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
-from ainet.models import bundled
+from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import LabelBackend
 from ainet.runtime.pipeline import network_output, run_pipeline
 from ainet.runtime.plan import PUBLIC_PROTOCOL, Plan, plan_public, plan_segments
@@ -35,8 +35,9 @@ def open_method(name: str, options: Options) -> Method:
     network, _, device = name.partition("@")
     if network == "checkpoint":
         device = f"torch:{options.device}"
-    torch_device = device.startswith("torch")
-    segmenter = Segmenter.load(_file(network, device, options), device or "cpu", options.threads)
+    device = device or "cpu"
+    torch_device = Device.parse(device).engine == "torch"
+    segmenter = Segmenter.load(_model(network, device, options), device, options.threads)
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
@@ -68,21 +69,21 @@ def open_method(name: str, options: Options) -> Method:
     return OwnPeer(name, parameters, segment, threads=options.threads, segmenter=segmenter)
 
 
-def _file(network: str, device: str, options: Options) -> Path:
-    """The model that a method runs."""
+def _model(network: str, device: str, options: Options) -> str | Path:
+    """The model that a method runs: a file, or the name of bundled weights."""
     if network == "checkpoint":
         if options.weights is None:
             raise ModelError(f"method 'checkpoint' runs {FILE} of the folder of weights; name the folder that `ainet train` has written")
         return options.weights / FILE
-    if device.startswith("tensorrt"):
-        engine = f"{network}.engine"
+    if Device.parse(device).engine == "tensorrt":
+        engine = network + ENGINE
         if options.weights is None or not (options.weights / engine).is_file():
             raise DeviceError(
                 f"method '{network}@{device}' runs {engine} of the folder of weights; make it with: ainet export -o {network}.onnx, "
                 f"ainet build {network}.onnx"
             )
         return options.weights / engine
-    return bundled(f"{network}.safetensors" if device.startswith("torch") else f"{network}.onnx")
+    return network
 
 
 def _engine_version(engine: str) -> dict[str, str]:

@@ -1,15 +1,12 @@
 """SSN with the weights of the common PyTorch ports (`ssn.safetensors` or `ssn.pth` in the folder of weights)."""
 
-from importlib.metadata import version
-
-import numpy as np
 import torch
-from skimage.color import rgb2lab
 
 from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
 from ainet.benchmarks.peers.weights import open_network, synchronise
 from ainet.benchmarks.speed.clock import Stages
+from ainet.training.lab import rgb_to_lab
 from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
 
 
@@ -22,7 +19,7 @@ def open_method(name: str, options: Options) -> Method:
         rows, columns = grid_size(height, width, n_segments)
         with torch.inference_mode():
             with stages("network"):
-                lab = torch.from_numpy(rgb2lab(image).astype(np.float32)).to(options.device).permute(2, 0, 1)[None]
+                lab = rgb_to_lab(torch.from_numpy(image).to(options.device).permute(2, 0, 1)[None] / 255)
                 features = network.features(ssn_input(lab, n_segments))
                 synchronise(options.device)
             with stages("assignment"):
@@ -34,7 +31,6 @@ def open_method(name: str, options: Options) -> Method:
         "iterations": ITERATIONS,
         "weights_sha256": sha256,
         "torch": torch.__version__,
-        "scikit-image": version("scikit-image"),
         "device": options.device,
     }
     return Peer(name, parameters, segment, sha256 is not None, options.threads)

@@ -19,8 +19,7 @@ import numpy as np
 from ainet.benchmarks.peers.base import Options
 from ainet.benchmarks.peers.classic import open_method
 from ainet.errors import UsageError
-from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_precision, boundary_recall
+from ainet.metrics import LabelMap, achievable_segmentation_accuracy, boundary_precision, boundary_recall
 from ainet.training.datasets import BSDS500
 
 GRIDS: dict[str, dict[str, list[Any]]] = {

@@ -34,7 +34,8 @@ def open_network(build: Callable[[], Network], name: str, options: Options) -> t
     if options.weights is not None:
         if not options.weights.is_dir():
             raise ModelError(f"no folder {options.weights}; name the folder that holds {name}.safetensors")
-        path = next((path for suffix in READERS if (path := options.weights / f"{name}{suffix}").is_file()), None)
+        paths = [options.weights / f"{name}{suffix}" for suffix in READERS]
+        path = next((path for path in paths if path.is_file()), None)
         if path is not None:
             data = path.read_bytes()
             try:

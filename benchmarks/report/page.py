@@ -1,17 +1,16 @@
 """The page: what the results hold, in words, plots, tables and pictures."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
 from ainet.benchmarks.report.plots import Plot
 from ainet.benchmarks.report.results import Result, Results, about_recipe
-from ainet.benchmarks.report.strips import ZOOM, Strip
+from ainet.benchmarks.report.strips import Strip
 from ainet.benchmarks.report.tables import (
     accuracy_table,
     conventions_table,
-    facts,
     growth_table,
     latency_table,
     memory_table,
@@ -19,6 +18,7 @@ from ainet.benchmarks.report.tables import (
 )
 
 TITLE = "Superpixels: accuracy and time"
+CONDITIONS = ("method", "parameters", "methods", "recipe", "protocol", "data", "settings", "versions", "machine")
 
 
 def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip]) -> str:
@@ -43,7 +43,7 @@ def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip])
 <link rel="icon" href="data:,">
 <title>{TITLE}</title>
 <style>
-{_asset("page.css")}{_strip_css(strips)}</style>
+{_asset("page.css")}</style>
 </head>
 <body>
 <header><h1>{TITLE}</h1>
@@ -135,55 +135,24 @@ def _latency(results: Results, drawn: dict[str, str]) -> list[Section]:
 
 def _strips(results: Results, strips: Sequence[Strip]) -> list[Section]:
     content = ""
-    for k, strip in enumerate(strips):
-        cells = "".join(_pictures(escape(name), _class(k, j)) for j, name in enumerate(["image", *strip.outlines]))
-        content += f'<h3>Image {escape(strip.image_id)}</h3><div class="strip s{k}">{cells}</div>'
+    for strip in strips:
+        figures = "".join(
+            f'<figure><img src="{uri}" alt="{escape(name)}"><figcaption>{escape(name)}</figcaption></figure>'
+            for name, uri in strip.pictures.items()
+        )
+        content += f'<h3>Image {escape(strip.image_id)}</h3><div class="strip">{figures}</div>'
     return [("pictures", f"Pictures: {_about_scale_one(results).lower()}", content)] if strips else []
 
 
-def _pictures(name: str, css_class: str) -> str:
-    whole = f'<div class="picture {css_class}" role="img" aria-label="{name}"></div>'
-    zoom = f'<div class="zoom {css_class}" role="img" aria-label="{name}, enlarged"></div>'
-    return f"<figure>{whole}{zoom}<figcaption>{name}</figcaption></figure>"
-
-
-def _strip_css(strips: Sequence[Strip]) -> str:
-    """Each image and outline is there once and shown twice: whole, and enlarged."""
-    rules = []
-    for k, strip in enumerate(strips):
-        height, width = strip.shape
-        top, left = strip.zoom
-        place = f"{100 * left / (width - ZOOM):.2f}% {100 * top / (height - ZOOM):.2f}%"
-        rules.append(f'.s{k}{{--image:url("{strip.image}")}}')
-        rules.append(f".s{k} .picture{{aspect-ratio:{width}/{height}}}")
-        rules.append(f".s{k} .zoom{{background-size:{100 * width / ZOOM:.2f}% {100 * height / ZOOM:.2f}%;background-position:{place}}}")
-        rules.append(f".{_class(k, 0)}{{background-image:var(--image)}}")
-        rules += [f'.{_class(k, j)}{{background-image:url("{uri}"),var(--image)}}' for j, uri in enumerate(strip.outlines.values(), 1)]
-    return "\n".join(rules) + "\n"
-
-
-def _class(strip: int, picture: int) -> str:
-    return f"p{strip}-{picture}"
-
-
 def _conditions(results: Results) -> Section:
-    content = ""
-    for result in results:
-        data = result.data
-        about = {"method": data["method"], **data["parameters"]} if "method" in data else {}
-        for name, method in data.get("methods", {}).items():
-            about[name] = method["parameters"]
-        shown = {**about, **{key: data[key] for key in ("protocol", "data", "settings", "versions", "machine") if key in data}}
-        shown |= {f"skipped: {name}": reason for name, reason in data.get("skipped", {}).items()}
-        content += f"<details><summary>{escape(result.name)}</summary>{facts(shown)}</details>"
+    """Of each result, all that is no figure: parameters, settings, data, versions, machine."""
     skipped = {name: reason for result in results for name, reason in result.data.get("skipped", {}).items()}
     lines = "".join(f"<li>{escape(name)}: {escape(reason)}</li>" for name, reason in skipped.items())
-    return ("conditions", "How it was measured", f"{_machines(results)}{f'<p>Skipped:</p><ul>{lines}</ul>' if lines else ''}{content}")
-
-
-def _machines(results: Iterable[Result]) -> str:
-    unique = {json.dumps(result.data.get(key, {})): result.data.get(key, {}) for result in results for key in ("machine", "versions")}
-    return "".join(facts(values) for values in unique.values() if values)
+    content = f"<p>Skipped:</p><ul>{lines}</ul>" if lines else ""
+    for result in results:
+        about = {key: result.data[key] for key in CONDITIONS if key in result.data}
+        content += f"<details><summary>{escape(result.name)}</summary><pre>{escape(json.dumps(about, indent=1))}</pre></details>"
+    return ("conditions", "How it was measured", content)
 
 
 def _figure(plot: Plot) -> str:

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,14 @@ class Plot:
     figure: Figure
 
     def for_page(self) -> str:
-        """SVG as part of an HTML page: without namespaces, and with ids of its own."""
-        svg = self._save("svg", "none").decode()
-        svg = svg[svg.index("<svg") :].replace("xlink:href", "href")
-        svg = re.sub(r' (xmlns(:\w+)?|version|target|width|height)="[^"]*"(?=[^<]*>)', "", svg.replace("\n", " "))
-        ids = set(re.findall(r' id="([^"]+)"', svg))
-        svg = svg.replace(' id="', f' id="{self.name}-')
-        return re.sub(r"#([\w.-]+)", lambda match: f"#{self.name}-{match[1]}" if match[1] in ids else match[0], svg)
+        """SVG as part of an HTML page: without size and namespaces, and with ids of its own."""
+        svg = self._save("svg", "none").decode().replace("\n", " ").replace("xlink:href", "href").replace(' target="_blank"', "")
+        root, content = svg[svg.index("<svg") :].split(">", 1)
+        ids = set(re.findall(r' id="([^"]+)"', content))
+        content = content.replace(' id="', f' id="{self.name}-')
+        content = re.sub(r"#([\w.-]+)", lambda match: f"#{self.name}-{match[1]}" if match[1] in ids else match[0], content)
+        view = root[root.index("viewBox") :].split('"')[1]
+        return f'<svg viewBox="{view}" role="img" aria-label="{escape(self.caption)}">{content}'
 
     def for_paper(self, folder: Path) -> list[Path]:
         """Write NAME.svg, with its letters as outlines, and NAME.png at 200 dots per inch."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,11 @@ class Result:
     data: dict[str, Any]
 
     def value(self, *keys: str | int) -> Any:
-        """What stands at `keys`."""
+        """What stands at `keys`; None where nothing does."""
         value: Any = self.data
         for key in keys:
+            if isinstance(value, dict) and key not in value:
+                return None
             value = value[key]
         return value
 
@@ -55,7 +58,9 @@ def load_results(sources: Sequence[Path]) -> Results:
     Raises:
         UsageError: a source is missing or no result, or two do not belong into one report.
     """
-    results = [_read(path, sources) for source in sources for path in _files(source)]
+    paths = [path for source in sources for path in _files(source)]
+    names = Counter(path.name for path in paths)
+    results = [_read(path, path.name if names[path.name] == 1 else str(path)) for path in paths]
     accuracy, latency, ablation = ([result for result in results if result.data["benchmark"] == kind] for kind in KINDS)
     for other in (*accuracy, *ablation)[1:]:
         _check_together((*accuracy, *ablation)[0], other)
@@ -98,19 +103,19 @@ def _files(source: Path) -> list[Path]:
     return [source]
 
 
-def _read(path: Path, sources: Sequence[Path]) -> Result:
+def _read(path: Path, name: str) -> Result:
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
     if not isinstance(data, dict) or data.get("benchmark") not in KINDS:
         raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
-    if missing := [key for key in KINDS[data["benchmark"]] if key not in data]:
+    missing = [key for key in KINDS[data["benchmark"]] if key not in data]
+    if missing:
         raise UsageError(f"{path} lacks '{missing[0]}': of another version or changed by hand; run `ainet bench {data['benchmark']}` again")
     if not data.get("scales", True):
         raise UsageError(f"{path} has no scales; run `ainet bench accuracy` again")
-    unique = sum(len([other for other in _files(source) if other.name == path.name]) for source in sources) == 1
-    return Result(path.name if unique else str(path), path, data)
+    return Result(name, path, data)
 
 
 def _check_together(first: Result, other: Result) -> None:

@@ -137,6 +137,21 @@ def run_latency(
     }
 
 
+def overview(result: Mapping[str, Any]) -> list[Row]:
+    """A flat row per method and case, for people: times in ms."""
+    return [
+        {
+            "method": row["method"],
+            "image": f"{row['width']}x{row['height']}",
+            "superpixels": row["superpixels"],
+            "median_ms": 1e3 * row["seconds"]["median"],
+            "p95_ms": 1e3 * row["seconds"]["p95"],
+            **{f"/ {name}": row["ratio"].get(name) for name in REFERENCES},
+        }
+        for row in (*result["counts"], *result["sizes"])
+    ]
+
+
 def growth(rows: Sequence[Row]) -> dict[str, dict[str, float]]:
     """By method with two sizes or more: `exponent` p of time ~ pixels^p, and `points`, the sizes in the fit."""
     fits = {}

@@ -80,6 +80,22 @@ def time_stages(
     return list(rows.values()), failures
 
 
+def stage_overview(rows: Sequence[Row]) -> list[Row]:
+    """A flat row for each of `time_stages`, for people: times in ms."""
+    return [
+        {
+            "method": row["method"],
+            "image": f"{row['width']}x{row['height']}",
+            "batch": row["batch"],
+            "median_ms": 1e3 * row["seconds"]["median"],
+            "p95_ms": 1e3 * row["seconds"]["p95"],
+            "images_per_second": row["images_per_second"],
+            **row.get("stages_ms", {}),
+        }
+        for row in rows
+    ]
+
+
 def batch_of(picture: NDArray[np.uint8], case: Case, batch: int) -> NDArray[np.uint8]:
     """(batch, H, W, 3): the picture at the case's size, each image shifted by some rows, so that no two are equal."""
     image = case.picture(picture)

@@ -110,4 +110,5 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
-    return str(error).strip().partition("\n")[0][:300]
+    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]  # OpenVINO's places
+    return lines[0].strip()[:300] if lines else type(error).__name__

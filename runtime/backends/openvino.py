@@ -2,12 +2,14 @@
 
 import threading
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
+from openvino import opset13 as opset
 from openvino.frontend import FrontEndManager
 
 from ainet.errors import DeviceError, ModelError
@@ -38,6 +40,11 @@ class OpenVinoBackend:
         info = ModelInfo.from_json(_entry(network, "ainet"), model)
         self.info = replace(info, precision=precision or info.precision)
         check_types(self.info, [_type(port) for port in network.inputs], _type(network.outputs[0]), model)
+        if self.info.precision == "int8" and not computes_int8_exactly():
+            raise DeviceError(
+                f"OpenVINO would compute {model} wrongly on this processor, which has neither VNNI nor AMX: its INT8 sums overflow; "
+                "choose device cpu, or a model in fp32"
+            )
         self.merge_model = merge_model(_entry(network, MERGING_ENTRY), len(network.outputs), model)
         rest = "bf16" if self.info.precision == "int8" else "f32"
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY"}
@@ -69,6 +76,25 @@ class OpenVinoBackend:
 
     def close(self) -> None:
         self._compiled, self._local = None, threading.local()
+
+
+@cache
+def computes_int8_exactly() -> bool:
+    """Whether a convolution of large INT8 values is what it should be.
+
+    Without VNNI or AMX the engine adds pairs of products in 16 bits, which overflow: a fifth of the pixels get another cell. So
+    a small convolution is run, as it finds what the processor has and what ONEDNN_MAX_CPU_ISA lets the engine use.
+    """
+    channels, largest = 16, 127
+    image = opset.parameter([1, channels, 8, 8], np.float32)
+    low, high = np.float32(-largest - 1), np.float32(largest)
+    codes = opset.fake_quantize(image, low, high, low, high, 256)
+    kernel = opset.convert(opset.constant(np.full((channels, channels, 3, 3), largest, np.int8)), "f32")
+    scaled = opset.multiply(kernel, opset.constant(np.ones((channels, 1, 1, 1), np.float32)))
+    sums = opset.convolution(codes, scaled, [1, 1], [0, 0], [0, 0], [1, 1])
+    compiled = openvino.compile_model(openvino.Model([sums], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    result = compiled.create_infer_request().infer([np.full((1, channels, 8, 8), largest, np.float32)])[0]
+    return bool((result == channels * 3 * 3 * largest**2).all())
 
 
 def _entry(network: Any, name: str) -> str | None:

@@ -1,6 +1,7 @@
 """Files and folders are whole or not there, and nothing temporary stays."""
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -55,7 +56,7 @@ def test_an_exception_leaves_all_as_it_was(tmp_path: Path, error: BaseException)
 
 
 def test_a_writer_that_fails_becomes_an_output_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"cannot write .*x: No space left on device; choose another place"), atomic_path(tmp_path / "x"):
+    with pytest.raises(OutputError, match=r"x: No space left on device"), atomic_path(tmp_path / "x"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
@@ -87,7 +88,7 @@ def test_threads_do_not_disturb_each_other(tmp_path: Path, umask: int) -> None:
 
 def test_targets_that_are_no_file(tmp_path: Path) -> None:
     for path in (tmp_path, Path("/dev/null"), Path()):
-        with pytest.raises(OutputError, match=r"it is a folder or device; name a file"), atomic_path(path):
+        with pytest.raises(OutputError, match=re.escape(str(path))), atomic_path(path):
             pytest.fail("the block must not run")
     assert Path("/dev/null").is_char_device()
 
@@ -96,7 +97,7 @@ def test_a_path_below_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     for make in (atomic_path, atomic_folder):
         for path in (tmp_path / "file" / "x", tmp_path / "file" / "deeper" / "x"):
-            with pytest.raises(OutputError, match=r"cannot write .*x: "), make(path):
+            with pytest.raises(OutputError, match="x: "), make(path):
                 pytest.fail("the block must not run")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -124,7 +125,7 @@ def test_folder_that_is_there_stays_as_it_is(tmp_path: Path, kind: str) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "mine").write_text("precious")
     (tmp_path / "file").write_text("precious")
-    with pytest.raises(OutputError, match=f"cannot write .*{kind}: it is there already; remove it"), atomic_folder(tmp_path / kind):
+    with pytest.raises(OutputError, match=f"{kind}: it is there already"), atomic_folder(tmp_path / kind):
         pytest.fail("the block must not run")
     assert (tmp_path / "folder" / "mine").read_text() == (tmp_path / "file").read_text() == "precious"
     assert len(list(tmp_path.iterdir())) == 2

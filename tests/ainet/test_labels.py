@@ -3,7 +3,6 @@
 import re
 import resource
 import struct
-import zlib
 from pathlib import Path
 
 import cv2
@@ -12,22 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from support.blocks import write_sample
+from support.pngs import png_chunk, png_header
 
 from ainet.errors import ImageError, OutputError, UsageError
 from ainet.labels import ENDINGS, check_same_size, find_labels, read_bsds_truths, read_labels, write_labels
 
 LABELS = np.arange(20 * 30, dtype=np.int32).reshape(20, 30) * 109 // 100  # 0 .. 652, with gaps
-PNG_START = b"\x89PNG\r\n\x1a\n"
-
-
-def chunk(kind: bytes, content: bytes, length: int | None = None) -> bytes:
-    """A PNG chunk; `length` in place of the right one."""
-    size = len(content) if length is None else length
-    return struct.pack(">I", size) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
-def png_header(width: int, height: int, bits: int = 16, colours: int = 0) -> bytes:
-    return PNG_START + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colours, 0, 0, 0))
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values())
@@ -93,6 +82,8 @@ DAMAGED = {
     "empty archive.npy": b"PK\x05\x06" + bytes(18),
     "nothing.csv": b"",
     "lines.csv": b"\n\n",
+    "nan.csv": b"1,nan\n",
+    "comment.csv": b"# 1,2\n",
     "ragged.csv": b"1,2\n3\n",
     "comma.csv": b"1,2\n3,",
     "fraction.csv": b"1,2\n3,0.5\n",
@@ -136,7 +127,8 @@ def test_no_such_file(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("kind", [b"IDAT", b"tEXt", b"iCCP", b"PLTE", b"abcd"])
 def test_a_length_of_four_gigabytes_takes_no_memory(tmp_path: Path, kind: bytes) -> None:
     path = tmp_path / "x.png"
-    path.write_bytes(png_header(6, 4) + chunk(kind, bytes(110), length=0xFFFF_FFF0))
+    header = png_header(6, 4, bits=16, colours=0).removesuffix(b"\x00\x00\x10\x00IDAT")
+    path.write_bytes(header + png_chunk(kind, bytes(110), length=0xFFFF_FFF0))
     assert path.stat().st_size < 200
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ImageError, match=r"x\.png"):

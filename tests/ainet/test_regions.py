@@ -137,14 +137,14 @@ def test_what_is_no_label_map(labels: Any) -> None:
         lambda: ainet.overlay(image, labels),
     ]
     for call in calls:
-        with pytest.raises(UsageError, match=r"labels must be a non-empty \(H, W\) array of integers, not "):
+        with pytest.raises(UsageError, match=r"\(H, W\)"):
             call()
 
 
 def test_an_image_of_another_size() -> None:
     labels = np.zeros((3, 4), int)
     for call in (ainet.mean_colour, ainet.overlay, lambda image, labels: ainet.region_table(labels, image)):
-        with pytest.raises(UsageError, match="image of 4x3 and labels of 3x4 differ in size"):
+        with pytest.raises(UsageError, match=r"4x3 .* 3x4"):
             call(np.zeros((4, 3, 3), np.uint8), labels)
         with pytest.raises(ImageError, match="must have shape"):
             call(np.zeros((3, 4, 2), np.uint8), labels)

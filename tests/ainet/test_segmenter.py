@@ -73,7 +73,7 @@ def test_batches(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     labels = segmenter(batch, 60, start_label=1)
     assert labels.shape == (2, 160, 240)
     np.testing.assert_array_equal(labels, np.stack([segmenter(image, 60, start_label=1) for image in batch]))
-    with pytest.raises(UsageError, match="an empty batch: pass at least one image"):
+    with pytest.raises(UsageError, match="empty"):
         segmenter(batch[:0])
 
 
@@ -96,8 +96,7 @@ def test_an_image_on_a_gpu_for_an_engine_on_the_cpu(segmenter: Segmenter) -> Non
     class OnGpu:
         __cuda_array_interface__ = {"shape": (64, 96, 3), "typestr": "|u1", "data": (4096, False), "version": 3}  # noqa: RUF012
 
-    message = r"the image is on a GPU, which ONNX Runtime \(CPU\) does not read; copy it to the host, or choose device tensorrt or cuda"
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=r"ONNX Runtime \(CPU\) does not read"):
         segmenter(OnGpu(), 24)
 
 
@@ -106,7 +105,7 @@ def test_scale_and_protocol(segmenter: Segmenter, photo: NDArray[np.uint8]) -> N
     assert (plan.working_height, plan.working_width) == (80, 128)
     assert 0.7 * plan.cells <= segmenter(photo, scale=0.5).max() + 1 <= 1.5 * plan.cells
     assert segmenter.plan(321, 481, protocol="public").public
-    with pytest.raises(UsageError, match="unknown protocol 'private'; the one there is: 'public'"):
+    with pytest.raises(UsageError, match="'private'"):
         segmenter(photo, protocol="private")
     with pytest.raises(UsageError, match="not 160x240"):
         segmenter(photo, protocol="public")
@@ -114,13 +113,13 @@ def test_scale_and_protocol(segmenter: Segmenter, photo: NDArray[np.uint8]) -> N
 
 @pytest.mark.parametrize("image", [np.zeros((1, 1, 3), np.uint8), np.zeros((15, 400), np.uint8), np.zeros((0, 40, 3), np.uint8)])
 def test_small_images(segmenter: Segmenter, image: NDArray[np.uint8]) -> None:
-    with pytest.raises(ImageError, match="too small: both sides must be at least 16 pixels"):
+    with pytest.raises(ImageError, match="at least 16 pixels"):
         segmenter(image, 4)
 
 
 def test_counts_out_of_range(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     for count in (0, -5, 160 * 240, 160 * 240 // 4 + 1):
-        with pytest.raises(UsageError, match=f"n_segments={count} is out of range: choose 1 to 9600, a quarter of the pixels of a 160x240"):
+        with pytest.raises(UsageError, match=f"n_segments={count} .* 1 to 9600"):
             segmenter(photo, count)
 
 
@@ -139,7 +138,7 @@ def test_closing(photo: NDArray[np.uint8]) -> None:
         backend = weakref.ref(segmenter.backend)
     assert backend() is None
     for _ in range(2):
-        with pytest.raises(UsageError, match="this Segmenter is closed; load another"):
+        with pytest.raises(UsageError, match="closed"):
             segmenter(photo, 20)
         segmenter.close()
     assert segmenter.device == "ONNX Runtime (CPU)"
@@ -173,7 +172,7 @@ def test_cuda_that_is_not_there(device: str) -> None:
 @needs_torch
 @pytest.mark.parametrize("device", ["torch:nonsense", "torch:cuda:99"])
 def test_torch_devices_that_are_not_there(device: str) -> None:
-    with pytest.raises(DeviceError, match=rf"PyTorch cannot use the device '{device.partition(':')[2]}': [^\n]*; use another device$"):
+    with pytest.raises(DeviceError, match=rf"'{device.partition(':')[2]}': [^\n]*$"):
         Segmenter.load(device=device)
 
 
@@ -185,7 +184,7 @@ def test_missing_engines_say_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
             Segmenter.load(device=device)
     for module in ("torch", "ainet.training.checkpoint", "ainet.runtime.backends.pytorch"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(DeviceError, match=r"device 'torch' needs the package .*: pip install 'ainet-toolkit\[train\]'"):
+    with pytest.raises(DeviceError, match=r"pip install 'ainet-toolkit\[train\]'"):
         Segmenter.load(device="torch")
 
 
@@ -203,17 +202,17 @@ def test_auto_falls_back_where_cuda_fails(monkeypatch: pytest.MonkeyPatch) -> No
         raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected\nat cuda_call.cc")
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
-    with pytest.raises(DeviceError, match=r"CUDA failure 100: no CUDA-capable device is detected; check it with: ainet doctor"):
+    with pytest.raises(DeviceError, match="CUDA failure 100"):
         Segmenter.load(device="cuda")
     with Segmenter.load(device="auto") as segmenter:
         assert segmenter.device in ("OpenVINO (CPU)", "ONNX Runtime (CPU)")
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers, enable_fallback: create(model, options))
-    with pytest.raises(DeviceError, match="CUDA device 3 is not usable by ONNX Runtime; check the driver with nvidia-smi"):
+    with pytest.raises(DeviceError, match="CUDA device 3"):
         Segmenter.load(device="cuda:3")
 
 
 def test_threads_out_of_range() -> None:
-    with pytest.raises(UsageError, match="threads=-1 is out of range: choose 1 or more, or 0 for all cores"):
+    with pytest.raises(UsageError, match="threads=-1"):
         Segmenter.load(device="cpu", threads=-1)
 
 
@@ -235,8 +234,7 @@ def onnx_files(folder: Path) -> dict[str, Path]:
 @pytest.mark.parametrize("device", ["cpu", pytest.param("openvino", marks=needs_openvino)])
 def test_unusable_onnx_files(tmp_path: Path, device: str, capfd: pytest.CaptureFixture[str]) -> None:
     for name, path in onnx_files(tmp_path).items():
-        message = "was not exported by this toolkit" if name in ("bare", "other") else rf"cannot load .*{name}\.onnx.*; export it again"
-        with pytest.raises(ModelError, match=message) as caught:
+        with pytest.raises(ModelError, match=rf"{name}\.onnx") as caught:
             Segmenter.load(path, device)
         assert "\n" not in str(caught.value)
     (tmp_path / "empty.onnx").touch()
@@ -246,13 +244,13 @@ def test_unusable_onnx_files(tmp_path: Path, device: str, capfd: pytest.CaptureF
 
 
 def test_models_that_are_something_else(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"no model file at .*nowhere\.onnx; make one with: ainet export CHECKPOINT -o .*nowhere\.onnx"):
+    with pytest.raises(ModelError, match=r"no model file at .*nowhere\.onnx"):
         Segmenter.load(tmp_path / "nowhere.onnx")
     with pytest.raises(ModelError, match=r"no model file at "):
         Segmenter.load(tmp_path)
-    with pytest.raises(ModelError, match=r"ainet\.safetensors is not an ONNX file; make one with: ainet export .*ainet\.safetensors -o"):
+    with pytest.raises(ModelError, match=r"ainet\.safetensors is not an ONNX file"):
         Segmenter.load(bundled("ainet.safetensors"))
-    with pytest.raises(ModelError, match=r"ainet\.onnx is an ONNX file, but device 'torch' runs checkpoints; name one, or another device"):
+    with pytest.raises(ModelError, match=r"ainet\.onnx is an ONNX file"):
         Segmenter.load(bundled("ainet.onnx"), "torch")
     with pytest.raises(ModelError, match=r"the bundled weights nothing\.onnx are missing from this installation"):
         bundled("nothing.onnx")
@@ -263,7 +261,7 @@ def test_torch_takes_checkpoints(tmp_path: Path, photo: NDArray[np.uint8]) -> No
     with Segmenter.load(bundled("ainet.safetensors"), "torch") as segmenter:
         assert segmenter.device == "PyTorch (cpu)"
         assert segmenter(photo, 20).shape == (160, 240)
-    with pytest.raises(ModelError, match="cannot read checkpoint"):
+    with pytest.raises(ModelError, match=r"nowhere\.tar"):
         Segmenter.load(tmp_path / "nowhere.tar", "torch")
 
 

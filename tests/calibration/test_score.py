@@ -7,7 +7,7 @@ from PIL import Image
 from ainet.calibration.images import choose_images
 from ainet.calibration.score import judges_of_bsds, judges_of_folder, score_by
 from ainet.images import image_files
-from ainet.metrics.measures import achievable_segmentation_accuracy, boundary_recall
+from ainet.metrics import achievable_segmentation_accuracy, boundary_recall
 
 
 def test_means_over_all_pairs() -> None:

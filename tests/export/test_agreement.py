@@ -13,7 +13,7 @@ from support.fixed_backend import FixedBackend
 
 from ainet.errors import DeviceError, ImageError, UsageError
 from ainet.export.agreement import BOUNDS, METRICS, Agreement, compare, mean_metrics
-from ainet.metrics.summary import evaluate_image, summarise
+from ainet.metrics import evaluate_image, summarise
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.spec import MEAN

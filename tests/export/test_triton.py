@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime
 import pytest
+from support.serving import needs_triton, serving
 from typer.testing import CliRunner
 
 from ainet import Segmenter, read_image
@@ -101,9 +102,14 @@ class Server(service_pb2_grpc.GRPCInferenceServiceServicer):
         return response
 
 
-@pytest.fixture
-def port(repository):
+@pytest.fixture(params=["stand-in", pytest.param("Triton", marks=needs_triton)])
+def port(request, repository, tmp_path):
+    """Of a server with the repository: one by the letter of the configurations, and NVIDIA's own."""
     grpc = pytest.importorskip("grpc")
+    if request.param == "Triton":
+        with serving(repository, folder=tmp_path) as running:
+            yield int(running.grpc.split(":")[1])
+        return
     server = grpc.server(futures.ThreadPoolExecutor(2))
     service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(Server(repository), server)
     number = server.add_insecure_port("localhost:0")
@@ -114,7 +120,7 @@ def port(repository):
 
 def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     """Word for word but for the port: its labels are those of a Segmenter with the bundled model."""
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL)
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL)[-1]
     assert "localhost:8001" in code
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "examples/photos/chelsea.jpg", "photo.jpg")
@@ -283,4 +289,4 @@ def test_build_refuses_what_triton_cannot_run_before_it_builds(tmp_path, monkeyp
 def test_export_needs_a_place():
     result = CliRunner().invoke(app, ["export"])
     assert isinstance(result.exception, UsageError)
-    assert str(result.exception) == "nothing to write: name a file with -o, or a Triton model repository with --triton"
+    assert str(result.exception) == "nothing to write: name a file with -o, a Triton model repository with --triton, or a folder with --hub"

@@ -1,6 +1,10 @@
 """Opening models: what a graph must be, engines that refuse, and what happens after `close`."""
 
 import importlib.util
+import os
+import platform
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,10 +15,10 @@ import pytest
 from support.fixed_backend import FixedBackend
 
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.backends.base import check_output
 from ainet.runtime.graph import TensorType, check_types, expected_types
-from ainet.segmenter import bundled
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -94,6 +98,18 @@ def test_an_engine_that_refuses_a_model(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(DeviceError, match=r"deconvolution; [^\n]*$"):
         open_backend(bundled("ainet.onnx"), "openvino")
     assert "ONNX Runtime" in open_backend(bundled("ainet.onnx"), "auto").name
+
+
+@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"])
+def test_int8_where_the_processor_cannot_add_it_up(instructions: str) -> None:
+    """OpenVINO says so rather than give wrong cells. The variable works at the start of a process alone, and on x86 alone."""
+    pytest.importorskip("openvino")
+    code = "from ainet.runtime.backends.openvino import computes_int8_exactly as f; print(f())"
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
+    result = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
+    exact = result.stdout.strip() == "True"
+    if instructions != "AVX512_CORE_VNNI" and platform.machine() in ("x86_64", "AMD64"):
+        assert not exact
 
 
 def test_types_against_the_metadata() -> None:

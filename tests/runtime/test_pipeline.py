@@ -13,12 +13,13 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 from support.paths import PHOTOS
+from support.tolerances import assert_labels_close, assert_logits_close, tolerance
 
 from ainet import Segmenter, read_image
 from ainet.errors import DeviceError, ImageError, UsageError
 from ainet.models import bundled
 from ainet.runtime import pipeline
-from ainet.runtime.backends import Backend, open_backend
+from ainet.runtime.backends import Backend
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan, plan_segments
 from ainet.runtime.postprocess import assign, normalise
@@ -133,25 +134,16 @@ def test_tied_scores_are_added_in_the_public_protocol_alone() -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES[1:])
-def test_backends_give_the_same_labels(device: str) -> None:
-    """Cell ids are equal wherever the best two scores are not equal up to rounding; so are label maps without such pixels."""
+def test_backends_give_the_same_labels(cpu: Segmenter, device: str) -> None:
+    within = tolerance("float32", "cpu")
     with Segmenter.load(device=device) as segmenter:
-        reference = open_backend(bundled("ainet.onnx"), "cpu")
-        equal = []
         for name in ("astronaut.jpg", "chelsea.jpg", "coffee.jpg"):
             photo = read_image(PHOTOS / name)
-            plan = plan_segments(*photo.shape[:2], 60)
-            working = cv2.resize(photo, (plan.working_width, plan.working_height), interpolation=cv2.INTER_CUBIC)
-            x = normalise(working[None], MEAN)
-            scores, expected = segmenter.backend.run(x), reference.run(x)
-            assert scores.dtype == np.float32
-            np.testing.assert_allclose(scores, expected, rtol=0, atol=1e-3)
-            second, best = np.sort(expected, 1)[:, -2:].transpose(1, 0, 2, 3)
-            clear = best - second > 2e-3
-            assert clear.mean() > 0.99
-            np.testing.assert_array_equal(scores.argmax(1)[clear], expected.argmax(1)[clear])
-            equal.append(np.array_equal(segmenter(photo, 60, quality="fast"), Segmenter(reference)(photo, 60, quality="fast")))
-        assert sum(equal) >= 2
+            working = pipeline.resize(photo, plan_segments(*photo.shape[:2], 60))[None]
+            found, expected = (pipeline.infer(each.backend, working) for each in (segmenter, cpu))
+            assert found.dtype == np.float32
+            assert_logits_close(found, expected, within)
+            assert_labels_close(segmenter(photo, 60, quality="fast"), cpu(photo, 60, quality="fast"), within)
 
 
 @pytest.mark.parametrize("device", DEVICES)
@@ -187,14 +179,14 @@ def test_batches_are_cut_into_chunks() -> None:
     assert [size[0] for size in cut.sizes] == [3, 3, 1]
 
 
-def test_no_memory_growth_over_2000_images(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
-    """Keeping the image or the labels of every call would take over 100 MB; the working image is 32 x 48."""
-    image = np.ascontiguousarray(photo[:128, :192])
+def test_no_memory_growth(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
+    """Keeping the image or the labels of every call would take over 150 MB; the working image is 32 x 48."""
+    image = np.ascontiguousarray(photo[:288, :432])
     process = psutil.Process()
-    for _ in range(200):
+    for _ in range(100):
         cpu(image, 6)
     before = process.memory_info().rss
-    for _ in range(1800):
+    for _ in range(400):
         cpu(image, 6)
     assert process.memory_info().rss - before < 8 * 2**20
 
@@ -299,20 +291,20 @@ def test_a_later_run_leaves_earlier_results_alone(device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_an_engine_that_fails_says_so_in_one_line(device: str) -> None:
-    with Segmenter.load(device=device) as segmenter, pytest.raises(DeviceError, match=r"failed on an input of 1x3x16x17: .*try a smaller"):
+    with Segmenter.load(device=device) as segmenter, pytest.raises(DeviceError, match="1x3x16x17"):
         segmenter.backend.run(np.zeros((1, 3, 16, 17), np.float32))
 
 
 def test_a_working_image_beyond_memory() -> None:
     image = np.zeros((1, 64, 48, 3), np.uint8)
-    with pytest.raises(UsageError, match=f"{2**30}x{2**30}, too large for this machine"):
+    with pytest.raises(UsageError, match=f"{2**30}x{2**30}"):
         pipeline.run_pipeline(Reduction(), image, Plan(64, 48, 2**30, 2**30, 15, 700))
 
     class Full(Reduction):
         def run(self, image: NDArray[Any]) -> NDArray[Any]:
             raise MemoryError
 
-    with pytest.raises(UsageError, match="64x48, too large for this machine"):
+    with pytest.raises(UsageError, match="64x48"):
         pipeline.run_pipeline(Full(), image, plan_segments(64, 48, 12))
 
 

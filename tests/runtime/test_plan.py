@@ -64,20 +64,20 @@ def test_usual_sizes() -> None:
 
 @pytest.mark.parametrize("count", [0, -1, 3, 38_601, 10**9])
 def test_counts_out_of_range(count: int) -> None:
-    with pytest.raises(UsageError, match=rf"n_segments={count} is out of range: choose 4 to 38600, a quarter of the pixels of a 321x481"):
+    with pytest.raises(UsageError, match=rf"n_segments={count} .* 4 to 38600"):
         plan_segments(321, 481, count)
 
 
 @pytest.mark.parametrize("count", [600.0, "600", None, math.nan])
 def test_counts_that_are_no_integer(count: object) -> None:
-    with pytest.raises(UsageError, match="n_segments must be an integer, not "):
+    with pytest.raises(UsageError, match="n_segments"):
         plan_segments(321, 481, count)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (15, 16), (16, 15), (0, 500)])
 def test_small_images(height: int, width: int) -> None:
     for plan in (lambda: plan_segments(height, width, 4), lambda: plan_scale(height, width, 4.0)):
-        with pytest.raises(ImageError, match=f"{height}x{width} is too small: both sides must be at least 16 pixels"):
+        with pytest.raises(ImageError, match=f"{height}x{width} is too small"):
             plan()
 
 
@@ -85,7 +85,7 @@ def test_small_images(height: int, width: int) -> None:
 @pytest.mark.parametrize("scale", [0.31, 1, np.float32(1.5), 2.5])
 def test_scale_rounds_each_side_up_to_a_multiple_of_16(size: tuple[int, int], scale: float) -> None:
     if math.prod(math.ceil(side * float(scale) / 16) for side in size) < 4:
-        with pytest.raises(UsageError, match="choose a scale that gives 4 to"):
+        with pytest.raises(UsageError, match="scale="):
             plan_scale(*size, scale)
         return
     plan = plan_scale(*size, scale)
@@ -99,12 +99,12 @@ def test_scale_rounds_each_side_up_to_a_multiple_of_16(size: tuple[int, int], sc
 @pytest.mark.parametrize("scale", [0, -1.0, math.nan, math.inf, "1", None])
 def test_scales_that_are_no_positive_number(scale: object) -> None:
     for plan in (plan_scale, plan_public):
-        with pytest.raises(UsageError, match="scale must be a positive number, not "):
+        with pytest.raises(UsageError, match="scale"):
             plan(321, 481, scale)
 
 
 def test_scales_that_give_too_few_or_too_many_superpixels() -> None:
-    with pytest.raises(UsageError, match=r"scale=0.01 gives 1 superpixels for a 321x481 image; choose a scale that gives 4 to 38600"):
+    with pytest.raises(UsageError, match=r"scale=0\.01 gives 1 .* 4 to 38600"):
         plan_scale(321, 481, 0.01)
     with pytest.raises(UsageError, match=r"scale=9 gives 49051 superpixels .* 4 to 38600"):
         plan_scale(321, 481, 9)
@@ -150,17 +150,17 @@ def test_size_bounds_equal_those_of_the_public_code(vectors) -> None:
 
 @pytest.mark.parametrize("size", [(320, 480), (500, 375), (480, 640)])
 def test_public_protocol_is_defined_for_its_data_sets_alone(size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match=r"defined for images of 321x481, 481x321, 448x608, not "):
+    with pytest.raises(UsageError, match="321x481, 481x321, 448x608, not "):
         plan_public(*size, 1.0)
 
 
 @pytest.mark.parametrize("scale", [0.01, 0.05, 0.25, 0.333, 1.01, 2.1, 10])
 def test_public_protocol_refuses_scales_between_grids(scale: float) -> None:
-    with pytest.raises(UsageError, match="needs a scale in tenths up to 2"):
+    with pytest.raises(UsageError, match="scale"):
         plan_public(321, 481, scale)
 
 
 def test_working_image_has_an_upper_limit() -> None:
     assert plan_segments(8192, 8192, 2**22).cells == 2**22
-    with pytest.raises(UsageError, match=r"working image of 65536x65536, over 2\*\*31 pixels; ask for fewer"):
+    with pytest.raises(UsageError, match="65536x65536"):
         plan_segments(8192, 8192, 2**24)

@@ -1,9 +1,7 @@
 """What the tests of the command line share: how to run it, and a look at what it wrote."""
 
-import struct
 import subprocess
 import sys
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,9 +47,3 @@ def frames(path: str) -> Iterator[NDArray[np.uint8]]:
 def ainet_process(*arguments: str, **options: object) -> subprocess.Popen[str]:
     """Run `ainet ARGUMENTS...` in a process of its own."""
     return subprocess.Popen([sys.executable, "-m", "ainet", *arguments], stderr=subprocess.PIPE, text=True, **options)  # type: ignore[call-overload]
-
-
-def png_header(width: int, height: int) -> bytes:
-    """The beginning of a PNG file of that size."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)) + b"\x00\x00\x10\x00IDAT"

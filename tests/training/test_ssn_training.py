@@ -96,9 +96,9 @@ def test_the_loss_of_one_batch_falls_and_gradients_reach_every_weight(tmp_path: 
     figures = []
     for _ in range(25):
         loss, of_step = step(batch, None)
-        trainer.optimizer.zero_grad()
+        trainer.network.zero_grad()
         loss.backward()
-        trainer.optimizer.step()
+        trainer.optimizers[0].step()
         figures.append(of_step)
     for name, parameter in trainer.network.named_parameters():
         assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name

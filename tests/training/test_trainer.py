@@ -24,11 +24,12 @@ from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
+from ainet.training.optimizers import make_optimizers
 from ainet.training.recipe import Recipe
 from ainet.training.state import STATE, locked
 from ainet.training.step import has_fast_bf16
 from ainet.training.train import choose_device, train
-from ainet.training.trainer import LOGS, WEIGHTS, Progress, RunOptions, Trainer, TrainingError, make_optimizer
+from ainet.training.trainer import LOGS, WEIGHTS, Progress, RunOptions, Trainer, TrainingError
 
 RECIPE = Recipe(
     "tiny",
@@ -74,8 +75,9 @@ SAMPLES = [Squares(number) for number in range(3)]
 def state_of(trainer: Trainer) -> dict[str, Tensor]:
     tensors = {f"live {key}": value for key, value in trainer.network.state_dict().items()}
     tensors |= {f"ema {key}": value for key, value in trainer.ema.state_dict().items()}
-    for number, values in trainer.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam {number} {key}": value for key, value in values.items()}
+    for optimizer in trainer.optimizers:
+        for number, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"{type(optimizer).__name__} {number} {key}": value for key, value in values.items()}
     return tensors
 
 
@@ -164,7 +166,7 @@ def test_a_state_from_a_gpu_goes_on_with_the_optimizer_of_this_device(tmp_path: 
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
     for _ in range(2):
         trainer.step()
-    for group in trainer.optimizer.param_groups:  # as a run on a GPU leaves them
+    for group in trainer.optimizers[0].param_groups:  # as a run on a GPU leaves them
         group["fused"] = True
     trainer.save()
     resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path)
@@ -403,10 +405,25 @@ def test_the_average_follows_its_formula(tmp_path: Path) -> None:
 
 def test_weight_decay_is_for_weights_alone() -> None:
     network = build("ainet")
-    weights, biases = make_optimizer(network, RECIPE).param_groups
+    (adam,) = make_optimizers(network, RECIPE)
+    weights, biases = adam.param_groups
     assert (weights["weight_decay"], biases["weight_decay"]) == (4e-4, 0)
     assert all(value.dim() == 1 for value in biases["params"])
     assert len(weights["params"]) + len(biases["params"]) == len(list(network.parameters()))
+
+
+def test_muon_takes_the_kernels_but_the_last_and_goes_on_after_a_stop(tmp_path: Path) -> None:
+    recipe = replace(RECIPE, optimizer="muon")
+    whole = Trainer("scn", recipe, SAMPLES, tmp_path / "whole")
+    muon, adam = whole.optimizers
+    kernels = [value for name, value in whole.network.named_parameters() if value.dim() == 4 and name != "pred_mask0.weight"]
+    taken = [value for optimizer in (muon, adam) for group in optimizer.param_groups for value in group["params"]]
+    assert {id(value) for value in kernels} == {id(value) for value in muon.param_groups[0]["params"]}
+    assert sorted(id(value) for value in taken) == sorted(id(value) for value in whole.network.parameters())
+    whole.run()
+    while not (pieces := Trainer("scn", recipe, SAMPLES, tmp_path / "pieces")).run(budget=1e-9):
+        pass
+    assert_same(pieces, whole)
 
 
 def test_command_line_on_two_processes(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
-from ainet.images import read_image
+from ainet.images import IMAGE_SUFFIXES, read_image
 from ainet.training.datasets.folder import LabelFolder
 from ainet.training.datasets.sample import FileSample, without_border
 
@@ -109,7 +109,7 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
     labels = next((folder for folder in folders if folder.is_dir()), None)
     if labels is None or not images.is_dir():
         raise UsageError(f"no NYUv2 '{split}' in {root}; {LAYOUT.format(split=split)}")
-    first = next((path for path in sorted(images.iterdir()) if path.suffix.lower() in (".png", ".jpg")), None)
+    first = next((path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES), None)
     uncut = first is not None and read_image(first).shape[:2] == FULL_SIZE
     return LabelFolder(images, labels, border=BORDER if uncut else 0)
 

@@ -75,7 +75,8 @@ def label_images(network: UNet, samples: Sequence[Sample], count: int, with_maps
     network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for sample in samples:
         image = sample.image()
-        plan = plan_segments(image.shape[0], image.shape[1], count)
+        height, width = image.shape[:2]
+        plan = plan_segments(height, width, count)
         planes = torch.from_numpy(normalise(resize(image, plan)[None], MEAN)).contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             features = network.encode(planes)

@@ -10,6 +10,7 @@ from ainet.cli.bench import (
     network_cost,
     parity,
     postprocessing,
+    proposals,
     regions,
     report,
     startup,
@@ -23,6 +24,7 @@ app.command("latency")(latency.latency)
 app.command("regions")(regions.regions)
 app.command("report")(report.report)
 app.command("parity")(parity.parity)
+app.command("proposals")(proposals.proposals)
 app.command("ablation")(ablation.ablation)
 app.command("int8")(int8.int8)
 app.command("network-cost")(network_cost.network_cost)

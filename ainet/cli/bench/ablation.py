@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, needs_packages
-from ainet.cli.console import print_line, print_rows
-
-COLUMNS = {"asa": "ASA", "rec": "BR", "pre": "BP", "co": "CO"}
+from ainet.cli.bench.options import needs_packages
+from ainet.cli.console import print_line, print_table
+from ainet.cli.options import BsdsOption
 
 
 def ablation(
@@ -33,6 +32,5 @@ def ablation(
     if result["figures"]:
         print_line(about_recipe(result["recipe"]))
         print_line("means of the scales that ask for 384 to 1200 superpixels:")
-        rows = [(name, *(f"{of['scales'][key]:.4f}" for key in COLUMNS)) for name, of in result["figures"].items()]
-        print_rows([("variant", *COLUMNS.values()), *rows])
+        print_table([{"variant": name, **figures["scales"]} for name, figures in result["figures"].items()])
     print_line("finished" if result["complete"] else "stopped; run the same command to go on")

@@ -24,21 +24,15 @@ def accuracy(
     root = bsds or nyuv2
     if root is None or (bsds and nyuv2):
         raise UsageError("name one data set: --bsds FOLDER or --nyuv2 FOLDER")
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
     with needs_packages():
         from ainet.benchmarks.accuracy import protocol
         from ainet.benchmarks.accuracy.run import run_accuracy
 
     data = protocol.BSDS if bsds else protocol.NYUV2
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bars:
-        tasks: dict[str, TaskID] = {}
+    with errors.status("") as status:
 
         def progress(name: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done)
+            status.update(f"{name}: {done} of {total} images")
 
         results = run_accuracy(method, root, split, out, weights, jobs, keep_labels, progress, tell_skipped, data)
     for path in results:

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, RepeatsOption, ResultOption, ThreadsOption, needs_packages
-from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.bench.options import RepeatsOption, ResultOption, ThreadsOption, finish, needs_packages
+from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 
 
 def int8(
@@ -17,14 +18,10 @@ def int8(
 ) -> None:
     """What INT8 costs and gains: accuracy on val, time per engine, each layer's damage, how many calibration images are enough."""
     with needs_packages():
-        from ainet.benchmarks.result import write_result
         from ainet.benchmarks.speed.int8 import int8 as run
 
     with errors.status("calibrating") as status:
         result = run(bsds, threads, repeats, step, status.update)
-    write_result(out, "int8", result)
-    rows = [(name, f"{one['median_ms']:.2f}", f"{one['ratio']:.2f}") for name, one in result["speed"].items()]
-    print_rows([("engine", "median ms", "speed / ONNX Runtime fp32"), *rows])
-    rows = [(name, *(f"{one[key]:.5f}" for key in ("asa", "br", "bp")), f"{one['equal']:.2%}") for name, one in result["accuracy"].items()]
-    print_rows([("model", "ASA", "BR", "BP", "best cell equal"), *rows])
-    print_line(str(out))
+    speed = [{"engine": name, **row} for name, row in result["speed"].items()]
+    accuracy = [{"model": name, **row} for name, row in result["accuracy"].items()]
+    finish(out, "int8", result, speed, accuracy)

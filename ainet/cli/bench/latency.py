@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ainet.cli.bench.options import MethodOption, ResultOption, ThreadsOption, WeightsOption, needs_packages, tell_skipped
-from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.console import errors, print_line, print_table
 
 
 def latency(
@@ -27,7 +27,8 @@ def latency(
         from ainet.benchmarks.peers import Options
         from ainet.benchmarks.result import write_result
         from ainet.benchmarks.speed.cases import parse_counts, parse_sizes
-        from ainet.benchmarks.speed.latency import run_latency
+        from ainet.benchmarks.speed.latency import overview, run_latency
+        from ainet.benchmarks.speed.stages import stage_overview
     from ainet.files import atomic_path
     from ainet.images import read_image
 
@@ -38,16 +39,9 @@ def latency(
         progress = status.update if errors.is_terminal else lambda line: None
         result = run_latency(method, counted, sized, options, repeats, budget, picture, batches, progress, tell_skipped)
         write_result(temporary, "latency", result)
-    rows = [("method", "image", "superpixels", "median ms", "p95 ms", "/ SCN", "/ SSN")]
-    for row in (*result["counts"], *result["sizes"]):
-        times = [f"{1e3 * row['seconds'][name]:.2f}" for name in ("median", "p95")]
-        ratios = [f"{row['ratio'][peer]:.2f}" if peer in row["ratio"] else "-" for peer in ("scn", "ssn")]
-        rows.append((row["method"], f"{row['width']}x{row['height']}", str(row["superpixels"]), *times, *ratios))
-    print_rows(rows)
-    for row in result["stages"]:
-        parts = ", ".join(f"{stage} {ms:.3f}" for stage, ms in row.get("stages_ms", {}).items())
-        where = f"{row['method']}, {row['width']}x{row['height']}, batch {row['batch']}"
-        print_line(f"{where}: {1e3 * row['seconds']['median']:.3f} ms, {row['images_per_second']:,.0f} photos/s; {parts}")
+    print_table(overview(result))
+    if result["stages"]:
+        print_table(stage_overview(result["stages"]))
     for name, about in result["methods"].items():
         if not about["trained"]:
             print_line(f"{name}: random weights, as its own are not in the folder of weights; they take the same time")

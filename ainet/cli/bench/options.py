@@ -1,16 +1,15 @@
-"""What the subcommands of `ainet bench` share: options, and how a missing package is told."""
+"""What the subcommands of `ainet bench` share: options, how a missing package is told, and how a result is written and shown."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from ainet.cli.console import errors
-from ainet.errors import DeviceError
+from ainet.cli.console import errors, print_line, print_table
+from ainet.cli.options import needs
 
-BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
 MethodOption = Annotated[
     list[str], typer.Option("--method", help="ainet, scn, checkpoint, ssn, seal, ers, slic ...; may be repeated.", show_default=False)
 ]
@@ -22,14 +21,20 @@ WeightsOption = Annotated[
 RepeatsOption = Annotated[int, typer.Option(min=1, help="Calls that count.")]
 
 
-@contextmanager
-def needs_packages() -> Iterator[None]:
-    """Around imports: a package that is missing becomes an error that says what to install."""
-    try:
-        yield
-    except ImportError as error:
-        raise DeviceError(f"benchmarks need the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
+def needs_packages() -> AbstractContextManager[None]:
+    """Around the imports of a benchmark."""
+    return needs("a benchmark", "train,bench")
 
 
 def tell_skipped(line: str) -> None:
     errors.print(f"skipped: {line}", markup=False)
+
+
+def finish(out: Path, benchmark: str, result: Mapping[str, Any], *tables: Sequence[Mapping[str, object]]) -> None:
+    """Write the result, and show its tables and where it lies."""
+    from ainet.benchmarks.result import write_result
+
+    write_result(out, benchmark, result)
+    for table in tables:
+        print_table(table)
+    print_line(str(out))

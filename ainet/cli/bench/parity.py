@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, ResultOption, needs_packages
+from ainet.cli.bench.options import ResultOption, needs_packages
 from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 from ainet.cli.verify import verify
 
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption, ResultOption, needs_packages
-from ainet.cli.console import errors, print_line, print_rows
+from ainet.cli.bench.options import ResultOption, finish, needs_packages
+from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
 
 
 def sweep(
@@ -16,13 +17,8 @@ def sweep(
 ) -> None:
     """Choose the parameters of a classic method on BSDS500 train, by mean ASA."""
     with needs_packages():
-        from ainet.benchmarks.peers.sweep import METRICS
         from ainet.benchmarks.peers.sweep import sweep as run
-        from ainet.benchmarks.result import write_result
 
     with errors.status("") as status:
-        result = write_result(out, "sweep", run(method, bsds, images, status.update))
-    names = list(result["grid"])
-    rows = [(*(str(row[name]) for name in names), *(f"{row[metric]:.4f}" for metric in METRICS)) for row in result["rows"]]
-    print_rows([(*names, "ASA", "BR", "BP"), *rows])
-    print_line(str(out))
+        result = run(method, bsds, images, status.update)
+    finish(out, "sweep", result, result["rows"])

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import ResultOption, needs_packages
-from ainet.cli.console import print_line, print_rows
+from ainet.cli.bench.options import ResultOption, finish, needs_packages
 
 
 def training_speed(
@@ -21,16 +20,11 @@ def training_speed(
 ) -> None:
     """Time of a step of `ainet train`, of its parts each alone, and of the whole recipe at this speed."""
     with needs_packages():
-        from ainet.benchmarks.result import write_result
         from ainet.benchmarks.speed.training_speed import some_samples
         from ainet.benchmarks.speed.training_speed import training_speed as run
         from ainet.training.recipe import load_recipe
         from ainet.training.train import choose_device
 
     result = run(network, load_recipe(recipe), some_samples(bsds), choose_device(device), steps)
-    write_result(out, "training-speed", result)
-    rows = [("figure", "value")]
-    rows += [(name, f"{result[name]:.4g}") for name in ("seconds_per_step", "iterations_per_second", "hours_of_the_recipe")]
-    rows += [(f"{name}, seconds", f"{seconds:.4g}") for name, seconds in result["parts_seconds"].items()]
-    print_rows(rows)
-    print_line(str(out))
+    figures = ("seconds_per_step", "iterations_per_second", "hours_of_the_recipe")
+    finish(out, "training-speed", result, [{name: result[name] for name in figures}], [result["parts_seconds"]])

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import FAST, Run, ainet_process, png_header, tree
+from support.command_line import FAST, Run, ainet_process, tree
 from support.paths import PHOTOS
+from support.pngs import png_header
 
 from ainet.cli.outputs import Format, write
 from ainet.errors import OutputError
@@ -83,22 +84,6 @@ def test_bad_images_do_not_stop_the_batch(run: Run, jobs: int) -> None:
         assert sum(f"error: {message}" in line for line in result.errors) == 1, message
     assert result.lines[-1] == f"2 of {len(bad) + 2} inputs segmented into out on ONNX Runtime (CPU)"
     assert tree() == ["a.npy", "a_overlay.png", "b.npy", "b_overlay.png"]
-
-
-def test_a_file_that_vanishes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ainet.cli import inputs
-
-    collect = inputs.collect
-
-    def collect_and_lose(patterns: list[str]) -> object:
-        found = collect(patterns)
-        Path("a.png").unlink()
-        return found
-
-    monkeypatch.setattr(inputs, "collect", collect_and_lose)
-    result = run("segment", "a.png", "b.jpg", "-o", "out", *FAST)
-    assert (result.code, result.errors) == (1, ["error: cannot read a.png: No such file or directory; check the path"])
-    assert tree() == ["b.npy"]
 
 
 def test_names_that_are_not_utf8(run: Run) -> None:
@@ -174,16 +159,6 @@ def test_unwritable_outputs(run: Run, video: list[NDArray[np.uint8]]) -> None:
     assert sorted(tree(".")) == ["a.png", "b.jpg", "clip.avi", "file"]
 
 
-def test_more_labels_than_16_bits_hold(tmp_path: Path) -> None:
-    labels = np.arange(65_537, dtype=np.int32).reshape(1, -1)
-    image = np.zeros((1, 65_537, 3), np.uint8)
-    with pytest.raises(OutputError, match=r"x.png: 65537 superpixels do not fit into a 16-bit PNG; use --format npy"):
-        write(tmp_path / "out" / "x.png", Format.PNG16, image, labels)
-    assert not Path("out").exists()
-    write(tmp_path / "out" / "x.png", Format.PNG16, image[:, 1:], labels[:, :-1])
-    assert cv2.imread("out/x.png", cv2.IMREAD_UNCHANGED).max() == 65_535
-
-
 @pytest.mark.parametrize("kinds", [["npy"], ["csv"], ["png16", "overlay"], ["overlay"]])
 def test_full_disk(video: list[NDArray[np.uint8]], kinds: list[str]) -> None:
     """Files may grow to 3,000 bytes: nothing that was cut off stays."""
@@ -254,9 +229,8 @@ def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: p
     assert tree() == ["b.npy"]
 
 
-@pytest.mark.parametrize("kind", [Format.PNG16, Format.OVERLAY])
-def test_picture_too_wide_for_png(tmp_path: Path, kind: Format) -> None:
+def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
-    with pytest.raises(OutputError, match="16x1100000 is too large for a PNG; use --format npy"):
-        write(tmp_path / "out/x.png", kind, np.zeros((16, 1, 3), np.uint8), labels)
+    with pytest.raises(OutputError, match="16x1100000"):
+        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels)
     assert not (tmp_path / "out").exists()

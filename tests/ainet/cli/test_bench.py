@@ -111,6 +111,7 @@ BAD = {
     ("startup", "no.jpg", "--repeats", "1", "-o", "t.json"): (1, "no.jpg"),
     ("sweep", "snik", "--bsds", "bsds", "-o", "t.json"): (2, "'snik'"),
     ("training-speed", "--recipe", "no.toml", "-o", "t.json"): (2, "no.toml"),
+    ("proposals", "--method", "absent", "--bsds", "bsds", "-o", "t.json"): (1, "pip install absent"),
     ("report", "nowhere.json", "-o", "report.html"): (2, "nowhere.json"),
     ("report", "bsds", "-o", "report.html"): (2, "bsds"),
 }

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ainet.metrics.curves import curve_mean
+from ainet.metrics import curve_mean
 
 
 def test_mean_height_between_the_bounds() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ainet.errors import UsageError
-from ainet.metrics.summary import AVERAGES, GROUND_TRUTHS, Row, evaluate_image, format_summary, summarise
+from ainet.metrics import AVERAGES, GROUND_TRUTHS, Row, evaluate_image, format_summary, summarise
 
 TOLERANCES = {"asa": 1e-8, "rec": 1e-8, "pre": 1e-8, "ue_np": 1e-8, "co": 1e-6, "ev": 1e-3, "sp": 1e-12}
 

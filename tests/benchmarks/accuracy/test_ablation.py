@@ -13,7 +13,8 @@ from ainet.benchmarks.report import write_report
 from ainet.errors import UsageError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.recipe import Recipe
-from ainet.training.trainer import STATE, WEIGHTS
+from ainet.training.state import STATE
+from ainet.training.trainer import WEIGHTS
 
 RECIPE = Recipe("tiny", iterations=1, batch_size=2, lr=1e-3, crop=32, boundary="paper", jitter="paper")
 
@@ -30,19 +31,20 @@ def run(data: Path, out: Path, **options: Any) -> dict[str, Any]:
     return run_ablation(RECIPE, data, out, device="cpu", protocol=replace(BSDS, scales=(0.3,)), **options)
 
 
+def test_the_variants_are_those_of_the_paper() -> None:
+    with_module = [name for name, (network, _, _) in VARIANTS.items() if network == "ainet"]
+    assert with_module == [name for name in VARIANTS if "AI" in name.split("+")]
+    assert [name for name, (_, boundary, _) in VARIANTS.items() if boundary] == ["BPL", "AI+BPL", "BPL+PJ", "AI+BPL+PJ", "PNbor", "CPix"]
+    assert [name for name, (_, _, jitter) in VARIANTS.items() if jitter] == ["PJ", "AI+PJ", "BPL+PJ", "AI+BPL+PJ", "PNbor", "CPix"]
+
+
 def test_every_variant_is_trained_and_evaluated_once(data: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    result = run(data, out)
+    out, variants = tmp_path / "out", {name: VARIANTS[name] for name in ("baseline", "AI+BPL", "CPix")}
+    result = run(data, out, variants=variants)
     about = result["training"]
-    assert list(about) == list(result["variants"]) == list(VARIANTS)
-    networks = ["scn", "ainet", "scn", "scn", "ainet", "ainet", "scn", "ainet", "ainet-pnbor", "ainet-cpix"]
-    assert [values["network"] for values in about.values()] == networks
-    assert [(about[name]["boundary"], about[name]["jitter"]) for name in ("baseline", "AI+BPL", "PJ", "CPix")] == [
-        ("off", "off"),
-        ("paper", "off"),
-        ("off", "paper"),
-        ("paper", "paper"),
-    ]
+    assert list(about) == list(result["variants"]) == list(variants)
+    assert [values["network"] for values in about.values()] == ["scn", "ainet", "ainet-cpix"]
+    assert [(values["boundary"], values["jitter"]) for values in about.values()] == [("off", "off"), ("paper", "off"), ("paper", "paper")]
     for name, values in about.items():
         checkpoint = load_checkpoint(out / name / WEIGHTS)
         assert (checkpoint.sha256, checkpoint.name) == (values["checkpoint_sha256"], values["network"])
@@ -59,11 +61,11 @@ def test_every_variant_is_trained_and_evaluated_once(data: Path, tmp_path: Path)
 
     write_report([out], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
-    assert 'id="fig6-0"' in page and all(f"<td>{name}</td>" in page for name in VARIANTS)
+    assert 'id="fig6-0"' in page and all(f"<td>{name}</td>" in page for name in variants)
 
-    states = {name: (out / name / "checkpoint/rows/11.jsonl").stat().st_mtime_ns for name in VARIANTS}
-    assert run(data, out) == result  # nothing is trained or evaluated again
-    assert states == {name: (out / name / "checkpoint/rows/11.jsonl").stat().st_mtime_ns for name in VARIANTS}
+    states = {name: (out / name / "checkpoint/rows/11.jsonl").stat().st_mtime_ns for name in variants}
+    assert run(data, out, variants=variants) == result  # nothing is trained or evaluated again
+    assert states == {name: (out / name / "checkpoint/rows/11.jsonl").stat().st_mtime_ns for name in variants}
 
 
 def test_a_stopped_ablation_goes_on(data: Path, tmp_path: Path) -> None:
@@ -78,5 +80,5 @@ def test_a_stopped_ablation_goes_on(data: Path, tmp_path: Path) -> None:
 
 
 def test_a_recipe_without_the_parts_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'tiny' has boundary or jitter 'off'"):
+    with pytest.raises(UsageError, match="'tiny'"):
         run_ablation(Recipe("tiny", iterations=1, batch_size=1, lr=1e-3), tmp_path, tmp_path)

@@ -25,7 +25,7 @@ def test_leaving_the_loop_stops_what_runs_and_drops_what_waits(tmp_path: Path) -
 
 
 def test_a_killed_process_is_told(tmp_path: Path) -> None:
-    with pytest.raises(DeviceError, match=r"a process of the run was killed, .*; run it again with fewer jobs, it goes on"):
+    with pytest.raises(DeviceError, match="killed"):
         list(run_tasks(die, [tmp_path], 2))
 
 

@@ -10,7 +10,7 @@ from support.fixed_backend import FixedBackend
 
 pytest.importorskip("torch")
 
-from ainet.benchmarks.parity.compare import Candidate, measure
+from ainet.benchmarks.parity.compare import Candidate, compare_models
 from ainet.errors import ModelError
 from ainet.export.agreement import BOUNDS, METRICS, compare, mean_metrics
 
@@ -24,7 +24,7 @@ def test_a_row_of_each_model() -> None:
     reference, other = FixedBackend(LOGITS), FixedBackend(np.ascontiguousarray(LOGITS[:, :, ::-1]), precision="fp16")
     truth = RANDOM.integers(1, 5, (3, 4)).repeat(16, 0).repeat(16, 1).astype(np.uint16)
     samples: Any = [SimpleNamespace(image=lambda: IMAGES[0][1], segmentations=lambda: [truth])]
-    same, changed = measure(reference, [Candidate("a", FixedBackend(LOGITS)), Candidate("b", other)], IMAGES, samples, 12)
+    same, changed = compare_models(reference, [Candidate("a", FixedBackend(LOGITS)), Candidate("b", other)], IMAGES, samples, 12)
     assert (same.model, same.precision, same.output, same.device) == ("a", "fp32", "logits", "fixed")
     assert (same.argmax, same.q, same.nan, same.failures, same.differences) == (1, 0, 0, (), dict.fromkeys(METRICS, 0))
     (agreement,) = compare(reference, [other], IMAGES, 12)
@@ -32,7 +32,7 @@ def test_a_row_of_each_model() -> None:
     before, after = mean_metrics([reference, other], samples, 12)
     assert changed.differences == {name: after[name] - before[name] for name in METRICS}
     assert changed.failures[:2] == ("argmax", "q")
-    (row,) = measure(reference, [Candidate("b", other)], IMAGES, n_segments=12)
+    (row,) = compare_models(reference, [Candidate("b", other)], IMAGES, n_segments=12)
     assert (row.argmax, row.differences) == (changed.argmax, {})
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from support.paths import PHOTOS
 
 from ainet import read_image
-from ainet.metrics.measures import achievable_segmentation_accuracy
+from ainet.metrics import achievable_segmentation_accuracy
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.training.datasets import BSDS500
 

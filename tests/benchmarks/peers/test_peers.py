@@ -99,39 +99,39 @@ def test_parameters_are_json_values(method: Method) -> None:
 
 def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
     method = open_method("snic", Options())
-    with pytest.raises(UsageError, match=r"n_segments=0 is out of range: choose 1 to the number of pixels of a 75x113 image"):
+    with pytest.raises(UsageError, match=r"n_segments=0 .* 75x113"):
         method(photo, 0)
-    with pytest.raises(ImageError, match=r"snic takes uint8 RGB images \(H, W, 3\), not uint8 \(75, 113\)"):
+    with pytest.raises(ImageError, match=r"uint8 \(75, 113\)"):
         method(photo[..., 0], 10)
     for name in ("spam", "slic@cpu", "checkpoint@torch", ""):
-        with pytest.raises(UsageError, match=f"unknown method '{name}'; choose one of ainet, scn, checkpoint, ssn"):
+        with pytest.raises(UsageError, match=f"'{name}'.* ainet, scn, checkpoint, ssn"):
             open_method(name, Options())
-    with pytest.raises(UsageError, match="unknown device 'spam'"):
+    with pytest.raises(UsageError, match="'spam'"):
         open_method("ainet@spam", Options())
 
 
 @pytest.mark.parametrize(
     ("name", "package", "extra"),
-    [("slic", "skimage", "bench"), ("ssn", "skimage", "bench"), ("ssn", "torch", "train"), ("seal", "safetensors", "train")],
+    [("slic", "skimage", "bench"), ("ssn", "torch", "train"), ("seal", "safetensors", "train")],
 )
 def test_a_missing_package_is_named(name: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [module for module in sys.modules if module.partition(".")[0] == package or module.startswith("ainet.benchmarks.peers.")]:
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(DeviceError, match=rf"^method '{name}' needs the package {package}: pip install 'ainet-toolkit\[{extra}\]'$"):
+    with pytest.raises(DeviceError, match=rf"'{name}' .* {package}: pip install 'ainet-toolkit\[{extra}\]'$"):
         open_method(name, Options())
 
 
 def test_opencv_without_contrib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "ximgproc")
-    with pytest.raises(DeviceError, match="method 'lsc' needs OpenCV's contrib modules: pip install opencv-contrib-python-headless"):
+    with pytest.raises(DeviceError, match="pip install opencv-contrib-python-headless"):
         open_method("lsc", Options())
 
 
 def test_a_checkpoint_is_measured_as_it_is(tmp_path: Path, photo: NDArray[np.uint8]) -> None:
-    with pytest.raises(ModelError, match="name the folder that `ainet train` has written"):
+    with pytest.raises(ModelError, match="`ainet train`"):
         open_method("checkpoint", Options())
-    with pytest.raises(ModelError, match=r"cannot read checkpoint .*weights\.safetensors"):
+    with pytest.raises(ModelError, match=r"weights\.safetensors"):
         open_method("checkpoint", Options(tmp_path))
     weights = bundled("scn.safetensors")
     (tmp_path / "weights.safetensors").write_bytes(weights.read_bytes())
@@ -153,23 +153,23 @@ def test_weights_as_pytorch_saves_them(photo: NDArray[np.uint8], tmp_path: Path)
 
 def test_tensorrt_needs_an_engine_in_the_folder_of_weights(tmp_path: Path) -> None:
     for weights in (None, tmp_path):
-        with pytest.raises(DeviceError, match=r"'ainet@tensorrt' runs ainet\.engine of the folder of weights; make it with: ainet export"):
+        with pytest.raises(DeviceError, match=r"'ainet@tensorrt' .*ainet\.engine"):
             open_method("ainet@tensorrt", Options(weights))
 
 
 @pytest.mark.parametrize("name", ["ssn", "seal"])
 def test_weights_of_peers(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=f"no folder .*spam; name the folder that holds {name}.safetensors"):
+    with pytest.raises(ModelError, match=f"spam.*{name}.safetensors"):
         open_method(name, Options(tmp_path / "spam"))
     assert not open_method(name, Options(tmp_path)).trained
     (tmp_path / f"{name}.safetensors").write_bytes(b"\0" * 100)
-    with pytest.raises(ModelError, match=rf"{name}.safetensors does not hold the weights of \w+: .*; fetch it again"):
+    with pytest.raises(ModelError, match=rf"{name}.safetensors"):
         open_method(name, Options(tmp_path))
     (tmp_path / f"{name}.safetensors").unlink()
     (tmp_path / f"{name}.pth").write_bytes(b"\0" * 100)
-    with pytest.raises(ModelError, match=rf"{name}.pth does not hold the weights of \w+: .*; fetch it again"):
+    with pytest.raises(ModelError, match=rf"{name}.pth"):
         open_method(name, Options(tmp_path))
-    with pytest.raises(DeviceError, match="PyTorch cannot use the device 'meta:spam'; use device 'cpu'"):
+    with pytest.raises(DeviceError, match="'meta:spam'"):
         open_method(name, Options(device="meta:spam"))
 
 

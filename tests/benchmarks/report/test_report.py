@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import html5lib
-import numpy as np
 import pytest
 from PIL import Image
 from support.blocks import install_blocks, write_bsds
@@ -21,7 +20,6 @@ from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.report import write_report
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results
-from ainet.benchmarks.report.strips import ZOOM, busiest_square
 from ainet.errors import UsageError
 from ainet.files import write_json
 
@@ -80,9 +78,9 @@ def page(run: Path, latency: Path, bsds: Path) -> str:
 
 def test_it_is_valid_html_and_fetches_nothing(page: str) -> None:
     html5lib.HTMLParser(strict=True).parse(page)  # raises at the first error
-    assert not re.search(r"https?://|//[a-z]+\.|@import|<(img|iframe|link rel=.?stylesheet)", page)
+    assert not re.search(r"https?://|//[a-z]+\.|@import|<(iframe|link rel=.?stylesheet)", page)
     uris = re.findall(r'[\s(](?:href|src)="([^"]+)"|url\("?([^")]+)', page)
-    assert len(uris) > 20
+    assert sum(image.startswith("data:image/jpeg") for image, _ in uris) == 2 * 4  # two images, ground truths, and two methods of each
     assert all("".join(uri).startswith(("data:", "#")) for uri in uris)
 
 
@@ -117,6 +115,12 @@ def test_every_number_is_the_value_it_points_to(page: str) -> None:
             assert float(shown.replace(",", "")) == pytest.approx(value * (1000 if in_ms else 1), abs=0.5001 * 10**-digits)
 
 
+def test_plots_are_clipped_to_their_axes(page: str) -> None:
+    clips = re.findall(r"<clipPath [^>]*>\s*<rect ([^>]*)/>", page)
+    assert len(clips) >= 6
+    assert all(float(re.search(rf'{side}="([\d.]+)"', clip)[1]) > 100 for clip in clips for side in (" width", " height"))  # type: ignore[index]
+
+
 def test_it_says_what_was_skipped_left_out_and_random(page: str) -> None:
     assert "absent: method &#x27;absent&#x27; needs the package absent: pip install absent" in page
     assert "ainet, 481x480, 900 superpixels: too &lt;slow&gt;" in page
@@ -149,7 +153,7 @@ def test_ablation(run: Path, tmp_path: Path) -> None:
     assert "Every variant: recipe &#x27;brief&#x27;, 1,500 iterations at batch 4, for all alike" in page
     assert "<td>with &lt;AI&gt;</td>" in page
     write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}, "recipe": RECIPE})
-    with pytest.raises(UsageError, match="cannot be compared in one report"):
+    with pytest.raises(UsageError, match=r"'images'|'name'|'split'"):
         write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
 
 
@@ -161,11 +165,11 @@ def test_results_that_do_not_belong_together(run: Path, tmp_path: Path) -> None:
 
     out = tmp_path / "report.html"
     data = json.loads((run / "accuracy_other.json").read_text())["data"]
-    with pytest.raises(UsageError, match="cannot be compared in one report: data 'split' is val in the one and test in the other"):
+    with pytest.raises(UsageError, match=r"'split' is val .* test"):
         write_report([run, changed(method="new", data={**data, "split": "test"})], out)
-    with pytest.raises(UsageError, match="protocol 'name' is public in the one and own in the other; make two reports"):
+    with pytest.raises(UsageError, match=r"'name' is public .* own"):
         write_report([run, changed(method="new", protocol={"name": "own"})], out)
-    with pytest.raises(UsageError, match="are both of method 'blocks'; give one of them"):
+    with pytest.raises(UsageError, match="'blocks'"):
         write_report([run, changed()], out)
     assert not out.exists()
 
@@ -177,24 +181,17 @@ def test_sources_that_are_no_results(run: Path, tmp_path: Path, bsds: Path) -> N
     (tmp_path / "other.json").write_text("[1]")
     (tmp_path / "old.json").write_text('{"benchmark": "latency"}')
     for source, message in (
-        ("nowhere.json", "no result at .*nowhere.json"),
-        ("empty", "empty holds no result; name a folder"),
-        ("broken.json", "cannot read .*broken.json"),
-        ("old.json", "old.json lacks 'settings': of another version"),
-        ("other.json", "other.json is no result of `ainet bench`"),
+        ("nowhere.json", "nowhere.json"),
+        ("empty", "empty"),
+        ("broken.json", "broken.json"),
+        ("old.json", "old.json lacks 'settings'"),
+        ("other.json", "other.json"),
     ):
         with pytest.raises(UsageError, match=message):
             write_report([run, tmp_path / source], out)
     copy = shutil.copy(run / "accuracy_blocks.json", tmp_path / "accuracy_blocks.json")
-    with pytest.raises(UsageError, match="no label maps for pictures"):
+    with pytest.raises(UsageError, match="label maps"):
         write_report([Path(copy)], out, bsds)
-
-
-def test_the_zoom_is_where_most_edges_are() -> None:
-    edges = np.zeros((321, 481), bool)
-    edges[200:210, 300:320] = True
-    top, left = busiest_square(edges)
-    assert edges[top : top + ZOOM, left : left + ZOOM].sum() == 200
 
 
 PROBE = """
@@ -240,7 +237,7 @@ def test_in_a_browser(page: str, tmp_path: Path) -> None:
     counts = [float(value) for value in outcome["up"].split(",")]
     assert counts == sorted(counts)
     assert outcome["down"] == ",".join(reversed(outcome["up"].split(",")))
-    assert re.fullmatch(r"accuracy_blocks\.json#/scales/1/sp = [\d.]+", outcome["source"])
+    assert re.fullmatch(r"accuracy_blocks\.json#/conventions/row_mean/all_gts/sp = [\d.]+", outcome["source"])
     assert outcome["open"] is True
     assert outcome["drawn"] == [True] * 6
     assert outcome["wide"] is True

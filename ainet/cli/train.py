@@ -1,4 +1,4 @@
-"""`ainet train` and `ainet eval`: from data to weights, and what label maps are worth."""
+"""`ainet train`: from data to weights."""
 
 import os
 from pathlib import Path
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.bench.options import BsdsOption
-from ainet.cli.console import output
-from ainet.errors import DeviceError, UsageError
+from ainet.cli.console import print_line
+from ainet.cli.options import TrainingDeviceOption, needs
+from ainet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -27,7 +27,7 @@ def train(
     labels: Annotated[
         Path | None, typer.Option(help="Their label maps: NAME.png (.npy, .csv), or NAME-0.png ...", show_default=False)
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: TrainingDeviceOption = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
     compile: Annotated[bool, typer.Option(help="On a GPU, compile the training step: minutes at the start, faster from then on.")] = True,
@@ -36,15 +36,13 @@ def train(
 
     BSDS500's val split, where it is there, is evaluated on the way: loss, and ASA, BR and BP at 600 superpixels.
     """
-    try:
+    with needs("training", "train"):
         from ainet.training.train import train as run
-    except ImportError as error:
-        raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
     finished = run(network, recipe, data, str(out), device, budget, weights, validate, compile)
     if os.environ.get("RANK", "0") == "0":  # set by torchrun
-        output.print("finished" if finished else "stopped; run the same command to go on")
+        print_line("finished" if finished else "stopped; run the same command to go on")
 
 
 def _data_set(
@@ -70,25 +68,3 @@ def _validate_on_val(bsds: Path) -> "Validate":
     from ainet.training.datasets import BSDS500
 
     return validator(BSDS500(bsds, "val"))
-
-
-def evaluate(
-    labels: Annotated[Path, typer.Option(help="Folder of label maps, as `ainet segment` writes them.", show_default=False)],
-    bsds: BsdsOption,
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
-    json: Annotated[Path | None, typer.Option(help="Also write the means to this file.")] = None,
-) -> None:
-    """Evaluate label maps against BSDS500: ASA, BR, BP and the rest, as the superpixel benchmark defines them."""
-    try:
-        from ainet.benchmarks.accuracy.evaluate import evaluate_folder
-        from ainet.metrics.summary import format_summary
-    except ImportError as error:
-        raise DeviceError(f"evaluation needs the package {error.name}: pip install 'ainet-toolkit[train,bench]'") from error
-    _, summary = evaluate_folder(labels, bsds, split)
-    output.print(format_summary(summary), markup=False, soft_wrap=True)
-    if json is not None:
-        from dataclasses import asdict
-
-        from ainet.files import write_json
-
-        write_json(json, {"split": split, **asdict(summary)})

@@ -1,6 +1,8 @@
 import csv
 import json
 import math
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from ainet import metrics
 from ainet.errors import UsageError
-from ainet.metrics import measures as metrics
-from ainet.metrics.label_map import LabelMap, tolerance_radius
+from ainet.metrics import LabelMap, tolerance_radius
 
 # Relative tolerances against the tool. It sums in 32 bits in raster order where these metrics use 64; `mde` depends on OpenCV's
 # fixed-point format, which newer versions refined. A tolerance of 0 is equality of the 32-bit values.
@@ -191,3 +193,14 @@ def test_wrong_images(image: np.ndarray) -> None:
     for metric in metrics.IMAGE_METRICS.values():
         with pytest.raises(UsageError, match="image must be uint8 RGB of shape \\(4, 5, 3\\)"):
             metric(np.zeros((4, 5), int), image)
+
+
+def test_all_metrics_are_public_and_need_no_extras() -> None:
+    tables = (metrics.PAIR_METRICS, metrics.LABEL_METRICS, metrics.IMAGE_METRICS)
+    assert all(function.__name__ in metrics.__all__ for table in tables for function in table.values())
+    assert metrics.__doc__ is not None
+    assert all(name in metrics.__doc__ for table in tables for name in table)
+    code = "import sys, ainet.metrics; print(*sorted({name.partition('.')[0] for name in sys.modules} & set(sys.argv[1:])))"
+    extras = ["torch", "scipy", "skimage", "onnx", "onnxruntime", "openvino", "matplotlib", "h5py"]
+    loaded = subprocess.run([sys.executable, "-c", code, *extras], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.console import errors, output
-from ainet.errors import DeviceError, UsageError
+from ainet.cli.console import errors, print_line
+from ainet.cli.options import check_suffix, needs
+from ainet.models import ENGINE
 
 
 def build(
@@ -23,17 +24,14 @@ def build(
     triton: Annotated[Path | None, typer.Option(help="Also add the engine to this Triton model repository.")] = None,
 ) -> None:
     """Build an ONNX file into a TensorRT engine, with a JSON sidecar that says what it is and where it runs."""
-    path = model.with_suffix(".engine") if out is None else out
-    if path.suffix != ".engine":
-        raise UsageError(f"cannot build '{path}': the name must end in .engine")
+    path = model.with_suffix(ENGINE) if out is None else out
+    check_suffix("build", path, ENGINE)
     from ainet.runtime.tensorrt_api import load_flavour
 
-    try:
+    with needs("building", "tensorrt-rtx"):
         from ainet.export.engine import build_engine
         from ainet.export.profiles import DEFAULT_SIZES
         from ainet.export.triton import ENGINE_SIZES, add_engine, check_flavour
-    except ImportError as error:
-        raise DeviceError(f"building needs the package {error.name}: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]") from error
 
     if triton is not None:
         check_flavour(load_flavour(flavour).name)
@@ -43,11 +41,9 @@ def build(
     sizes = ", ".join(map(str, info.profiles))
     layers = ", ".join(f"{count} {name}" for name, count in info.layer_precisions.items())
     layers = layers or "not checked, as there is no GPU here that the engine is for, or TensorRT does not name their types"
-    output.print(
+    print_line(
         f"{path}: {info.model.network}, {info.model.precision}, output {info.model.output}, {path.stat().st_size / 1e6:.1f} MB; "
-        f"{info.flavour} {info.version} for {gpus}; sizes {sizes}; layers {layers}",
-        soft_wrap=True,
-        markup=False,
+        f"{info.flavour} {info.version} for {gpus}; sizes {sizes}; layers {layers}"
     )
     if triton is not None:
-        output.print(f"{add_engine(triton, model, path)}: model of a Triton server", soft_wrap=True, markup=False)
+        print_line(f"{add_engine(triton, model, path)}: model of a Triton server")

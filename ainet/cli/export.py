@@ -1,26 +1,25 @@
-"""`ainet export`, `ainet convert` and `ainet info`: what concerns model files."""
+"""`ainet export`: a checkpoint to an ONNX file or an engine."""
 
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import errors, print_line, print_rows
-from ainet.cli.engines import build
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.cli.build import build
+from ainet.cli.console import errors, print_line
+from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
+from ainet.errors import UsageError
+from ainet.models import ENGINE, ONNX
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
 
 ISLAND_IMAGES = 8
 
-CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
-
 
 def export(
-    checkpoint: Annotated[Path | None, typer.Argument(help="Public checkpoint or own .safetensors. Default: the bundled AINet.")] = None,
+    checkpoint: CheckpointOrBundled = None,
     out: Annotated[Path | None, typer.Option("-o", "--out", help="ONNX file to write, or .engine to build one as well.")] = None,
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
     graph_output: Annotated[
@@ -30,35 +29,41 @@ def export(
         Path | None, typer.Option(help="Photos on which to find the layers that an fp16 model has to keep in float32.", show_default="none")
     ] = None,
     triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
+    hub: Annotated[Path | None, typer.Option(help="New folder in the layout of the Hugging Face Hub: fp32, fp16, card.")] = None,
+    int8: Annotated[Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub.")] = None,
 ) -> None:
     """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
-    from ainet.models import bundled
     from ainet.runtime.tensorrt_api import load_flavour
 
+    if hub is not None:
+        if out is not None or triton is not None or images is not None or precision != "fp32":
+            raise UsageError("--hub writes float32 and half precision by itself; leave -o, --triton, --images and --precision out")
+        _export_hub(checkpoint, hub, graph_output or "logits", int8)
+        return
+    if int8 is not None:
+        raise UsageError("--int8 names a model that goes into a folder for the Hugging Face Hub; add --hub FOLDER, or leave it out")
     if out is None and triton is None:
-        raise UsageError("nothing to write: name a file with -o, or a Triton model repository with --triton")
-    if out is not None and out.suffix not in (".onnx", ".engine"):
-        raise UsageError(f"cannot export to '{out}': the name must end in .onnx or .engine")
+        raise UsageError("nothing to write: name a file with -o, a Triton model repository with --triton, or a folder with --hub")
+    if out is not None:
+        check_suffix("export to", out, ONNX, ENGINE)
     if images is not None and precision != "fp16":
         raise UsageError("--images finds what an fp16 model has to keep in float32; add --precision fp16, or leave it out")
     if graph_output is None:
         graph_output = "logits" if triton is None else "labels"
-    loaded = read_checkpoint(bundled("ainet.safetensors") if checkpoint is None else checkpoint)
-    try:
+    loaded = read_checkpoint(checkpoint)
+    with needs("exporting", "export"):
         from ainet.export.onnx import export_onnx
         from ainet.export.triton import add_onnx, check_flavour
-    except ImportError as error:
-        raise DeviceError(f"exporting needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
 
-    engine = out if out is not None and out.suffix == ".engine" else None
+    engine = out if out is not None and out.suffix == ENGINE else None
     if engine is not None and triton is not None:
         check_flavour(load_flavour().name)
     with tempfile.TemporaryDirectory() as scratch:
         islands = () if images is None else _islands(loaded, images)
-        model = Path(scratch, "model.onnx") if out is None else out.with_suffix(".onnx")
+        model = Path(scratch, "model.onnx") if out is None else out.with_suffix(ONNX)
         with errors.status(f"exporting {loaded.name}, {precision}"):
             border_map = loaded.merging is not None and engine is None and triton is None
             export_onnx(loaded, model, precision, graph_output, islands, border_map)  # type: ignore[arg-type]  # checked there
@@ -69,6 +74,16 @@ def export(
             print_line(f"{add_onnx(triton, model)}: model of a Triton server; {what}")
     if engine is not None:
         build(model, engine, triton=triton)
+
+
+def _export_hub(checkpoint: Path | None, folder: Path, output: str, int8: Path | None) -> None:
+    loaded = read_checkpoint(checkpoint)
+    with needs("exporting", "export"):
+        from ainet.export.hub import write_hub
+    with errors.status(f"exporting {loaded.name}, fp32 and fp16"):
+        files = write_hub(loaded, folder, output, int8, bundled=checkpoint is None)  # type: ignore[arg-type]  # checked there
+    for file in files:
+        print_line(f"{file}: {loaded.name}, output {output}, {file.stat().st_size / 1e6:.1f} MB")
 
 
 def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
@@ -92,47 +107,3 @@ def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
     what = f"{', '.join(found.layers)} in float32, {found.agreement.argmax:.3%}" if found.layers else "no layer has to stay in float32"
     print_line(f"half precision gives the same cell to {found.reduced.argmax:.3%} of the pixels of {len(inputs)} images; {what}")
     return found.layers
-
-
-def convert(
-    checkpoint: CheckpointArgument, out: Annotated[Path, typer.Option("-o", "--out", help="File to write.", show_default=False)]
-) -> None:
-    """Convert a public checkpoint to the toolkit's own format (safetensors)."""
-    if out.suffix != ".safetensors":
-        raise UsageError(f"cannot convert to '{out}': the name must end in .safetensors")
-    loaded = read_checkpoint(checkpoint)
-    from ainet.training.checkpoint import save_checkpoint
-
-    save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256})
-    print_line(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")
-
-
-def info(model: Annotated[Path, typer.Argument(help="ONNX file, engine or checkpoint.", show_default=False)]) -> None:
-    """Say what a model file holds."""
-    print_rows([(key, str(value)) for key, value in _describe(model).items()])
-
-
-def _describe(model: Path) -> dict[str, Any]:
-    if model.suffix.lower() == ".engine":
-        from ainet.runtime.engine_file import EngineInfo
-
-        return {"file": model, "kind": "TensorRT engine", **asdict(EngineInfo.load(model))}
-    if model.suffix.lower() == ".onnx":
-        from ainet.runtime.backends import open_backend
-
-        entries = asdict(open_backend(model).info)
-        provenance = {f"checkpoint {key}": value for key, value in entries.pop("checkpoint").items()}
-        return {"file": model, "kind": "ONNX model", **entries, **provenance}
-    loaded = read_checkpoint(model)
-    parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
-    return {"file": model, "kind": "checkpoint", **loaded.config, "parameters": f"{parameters:,}", "sha256": loaded.sha256}
-
-
-def read_checkpoint(path: Path) -> "Checkpoint":
-    if path.suffix.lower() == ".onnx":
-        raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
-    try:
-        from ainet.training.checkpoint import load_checkpoint
-    except ImportError as error:
-        raise DeviceError(f"reading checkpoints needs the package {error.name}: pip install 'ainet-toolkit[export]'") from error
-    return load_checkpoint(path)

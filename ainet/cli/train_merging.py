@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from ainet.cli.console import output, print_line
-from ainet.errors import DeviceError
+from ainet.cli.options import BsdsOption, needs
+from ainet.models import BUNDLED, CHECKPOINT, bundled
 
 
 def train_merging(
-    bsds: Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)],
+    bsds: BsdsOption,
     out: Annotated[
         Path,
         typer.Option(
@@ -24,11 +25,7 @@ def train_merging(
 
     `ainet export` writes it into the ONNX file.
     """
-    from ainet.models import bundled
-
-    try:
+    with needs("training", "train"):
         from ainet.training.merging.train import train_merging as run
-    except ImportError as error:
-        raise DeviceError(f"training needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
-    run(bsds, bundled("ainet.safetensors") if weights is None else weights, out, seed, lambda line: output.print(line, markup=False))
+    run(bsds, bundled(BUNDLED[0] + CHECKPOINT) if weights is None else weights, out, seed, lambda line: output.print(line, markup=False))
     print_line(f"{out}: {out.stat().st_size / 1e3:.0f} kB")

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ainet.errors import UsageError
-from ainet.metrics.label_map import LabelMap
+from ainet.metrics.label_map import LabelMap, region_means
 
 Image: TypeAlias = npt.NDArray[np.uint8]
 Labels: TypeAlias = npt.NDArray[np.integer[Any]] | LabelMap
@@ -109,7 +109,7 @@ def compactness(labels: Labels) -> float:
     The perimeter L_j counts the sides of pixels that face another id or the frame of the image.
     """
     labels = _label_map(labels)
-    sides = labels.differing_sides.astype(np.float64)
+    sides = labels.other_neighbours.astype(np.float64)
     for frame in (sides[0], sides[-1], sides[:, 0], sides[:, -1]):
         frame += 1
     perimeters = np.bincount(labels.index.ravel(), weights=sides.ravel())  # (K,)
@@ -176,7 +176,8 @@ def explained_variation(labels: Labels, image: Image) -> float:
     labels = _label_map(labels)
     image = _checked_image(labels, image)
     mean = image.mean(axis=(0, 1))
-    kept = labels.sizes @ ((_means(labels, image) - mean) ** 2).sum(axis=-1)
+    means = region_means(labels.index.ravel(), image.reshape(-1, 3))  # (K, 3)
+    kept = labels.sizes @ ((means - mean) ** 2).sum(axis=-1)
     total = ((image - mean) ** 2).sum()
     return float(kept / total) if total else math.nan
 
@@ -271,14 +272,8 @@ def _matched(labels: LabelMap, ground_truth: LabelMap) -> int:
     return int(np.count_nonzero(ground_truth.boundary & labels.near_boundary))
 
 
-def _means(labels: LabelMap, features: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """(H, W, C) features -> (K, C) mean of each superpixel."""
-    index = labels.index.ravel()
-    sums = [np.bincount(index, weights=channel.ravel()) for channel in np.moveaxis(features, -1, 0)]
-    return np.stack(sums, axis=-1) / labels.sizes[:, None]
-
-
 def _squared_deviations(labels: LabelMap, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """(H, W, C) features -> (K,) sum over each superpixel's pixels of the squared distance to its mean."""
-    deviations = ((features - _means(labels, features)[labels.index]) ** 2).sum(axis=-1)  # (H, W)
+    means = region_means(labels.index.ravel(), features.reshape(-1, features.shape[2]))  # (K, C)
+    deviations = ((features - means[labels.index]) ** 2).sum(axis=-1)  # (H, W)
     return np.bincount(labels.index.ravel(), weights=deviations.ravel())

@@ -1,0 +1,29 @@
+"""`ainet bench proposals`."""
+
+from typing import Annotated
+
+import typer
+
+from ainet.cli.bench.options import MethodOption, ResultOption, WeightsOption, finish, needs_packages, tell_skipped
+from ainet.cli.console import errors
+from ainet.cli.options import BsdsOption
+
+
+def proposals(
+    method: MethodOption,
+    bsds: BsdsOption,
+    out: ResultOption,
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
+    step: Annotated[int, typer.Option(min=1, help="Take each STEPth image alone.")] = 1,
+    weights: WeightsOption = None,
+) -> None:
+    """Merge superpixels into 5 to 100 regions, and tell how well these follow objects (paper Fig. 9): their ASA."""
+    with needs_packages():
+        from ainet.benchmarks.accuracy.proposals import proposals as run
+        from ainet.benchmarks.peers import Options
+        from ainet.training.datasets import BSDS500
+
+    samples = BSDS500(bsds, split)[::step]
+    with errors.status("") as status:
+        result = run(method, samples, Options(weights), status.update, tell_skipped)
+    finish(out, "proposals", {"split": split, **result}, result["rows"])

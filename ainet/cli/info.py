@@ -1,0 +1,32 @@
+"""`ainet info`: what a model file holds."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ainet.cli.console import print_rows
+from ainet.cli.options import read_checkpoint
+from ainet.models import ENGINE, ONNX
+
+
+def info(model: Annotated[Path, typer.Argument(help="ONNX file, engine or checkpoint.", show_default=False)]) -> None:
+    """Say what a model file holds."""
+    print_rows([(key, str(value)) for key, value in _describe(model).items()])
+
+
+def _describe(model: Path) -> dict[str, Any]:
+    if model.suffix.lower() == ENGINE:
+        from ainet.runtime.engine_file import EngineInfo
+
+        return {"file": model, "kind": "TensorRT engine", **asdict(EngineInfo.load(model))}
+    if model.suffix.lower() == ONNX:
+        from ainet.runtime.backends import open_backend
+
+        entries = asdict(open_backend(model).info)
+        provenance = {f"checkpoint {key}": value for key, value in entries.pop("checkpoint").items()}
+        return {"file": model, "kind": "ONNX model", **entries, **provenance}
+    loaded = read_checkpoint(model)
+    parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
+    return {"file": model, "kind": "checkpoint", **loaded.config, "parameters": f"{parameters:,}", "sha256": loaded.sha256}

@@ -1,0 +1,52 @@
+"""What `ainet segment` does to every input, as its options say."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.cli.outputs import Format, result_path, write
+from ainet.errors import AINetError, ImageError, OutputError
+from ainet.runtime.plan import Plan
+from ainet.segmenter import Segmenter
+
+
+@dataclass(frozen=True)
+class Job:
+    """A model, its options, and the kinds of results, below the folder `out`.
+
+    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. sources: the inputs, which no result may
+    replace. stop: set when nothing more is wanted.
+    """
+
+    segmenter: Segmenter
+    options: dict[str, Any]
+    out: Path
+    formats: Sequence[Format]
+    sources: frozenset[Path]
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def labels(self, image: NDArray[np.uint8], source: Path) -> NDArray[np.int32]:
+        """Segment an image; errors name the file `source`."""
+        try:
+            return self.segmenter(image, **self.options)
+        except AINetError as error:
+            raise type(error)(f"{source}: {error}") from error
+        except MemoryError as error:
+            raise ImageError(f"{source}: not enough memory; scale the image down, or ask for fewer superpixels") from error
+
+    def plan(self, image: NDArray[np.uint8]) -> Plan:
+        """The sizes that the image ran at."""
+        return self.segmenter.plan(*image.shape[:2], **self.options)
+
+    def write(self, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
+        """Write all results of the input called `name`."""
+        for kind in self.formats:
+            path = result_path(self.out, name, kind)
+            if path.resolve() in self.sources:
+                raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
+            write(path, kind, image, labels)

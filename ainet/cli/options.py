@@ -1,0 +1,47 @@
+"""What several subcommands share: options, checks of names, checkpoints, and how a missing package is told."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.models import BUNDLED, CHECKPOINT, DEVICES, ONNX, bundled
+
+if TYPE_CHECKING:
+    from ainet.training.checkpoint import Checkpoint
+
+BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
+CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
+CheckpointOrBundled = Annotated[
+    Path | None, typer.Argument(help="Public checkpoint or own .safetensors.", show_default="the bundled AINet")
+]
+DeviceOption = Annotated[str, typer.Option(help=f"{DEVICES}.")]
+TrainingDeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+
+@contextmanager
+def needs(what: str, extra: str) -> Iterator[None]:
+    """Around imports: a package that is missing becomes an error that says what to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise DeviceError(f"{what} needs the package {error.name}: pip install 'ainet-toolkit[{extra}]'") from error
+
+
+def check_suffix(verb: str, path: Path, *suffixes: str) -> None:
+    """Raise `UsageError` unless the file to be written has one of these suffixes."""
+    if path.suffix not in suffixes:
+        raise UsageError(f"cannot {verb} '{path}': the name must end in {' or '.join(suffixes)}")
+
+
+def read_checkpoint(path: Path | None) -> "Checkpoint":
+    """Load a checkpoint, by default the bundled AINet."""
+    path = bundled(BUNDLED[0] + CHECKPOINT) if path is None else path
+    if path.suffix.lower() == ONNX:
+        raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
+    with needs("reading checkpoints", "export"):
+        from ainet.training.checkpoint import load_checkpoint
+    return load_checkpoint(path)
