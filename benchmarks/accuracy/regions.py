@@ -1,6 +1,6 @@
 """What merging is worth: superpixels of a method at some start, merged down to exact counts by each cost, against BSDS500.
 
-    result = run_regions(["ainet", "slic"], bsds, "val", starts=[1200], counts=[50, 100, 216])
+    result = run_regions(["ainet", "slic"], BSDS500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
 
 A start is the number of superpixels asked for; a cost is "plain", "image" (learned, of the image alone) or "network" (learned, with the
 border map of the model file). Beside the rows of all images stand those of the images with an even place in the sorted list, on which
@@ -17,19 +17,14 @@ from ainet.benchmarks.peers import Options, open_method
 from ainet.errors import UsageError
 from ainet.merge_tree import Hierarchy, grow_tree, image_model
 from ainet.metrics.curves import RECALLS, curve_mean
+from ainet.metrics.definitions import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.metrics.label_map import LabelMap
-from ainet.metrics.measures import (
-    achievable_segmentation_accuracy,
-    boundary_precision,
-    boundary_recall,
-    compactness,
-)
 from ainet.models import BUNDLED
 from ainet.runtime.backends import Backend
 from ainet.runtime.oversegmentation import over_segment
 from ainet.runtime.plan import plan_segments
 from ainet.segmenter import Segmenter
-from ainet.training.datasets import BSDS500, Sample
+from ainet.training.datasets import Sample
 
 Key = tuple[str, int, str, int]  # method, start, cost, count
 METRICS = ("asa", "rec", "pre", "co")
@@ -38,11 +33,9 @@ PARTS = {"all": slice(None), "even": slice(None, None, 2), "odd": slice(1, None,
 
 def run_regions(
     methods: Sequence[str],
-    bsds: Path,
-    split: str = "val",
+    samples: Sequence[Sample],
     starts: Sequence[int] = (1200,),
     counts: Sequence[int] = (20, 50, 100, 216, 384, 600, 864),
-    every: int = 1,
     model: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
@@ -51,13 +44,11 @@ def run_regions(
     Args:
         methods: of `ainet.benchmarks.peers`.
         starts: superpixels asked for; counts above what a start gives are left out.
-        every: only each so many-th image.
         model: ONNX file in place of the bundled AINet.
 
     Raises:
-        UsageError: no BSDS500 in the folder, or an unknown method.
+        UsageError: an unknown method, or a count below 1.
     """
-    samples = list(BSDS500(bsds, split))[::every]
     if not counts or min(counts) < 1:
         raise UsageError(f"counts must be 1 or more, not {list(counts)}")
     found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by annotation
@@ -74,7 +65,7 @@ def run_regions(
                             rows.append(_score(tree, count, truths))
     complete = {key: rows for key, rows in found.items() if len(rows) == len(samples)}
     return {
-        "data": {"name": "BSDS500", "split": split, "images": len(samples)},
+        "images": len(samples),
         "rows": [_row(key, rows) for key, rows in complete.items()],
         "br_bp": _precision_over_recall(complete),
     }
