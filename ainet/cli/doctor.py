@@ -13,7 +13,7 @@ from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
 from ainet.runtime.cuda.binary import kernel_source
 from ainet.runtime.cuda.devices import find_devices
-from ainet.runtime.tensorrt_api import MODULES, load_flavour
+from ainet.runtime.tensorrt_api import MODULES, load_package
 
 PACKAGES = (
     ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU"),
@@ -21,7 +21,7 @@ PACKAGES = (
     ("openvino", "'ainet-toolkit[openvino]'", "the CPU, faster"),
     ("torch", "'ainet-toolkit[train]'", "training, export, device torch"),
     ("onnx", "'ainet-toolkit[export]'", "export"),
-    ("cuda-bindings", "cuda-bindings", "all devices on NVIDIA GPUs"),
+    ("cuda-core", "cuda-core cuda-bindings", "all devices on NVIDIA GPUs"),
     ("tensorrt", "'ainet-toolkit[tensorrt]'", "engines for this machine's GPU"),
     ("tensorrt-rtx-cu13", "'ainet-toolkit[tensorrt-rtx]'", "engines, ahead of time too"),
 )
@@ -41,8 +41,8 @@ def doctor() -> None:
         packages.append((name, version or "-", purpose, "" if version else advice))
     print_rows(packages)
     print_line("")
-    flavours = [_row(name, partial(_flavour, name)) for name in MODULES]
-    print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *flavours])
+    tensorrt = [_row(name, partial(_tensorrt, name)) for name in MODULES]
+    print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *tensorrt])
     print_line("")
     devices = [_row(device, partial(_segment, device)) for device in DEVICES]
     print_rows([("device", "works", "engine, or what to do"), *devices])
@@ -67,10 +67,10 @@ def _gpus() -> str:
     return f"{names}; driver for CUDA {devices[0].driver_cuda}"
 
 
-def _flavour(name: str) -> str:
-    flavour = load_flavour(name)
-    targets = ", ".join(flavour.targets)
-    return f"{flavour}, builds {f'ahead of time for {targets}' if targets else 'for the GPU of this machine'}"
+def _tensorrt(name: str) -> str:
+    package = load_package(name)
+    targets = ", ".join(package.targets)
+    return f"{package}, builds {f'ahead of time for {targets}' if targets else 'for the GPU of this machine'}"
 
 
 def _segment(device: str) -> str:

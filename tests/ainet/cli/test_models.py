@@ -16,11 +16,11 @@ import ainet
 from ainet import Segmenter
 from ainet.cli import doctor
 from ainet.models import bundled
-from ainet.runtime import tensorrt_api as flavours
+from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import Device
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.tensorrt_api import Flavour
+from ainet.runtime.tensorrt_api import TensorRtPackage
 from ainet.spec import MEAN
 
 
@@ -153,7 +153,7 @@ def test_info_of_an_engine(run: Run) -> None:
     result = run("info", "x.engine")
     assert result.code == 0
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.lines}
-    assert (rows["kind"], rows["flavour"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
+    assert (rows["kind"], rows["package"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
     assert "'network': 'scn'" in rows["model"]
 
 
@@ -186,21 +186,21 @@ def doctor_rows(run: Run) -> dict[str, str]:
 def test_doctor_on_a_machine_with_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     gpus = [Device("NVIDIA H200", "sm90", "13.0"), Device("NVIDIA GeForce RTX 5090", "sm120", "13.0")]
     monkeypatch.setattr(doctor, "find_devices", lambda: gpus)
-    monkeypatch.setattr(doctor, "load_flavour", lambda name: Flavour(name, SimpleNamespace(__version__="11.4.0.106"), None))
+    monkeypatch.setattr(doctor, "load_package", lambda name: TensorRtPackage(name, SimpleNamespace(__version__="11.4.0.106"), None))
     rows = doctor_rows(run)
     assert rows["NVIDIA"] == "yes NVIDIA H200 (sm90), NVIDIA GeForce RTX 5090 (sm120); driver for CUDA 13.0"
     assert rows["tensorrt"] == "yes tensorrt 11.4.0.106, builds for the GPU of this machine"
 
 
 def test_doctor_says_what_is_missing_for_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("cuda.bindings.runtime", "cuda.bindings.nvrtc", "tensorrt", "tensorrt_rtx"):
+    for module in ("cuda.core", "tensorrt", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr("ainet.runtime.tensorrt_api._load", flavours._load.__wrapped__)
-    monkeypatch.setattr("ainet.runtime.cuda.binary._SHIPPED", Path("nowhere"))
+    monkeypatch.setattr("ainet.runtime.tensorrt_api._load", packages._load.__wrapped__)
+    monkeypatch.setattr("ainet.runtime.cuda.binary.SHIPPED", Path("nowhere"))
     rows = doctor_rows(run)
-    assert rows["NVIDIA"].startswith("no asking for the GPU needs the package cuda-bindings")
-    assert rows["NVIDIA"].endswith(": pip install cuda-bindings")
-    assert "pip install cuda-bindings nvidia-cuda-nvrtc" in rows["kernels"]
+    assert rows["NVIDIA"].startswith("no using the GPU needs cuda-core")
+    assert rows["NVIDIA"].endswith(": pip install cuda-core cuda-bindings")
+    assert "pip install cuda-core cuda-bindings nvidia-cuda-nvrtc" in rows["kernels"]
     for name in ("tensorrt", "tensorrt-rtx"):
         assert rows[name].endswith(f"pip install 'ainet-toolkit[{name}]'")
 
@@ -209,7 +209,7 @@ def test_doctor_survives_a_damaged_library(run: Run, monkeypatch: pytest.MonkeyP
     def damaged(*_: object) -> str:
         raise SystemError("initialisation of tensorrt failed\nwithout raising an exception")
 
-    monkeypatch.setattr(doctor, "load_flavour", damaged)
+    monkeypatch.setattr(doctor, "load_package", damaged)
     monkeypatch.setattr(doctor, "kernel_source", damaged)
     for name in ("kernels", "tensorrt", "tensorrt-rtx"):
         wanted = "no SystemError: initialisation of tensorrt failed without raising an exception; install its package again"
