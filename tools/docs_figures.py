@@ -102,7 +102,7 @@ def models(results: dict[str, dict[str, Any]]) -> str:
     note = (
         f"Accuracy: achievable segmentation accuracy (ASA) on BSDS500 {data['split']}, {data['images']} images, mean over 384 to 1,200 "
         f"superpixels. Latency: median from a photo of 481x321 to 600 superpixels, {settings['threads']} threads of an "
-        f"{times['machine']['processor']}. Both by the plain grid (`quality=\"fast\"`)."
+        f'{times["machine"]["processor"]}. Both by the plain grid (`quality="fast"`).'
     )
     return table(["model", "accuracy", "latency on a CPU", "size (ONNX)", "licence of the weights"], rows) + "\n\n" + note
 
