@@ -28,6 +28,7 @@ from ainet.training.datasets import Sample
 
 Key = tuple[str, int, str, int]  # method, start, cost, count
 METRICS = ("asa", "rec", "pre", "co")
+DIGITS = 5
 PARTS = {"all": slice(None), "even": slice(None, None, 2), "odd": slice(1, None, 2)}
 
 
@@ -111,8 +112,8 @@ def _means(rows: Sequence[Sequence[tuple[float, ...]]]) -> dict[str, float] | No
     if not rows:
         return None
     pairs = np.concatenate([np.array(image) for image in rows]).mean(0)
-    roundness = float(np.mean([image[0][-1] for image in rows]))
-    return dict(zip(METRICS, [*(float(value) for value in pairs[:-1]), roundness], strict=True))
+    roundness = np.mean([image[0][-1] for image in rows])
+    return dict(zip(METRICS, [round(float(value), DIGITS) for value in (*pairs[:-1], roundness)], strict=True))
 
 
 def _precision_over_recall(found: dict[Key, list[list[tuple[float, ...]]]]) -> list[dict[str, Any]]:
