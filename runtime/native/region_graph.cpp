@@ -181,17 +181,31 @@ class Sides {
 
     int32_t number(int32_t a, int32_t b) {
         if (a > b) std::swap(a, b);
+        int32_t& edge = slot_of(a, b);
+        if (edge >= 0) return edge;
+        edges.push_back(a);
+        edges.push_back(b);
+        const int32_t added = edge = static_cast<int32_t>(edges.size() / 2) - 1;
+        if (edges.size() > slots_.size()) grow();  // only where regions are not connected
+        return added;
+    }
+
+    // The slot that holds the number of the edge a-b, or the free one where it belongs.
+    int32_t& slot_of(int32_t a, int32_t b) {
         const size_t mask = slots_.size() - 1;
         const uint64_t key = uint64_t(uint32_t(a)) << 32 | uint32_t(b);
-        for (size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;; slot = (slot + 1) & mask) {
-            const int32_t edge = slots_[slot];
-            if (edge < 0) {
-                edges.push_back(a);
-                edges.push_back(b);
-                return slots_[slot] = static_cast<int32_t>(edges.size() / 2) - 1;
-            }
-            if (edges[2 * size_t(edge)] == a && edges[2 * size_t(edge) + 1] == b) return edge;
+        size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;
+        while (slots_[slot] >= 0) {
+            const int32_t* ends = &edges[2 * size_t(slots_[slot])];
+            if (ends[0] == a && ends[1] == b) break;
+            slot = (slot + 1) & mask;
         }
+        return slots_[slot];
+    }
+
+    void grow() {
+        slots_.assign(2 * slots_.size(), -1);
+        for (size_t e = 0; e < edges.size(); e += 2) slot_of(edges[e], edges[e + 1]) = static_cast<int32_t>(e / 2);
     }
 };
 
