@@ -29,15 +29,26 @@ RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 DEVICES = ("cpu", "openvino", "cuda", "torch", "torch:cuda")
 
 
+def _other_runtime(name: str) -> str | None:
+    """Of ONNX Runtime's two packages the one that is installed where `name` is the other.
+
+    They are one module in two builds: the second to be installed would damage the first.
+    """
+    if name not in RUNTIMES:
+        return None
+    (other,) = (runtime for runtime in RUNTIMES if runtime != name)
+    return other if _version(other) else None
+
+
 def doctor() -> None:
     """Say what is installed, which GPUs and devices work, and what to type to mend the rest."""
     print_line(f"ainet {ainet.__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}\n")
     packages = [("package", "version", "needed for", "to install")]
     for name, requirement, purpose in PACKAGES:
         version = _version(name)
-        # The two ONNX Runtime packages are one module in two builds: the second to be installed would damage the first.
-        other = next((twin for twin in RUNTIMES if name in RUNTIMES and twin != name and _version(twin)), None)
-        advice = f"pip uninstall -y {other} && " * (other is not None) + f"pip install {requirement}"
+        advice = f"pip install {requirement}"
+        if other := _other_runtime(name):
+            advice = f"pip uninstall -y {other} && {advice}"
         packages.append((name, version or "-", purpose, "" if version else advice))
     print_rows(packages)
     print_line("")
