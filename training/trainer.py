@@ -1,6 +1,6 @@
 """The training loop.
 
-    trainer = Trainer("ainet", load_recipe("full"), BSDS500(root, "train"), out="runs/ainet")
+    trainer = Trainer("ainet", load_recipe("full"), bsds500(root, "train"), out="runs/ainet")
     finished = trainer.run(budget=25 * 60)
 
 The output folder holds `state.pt` (all that resuming needs), `weights.safetensors` (the EMA copy, ready for inference)

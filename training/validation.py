@@ -1,4 +1,4 @@
-"""The training loss on unseen images: `validation_loss(network, BSDS500(root, "val"))`."""
+"""The training loss on unseen images: `validation_loss(network, bsds500(root, "val"))`."""
 
 from collections.abc import Iterable
 from typing import Any

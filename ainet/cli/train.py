@@ -56,15 +56,15 @@ def _data_set(
     if sum(folder is not None for folder in (bsds, nyuv2, images)) != 1:
         raise UsageError("name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER")
     if bsds is not None:
-        return lambda splits: (sample for split in splits for sample in datasets.BSDS500(bsds, split))
+        return lambda splits: (sample for split in splits for sample in datasets.bsds500(bsds, split))
     if nyuv2 is not None:
         return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
     assert images is not None and labels is not None
-    return lambda splits: datasets.LabelFolder(images, labels)
+    return lambda splits: datasets.label_folder(images, labels)
 
 
 def _validate_on_val(bsds: Path) -> "Validate":
     from ainet.benchmarks.accuracy.validator import validator
-    from ainet.training.datasets import BSDS500
+    from ainet.training.datasets import bsds500
 
-    return validator(BSDS500(bsds, "val"))
+    return validator(bsds500(bsds, "val"))

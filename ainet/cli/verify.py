@@ -36,12 +36,12 @@ def verify(
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
     with needs("verifying", "train,bench"):
         from ainet.benchmarks.parity.compare import Candidate, compare_models
-        from ainet.training.datasets import BSDS500
+        from ainet.training.datasets import bsds500
     from ainet.images import image_files, read_image
 
     check_count(n_segments)
     paths = image_files(images)[:limit]
-    samples = BSDS500(bsds, "val")[:limit] if bsds is not None else []
+    samples = bsds500(bsds, "val")[:limit] if bsds is not None else []
     with ExitStack() as opened:
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
         reference = _reference(candidates, against, opened)

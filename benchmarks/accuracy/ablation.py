@@ -24,7 +24,7 @@ from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
 from ainet.training.checkpoint import load_checkpoint
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 from ainet.training.recipe import Recipe
 from ainet.training.train import choose_device
 from ainet.training.trainer import WEIGHTS, Progress, RunOptions, Trainer
@@ -84,7 +84,7 @@ def run_ablation(
     """
     if "off" in (recipe.boundary, recipe.jitter):
         raise UsageError(f"recipe '{recipe.name}' has boundary or jitter 'off'; an ablation leaves them out itself, so turn both on")
-    device, samples, out = choose_device(device), list(BSDS500(bsds_root, "train")), Path(out)
+    device, samples, out = choose_device(device), list(bsds500(bsds_root, "train")), Path(out)
     end = time.monotonic() + (math.inf if budget is None else budget)
     result: dict[str, Any] = {"device": device, "recipe": recipe.to_dict(), "variants": {}, "figures": {}, "training": {}}
     for variant, (network, boundary, jitter) in variants.items():

@@ -1,6 +1,6 @@
 """What merging is worth: superpixels of a method at some start, merged down to exact counts by each cost, against BSDS500.
 
-    result = run_regions(["ainet", "slic"], BSDS500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
+    result = run_regions(["ainet", "slic"], bsds500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
 
 A start is the number of superpixels asked for; a cost is "plain", "image" (learned, of the image alone) or "network" (learned, with the
 border map of the model file). Beside the rows of all images stand those of the images with an even place in the sorted list, on which

@@ -1,6 +1,6 @@
 """What a network in training is worth on unseen images: the callback that the trainer takes.
 
-validate = validator(BSDS500(root, "val"))
+validate = validator(bsds500(root, "val"))
 validate(network)      # {"loss": ..., "semantic": ..., "position": ..., "asa": ..., "br": ..., "bp": ..., "co": ...}
 """
 

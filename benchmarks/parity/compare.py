@@ -1,7 +1,7 @@
 """How far exported models are from PyTorch in float32, engine by engine, and whether that is within the bounds.
 
 candidates = [Candidate("model.onnx", open_backend(Path("model.onnx"), "openvino"))]
-rows = compare_models(reference, candidates, images, BSDS500(root, "val"))
+rows = compare_models(reference, candidates, images, bsds500(root, "val"))
 rows[0].failures    # what is out of its bound: () or, say, ("argmax", "br")
 """
 

@@ -26,7 +26,7 @@ from ainet.export.agreement import compare, mean_metrics
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
 SIZE = (320, 480)  # working pixels
@@ -43,8 +43,8 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         ModelError: see `keep_boundaries`.
     """
     model = load_whole(bundled("ainet.onnx"))
-    pool = [sample.image_path for sample in BSDS500(bsds, "train")]
-    samples = BSDS500(bsds, "val")[::step]
+    pool = [sample.image_path for sample in bsds500(bsds, "train")]
+    samples = bsds500(bsds, "val")[::step]
     images = choose_images(pool, DEFAULT_COUNT)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

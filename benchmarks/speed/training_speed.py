@@ -18,7 +18,7 @@ from torch import Tensor
 
 from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
 from ainet.benchmarks.speed.clock import Candidate, alternate
-from ainet.training.datasets import BSDS500, Sample
+from ainet.training.datasets import Sample, bsds500
 from ainet.training.losses import association_loss
 from ainet.training.recipe import Recipe
 from ainet.training.trainer import RunOptions, Trainer
@@ -91,4 +91,4 @@ def _picture() -> NDArray[np.uint8]:
 
 def some_samples(bsds: Path | None) -> list[Sample]:
     """The first images of BSDS500 train, or synthetic ones; the speed does not depend on how many."""
-    return [SyntheticSample(number) for number in range(IMAGES)] if bsds is None else list(BSDS500(bsds, "train")[:IMAGES])
+    return [SyntheticSample(number) for number in range(IMAGES)] if bsds is None else list(bsds500(bsds, "train")[:IMAGES])

@@ -1,10 +1,8 @@
-"""BSDS500 in its official layout (Arbelaez et al., PAMI 2011): `BSDS500("BSDS500/data", "train")`."""
+"""BSDS500 in its official layout (Arbelaez et al., PAMI 2011): `bsds500("BSDS500/data", "train")`."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +51,7 @@ class BSDSSample:
         return [as_uint16(labels, self.truth_path) for labels in maps]
 
 
-class BSDS500(Sequence[BSDSSample]):
+def bsds500(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
     """The images of one split, sorted by name.
 
     Args:
@@ -63,27 +61,14 @@ class BSDS500(Sequence[BSDSSample]):
     Raises:
         UsageError: the folders are not there or empty, or an image or ground truth lacks its partner.
     """
-
-    def __init__(self, root: str | os.PathLike[str], split: str) -> None:
-        images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
-        truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
-        layout = LAYOUT.format(split=split)
-        if not images or not truths:
-            missing = "image" if not images else "ground truth"
-            raise UsageError(f"no {missing} of BSDS500 '{split}' in {root}; {layout}")
-        if lonely := sorted(images.keys() ^ truths.keys()):
-            partner = "ground truth" if lonely[0] in images else "image"
-            raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
-        self._samples = [BSDSSample(images[name], truths[name]) for name in images]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, index: int) -> BSDSSample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[BSDSSample]: ...
-
-    def __getitem__(self, index: int | slice) -> BSDSSample | list[BSDSSample]:
-        return self._samples[index]
+    images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
+    truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
+    layout = LAYOUT.format(split=split)
+    if not images or not truths:
+        missing = "image" if not images else "ground truth"
+        raise UsageError(f"no {missing} of BSDS500 '{split}' in {root}; {layout}")
+    lonely = sorted(images.keys() ^ truths.keys())
+    if lonely:
+        partner = "ground truth" if lonely[0] in images else "image"
+        raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
+    return [BSDSSample(images[name], truths[name]) for name in images]

@@ -8,7 +8,6 @@ train, numbered in `nyuv2_subset.json`, and cuts 16 pixels from each side of 480
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
 from ainet.images import IMAGE_SUFFIXES, read_image
-from ainet.training.datasets.folder import LabelFolder
-from ainet.training.datasets.sample import FileSample, without_border
+from ainet.training.datasets.folder import FolderSample, label_folder
+from ainet.training.datasets.sample import without_border
 
 BORDER = 16
 FULL_SIZE = (480, 640)
@@ -83,7 +82,7 @@ class NYUSample:
         return array
 
 
-def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
+def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[FolderSample]:
     """The images of one split, "train" (200 images) or "test" (400).
 
     From the .mat file (needs h5py), unlabelled gaps are closed by `fill_gaps`; the benchmark's own files used a
@@ -111,7 +110,7 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
         raise UsageError(f"no NYUv2 '{split}' in {root}; {LAYOUT.format(split=split)}")
     first = next((path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES), None)
     uncut = first is not None and read_image(first).shape[:2] == FULL_SIZE
-    return LabelFolder(images, labels, border=BORDER if uncut else 0)
+    return label_folder(images, labels, border=BORDER if uncut else 0)
 
 
 def fill_gaps(regions: NDArray[np.uint16]) -> NDArray[np.uint16]:

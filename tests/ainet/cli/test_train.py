@@ -10,7 +10,7 @@ from support.blocks import write_sample
 from support.command_line import Run
 
 from ainet.training.checkpoint import load_checkpoint
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 from ainet.training.validation import validation_loss
 
 RECIPE = "iterations = 1\nbatch_size = 2\ncrop = 32\nlr = 1e-3"
@@ -48,7 +48,7 @@ def test_val_is_measured(run: Run, tiny: Path) -> None:
     assert list(figures) == ["loss", "semantic", "position", "asa", "br", "bp", "co"]
     assert all(math.isfinite(value) for value in figures.values()) and 0.5 <= figures["asa"] <= 1
     network = load_checkpoint(Path("out/weights.safetensors")).network
-    assert figures["loss"] == pytest.approx(validation_loss(network, BSDS500("bsds", "val"))["loss"], rel=1e-3)
+    assert figures["loss"] == pytest.approx(validation_loss(network, bsds500("bsds", "val"))["loss"], rel=1e-3)
 
 
 def test_val_is_not_measured_where_it_is_trained_on(run: Run, tiny: Path) -> None:
