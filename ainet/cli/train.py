@@ -1,12 +1,10 @@
 """`ainet train`: from data to weights."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
 
@@ -40,9 +38,7 @@ def train(
         from ainet.training.train import train as run
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, data, str(out), device, budget, weights, validate, compile)
-    if os.environ.get("RANK", "0") == "0":  # set by torchrun
-        print_line("finished" if finished else "stopped; run the same command to go on")
+    run(network, recipe, data, str(out), device, budget, weights, validate, compile)
 
 
 def _data_set(

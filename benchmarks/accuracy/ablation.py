@@ -23,11 +23,12 @@ from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
 from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
+from ainet.models import Device
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import bsds500
 from ainet.training.recipe import Recipe
 from ainet.training.train import choose_device
-from ainet.training.trainer import WEIGHTS, Progress, RunOptions, Trainer
+from ainet.training.trainer import WEIGHTS, RunOptions, Trainer, TrainingProgress
 
 # Network, with BPL, with PJ. The baseline without the module is SCN.
 VARIANTS = {
@@ -90,7 +91,7 @@ def run_ablation(
     for variant, (network, boundary, jitter) in variants.items():
         own = replace(recipe, boundary=recipe.boundary if boundary else "off", jitter=recipe.jitter if jitter else "off")
 
-        def trained(progress: Progress, variant: str = variant) -> None:
+        def trained(progress: TrainingProgress, variant: str = variant) -> None:
             report(f"{variant}: {progress.iteration}/{progress.iterations}, loss {progress.figures['loss']:.3f}")
 
         def evaluated(method: str, done: int, total: int, variant: str = variant) -> None:
@@ -98,7 +99,7 @@ def run_ablation(
             if done < total and time.monotonic() >= end:
                 raise _BudgetSpentError
 
-        on_gpu = device.startswith("cuda")
+        on_gpu = Device.parse(device).gpu is not None
         folder = out / variant
         trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
         if not trainer.run(end - time.monotonic()):

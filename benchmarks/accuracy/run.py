@@ -37,7 +37,7 @@ from ainet.training.datasets import FileSample
 
 EXAMPLES = 3  # images whose labels are kept for the report's strips
 
-Progress = Callable[[str, int, int], None]  # method, images done, images of the split
+ImageDone = Callable[[str, int, int], None]  # method, images done, images of the split
 
 
 def run_accuracy(
@@ -48,7 +48,7 @@ def run_accuracy(
     weights: Path | None = None,
     jobs: int = 1,
     keep_labels: bool = False,
-    progress: Progress = lambda method, done, total: None,
+    progress: ImageDone = lambda method, done, total: None,
     on_skip: Callable[[str], None] = lambda line: None,
     protocol: Protocol = BSDS,
 ) -> list[Path]:

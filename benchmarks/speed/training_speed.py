@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
 from ainet.benchmarks.speed.clock import Candidate, alternate
+from ainet.models import Device
 from ainet.training.datasets import Sample, bsds500
 from ainet.training.losses import association_loss
 from ainet.training.recipe import Recipe
@@ -33,7 +34,7 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
     Raises:
         AINetError: see `Trainer`.
     """
-    on_gpu = device.startswith("cuda")
+    on_gpu = Device.parse(device).gpu is not None
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(network, recipe, samples, out, RunOptions(device=device, compiled=on_gpu))
         # The first steps compile, capture and allocate.

@@ -1,4 +1,4 @@
-"""NYUv2 (Silberman et al., ECCV 2012) as superpixels are measured on it: 448 x 608 pixels, without the blank frame.
+"""NYUv2 (Silberman et al., ECCV 2012) as superpixels are evaluated on it: 448 x 608 pixels, without the blank frame.
 
     nyuv2("NYUV2", "test")
 
@@ -64,8 +64,10 @@ class NYUSample:
             ImageError: the .mat file is damaged or of another kind.
         """
         labels, instances = (self._read(name, np.int64, FULL_SIZE) for name in ("labels", "instances"))
-        key = (labels * 256 + instances) * (labels > 0)  # instances are 8 bits
-        regions = np.unique(key, return_inverse=True)[1].reshape(key.shape) + (key.min() > 0)
+        key = np.where(labels > 0, labels * 256 + instances, 0)  # instances are 8 bits
+        regions = np.unique(key, return_inverse=True)[1].reshape(key.shape)
+        if key.min() > 0:
+            regions += 1  # 0 stays for what nobody has labelled
         return [without_border(fill_gaps(regions.astype(np.uint16)), BORDER)]
 
     def _read(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:

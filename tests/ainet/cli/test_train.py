@@ -40,7 +40,7 @@ def test_data_sets(run: Run, tiny: Path, data: tuple[str, ...]) -> None:
     assert load_checkpoint(Path("out/weights.safetensors")).config["iteration"] == 1
 
 
-def test_val_is_measured(run: Run, tiny: Path) -> None:
+def test_val_is_evaluated(run: Run, tiny: Path) -> None:
     result = run("train", "scn", "--recipe", "tiny.toml", "--bsds", "bsds", "-o", "out", "--device", "cpu")
     assert (result.code, result.lines[-1]) == (0, "finished")
     (line,) = [line for line in result.lines if line.startswith("val ")]
@@ -51,11 +51,11 @@ def test_val_is_measured(run: Run, tiny: Path) -> None:
     assert figures["loss"] == pytest.approx(validation_loss(network, bsds500("bsds", "val"))["loss"], rel=1e-3)
 
 
-def test_val_is_not_measured_where_it_is_trained_on(run: Run, tiny: Path) -> None:
+def test_val_is_not_evaluated_where_it_is_trained_on(run: Run, tiny: Path) -> None:
     Path("both.toml").write_text(RECIPE + '\nsplits = ["train", "val"]')
     result = run("train", "scn", "--recipe", "both.toml", "--bsds", "bsds", "-o", "out", "--device", "cpu")
     assert (result.code, result.lines[-1]) == (0, "finished")
-    assert [line for line in result.lines if "val" in line] == ["the recipe trains on val, so nothing is measured on it"]
+    assert [line for line in result.lines if "val" in line] == ["the recipe trains on val, so nothing is evaluated on it"]
 
 
 def test_a_budget_stops_with_a_checkpoint_from_which_the_same_command_goes_on(run: Run, tiny: Path) -> None:
