@@ -85,11 +85,17 @@ def run_ablation(
     """
     if "off" in (recipe.boundary, recipe.jitter):
         raise UsageError(f"recipe '{recipe.name}' has boundary or jitter 'off'; an ablation leaves them out itself, so turn both on")
-    device, samples, out = choose_device(device), list(bsds500(bsds_root, "train")), Path(out)
+    device = choose_device(device)
+    samples = bsds500(bsds_root, "train")
+    out = Path(out)
     end = time.monotonic() + (math.inf if budget is None else budget)
     result: dict[str, Any] = {"device": device, "recipe": recipe.to_dict(), "variants": {}, "figures": {}, "training": {}}
     for variant, (network, boundary, jitter) in variants.items():
-        own = replace(recipe, boundary=recipe.boundary if boundary else "off", jitter=recipe.jitter if jitter else "off")
+        own = recipe
+        if not boundary:
+            own = replace(own, boundary="off")
+        if not jitter:
+            own = replace(own, jitter="off")
 
         def trained(progress: TrainingProgress, variant: str = variant) -> None:
             report(f"{variant}: {progress.iteration}/{progress.iterations}, loss {progress.figures['loss']:.3f}")

@@ -40,7 +40,7 @@ def run_regions(
     model: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Measure.
+    """Merge the superpixels of every method, and evaluate the regions.
 
     Args:
         methods: of `ainet.benchmarks.peers`.

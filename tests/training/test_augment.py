@@ -136,7 +136,7 @@ def test_data_that_do_not_fit(data: ResidentData) -> None:
         CropSampler(data, 64, 2, seed=1)
     with pytest.raises(UsageError, match="8 annotations, fewer than one batch of 16"):
         CropSampler(data, SIZE, 16, seed=1)
-    with pytest.raises(UsageError, match="shared evenly"):
+    with pytest.raises(UsageError, match="divided evenly among 3 processes"):
         CropSampler(data, SIZE, 4, seed=1, count=3)
     with pytest.raises(UsageError, match="empty"):
         ResidentData.load([])
