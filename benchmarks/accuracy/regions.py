@@ -4,7 +4,7 @@
 
 A start is the number of superpixels asked for; a cost is "plain", "image" (learned, of the image alone) or "network" (learned, with the
 border map of the model file). Beside the rows of all images stand those of the images with an even place in the sorted list, on which
-choices are made, and of the odd ones, which are kept back. Means are over all pairs of image and annotation, CO over images.
+choices are made, and of the odd ones, which are kept back. Means are over all pairs of image and ground truth, CO over images.
 """
 
 from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def run_regions(
     """
     if not counts or min(counts) < 1:
         raise UsageError(f"counts must be 1 or more, not {list(counts)}")
-    found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by annotation
+    found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by ground truth
     for method in methods:
         grow = _grower(method, model)
         for number, sample in enumerate(samples):

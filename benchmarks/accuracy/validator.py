@@ -17,7 +17,7 @@ from ainet.training.validation import validation_loss
 
 
 def validator(samples: Sequence[Sample], n_segments: int = 600) -> Callable[[UNet], dict[str, float]]:
-    """The training loss, and ASA, BR, BP and CO at `n_segments` superpixels; means over all (image, annotation) pairs."""
+    """The training loss, and ASA, BR, BP and CO at `n_segments` superpixels; means over all (image, ground truth) pairs."""
 
     def validate(network: UNet) -> dict[str, float]:
         info = ModelInfo("in training", "logits", "fp32", MEAN, "", {}, __version__)

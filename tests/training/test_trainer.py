@@ -32,6 +32,8 @@ from ainet.training.step import has_fast_bf16
 from ainet.training.train import choose_device, train
 from ainet.training.trainer import LOGS, WEIGHTS, RunOptions, Trainer, TrainingError, TrainingProgress
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(
     "tiny",
     iterations=6,

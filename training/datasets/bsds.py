@@ -20,7 +20,7 @@ where ROOT is the folder BSDS500/data of the official archive BSR_bsds500.tgz"""
 
 @dataclass(frozen=True)
 class BSDSSample:
-    """An image with 4 to 9 annotations."""
+    """An image with 4 to 9 ground truths."""
 
     image_path: Path
     truth_path: Path
@@ -39,7 +39,7 @@ class BSDSSample:
         return read_image(self.image_path)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
-        """One (H, W) map of region ids per annotation, as they are in the file (from 1).
+        """One (H, W) map of region ids per ground truth, as they are in the file (from 1).
 
         Raises:
             ImageError: the .mat file is damaged or of another kind, or an annotation is not of the image's size.

@@ -16,6 +16,8 @@ from ainet.models import bundled
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

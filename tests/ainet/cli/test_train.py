@@ -13,6 +13,8 @@ from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import bsds500
 from ainet.training.validation import validation_loss
 
+pytestmark = pytest.mark.slow
+
 RECIPE = "iterations = 1\nbatch_size = 2\ncrop = 32\nlr = 1e-3"
 
 

@@ -12,6 +12,8 @@ from ainet.benchmarks.peers import Options, Stages, open_method
 
 seal = pytest.importorskip("ainet.benchmarks.peers.seal")
 
+pytestmark = pytest.mark.slow
+
 Vectors = dict[str, NDArray[np.generic]]
 ValImage = Callable[[str], NDArray[np.uint8]]
 MeanASA = Callable[[NDArray[np.integer], str], float]
