@@ -38,12 +38,13 @@ def slic(
     Args:
         image: grey, RGB or RGBA, uint8 in [0, 255] or float in [0, 1], of 16 x 16 pixels or more. scikit-image stretches floats of any
             range; here other ranges are an error, since the network has learned what black and white are.
-        n_segments: about how many superpixels.
+        n_segments: how many superpixels.
         start_label: 0 or 1. scikit-image's functions for regions want 1, LIME wants 0.
+        mask: (H, W) bool; superpixels lie inside it only, and what is outside has the label `start_label` - 1.
         channel_axis: where the colours stand; None for a grey image (H, W).
 
     The parameters that steer k-means (compactness, max_num_iter, sigma, spacing, convert2lab, min_size_factor, max_size_factor,
-    slic_zero) have no meaning here, and superpixels are always connected. `mask` is not supported.
+    slic_zero) have no meaning here, and superpixels are always connected.
 
     Returns:
         labels (H, W), intp as scikit-image's, consecutive from `start_label` in order of first appearance.
@@ -67,15 +68,16 @@ def slic(
         raise UsageError(f"{', '.join(given)}: the network has no such parameter; leave it out, or use skimage.segmentation.slic")
     if not enforce_connectivity:
         raise UsageError("enforce_connectivity=False: superpixels of the network are always connected; leave it out")
-    if mask is not None:
-        raise UsageError("mask: masked superpixels are not supported; leave it out and set the labels outside to 0 afterwards")
     try:
         first = operator.index(start_label)
     except TypeError:
         first = -1
     if first not in (0, 1):
         raise UsageError(f"start_label={start_label!r}: choose 0 or 1, as of skimage.segmentation.slic")
-    return segment(_channels_last(image, channel_axis), n_segments, start_label=first).astype(np.intp)
+    pixels = _channels_last(image, channel_axis)
+    if mask is None:
+        return segment(pixels, n_segments, start_label=first).astype(np.intp)
+    return segment(pixels, n_segments, mask=mask, start_label=1).astype(np.intp) + (first - 1)
 
 
 def _channels_last(image: Any, channel_axis: int | None) -> NDArray[Any]:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
-    formats: Annotated[list[str], typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.")] = ["npy"],  # noqa: B006
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.", show_default="npy")
+    ] = None,
     n_segments: Annotated[
         int | None, typer.Option("-n", "--n-segments", "--regions", help="How many superpixels, exactly.", show_default="600")
     ] = None,
@@ -35,6 +37,9 @@ def segment(
     ] = None,
     device: DeviceOption = "auto",
     jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
+    ray: Annotated[
+        str | None, typer.Option(help="Run as a job on Ray, into Parquet files: the address of a cluster, or local.", show_default="no Ray")
+    ] = None,
 ) -> None:
     """Segment images and videos into superpixels, one label map each."""
     from ainet.cli.inputs import collect
@@ -43,7 +48,7 @@ def segment(
     from ainet.runtime.plan import check_count, check_protocol, check_scale
     from ainet.segmenter import Segmenter, check_quality
 
-    unknown = [name for name in formats if name not in list(Format)]
+    unknown = [name for name in formats or () if name not in list(Format)]
     if unknown:
         raise UsageError(f"unknown format '{unknown[0]}'; choose {', '.join(Format)}")
     if n_segments is not None and (scale is not None or protocol is not None):
@@ -54,13 +59,18 @@ def segment(
     if scale is not None:
         check_scale(scale)
     check_protocol(protocol)
+    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
+    if ray is not None:
+        from ainet.cli.bulk import segment_on_ray
+
+        segment_on_ray(inputs, out, formats or (), model, device, jobs, ray, options)
+        return
     found, failures = collect(inputs)
     total = len(found) + len(failures)
     for failure in failures:
         print_error(failure)
-    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
-    kinds = [Format(name) for name in dict.fromkeys(formats)]
+    kinds = [Format(name) for name in dict.fromkeys(formats or ["npy"])]
     with Segmenter.load(model, device, threads) as segmenter:
         job = Job(segmenter, options, out, kinds, frozenset(item.path.resolve() for item in found))
         for item, result in _run(job, found, jobs):

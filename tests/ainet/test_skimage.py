@@ -42,6 +42,15 @@ def test_returns(photo: NDArray[np.uint8], start: int) -> None:
     np.testing.assert_array_equal(ours, ainet.segment(photo, 80, start_label=start))
 
 
+@pytest.mark.parametrize("start", [0, 1])
+def test_a_mask(photo: NDArray[np.uint8], start: int) -> None:
+    rows, columns = np.indices(photo.shape[:2])
+    mask = (rows - 80) ** 2 + (columns - 100) ** 2 < 60**2
+    ours, theirs = (function(photo, n_segments=30, mask=mask, start_label=start) for function in (slic, segmentation.slic))
+    assert set(ours[~mask]) == set(theirs[~mask]) == {start - 1}
+    assert set(ours[mask]) == set(range(start, start + 30))
+
+
 def test_places_of_the_channels(photo: NDArray[np.uint8], labels: NDArray[np.intp]) -> None:
     np.testing.assert_array_equal(slic(photo.transpose(2, 0, 1), 80, channel_axis=0), labels)
     np.testing.assert_array_equal(slic(photo / 255, 80), labels)
@@ -110,7 +119,7 @@ def test_explanation_of_a_classifier_by_lime(photo: NDArray[np.uint8]) -> None:
         ("slic_zero", False),
         ("start_label", 2),
         ("start_label", 0.5),
-        ("mask", np.ones((160, 200), bool)),
+        ("mask", np.ones((160, 199), bool)),
         ("n_segments", 0),
         ("channel_axis", 3),
         ("channel_axis", "last"),

@@ -1,0 +1,1 @@
+"""Many photos on many machines with Ray Data: `ainet segment --ray`."""

@@ -1,0 +1,64 @@
+"""`ainet segment --ray`: the inputs of the command as a job on a Ray cluster."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ainet.cli.console import errors, print_error, print_line
+from ainet.cli.inputs import Input, collect
+from ainet.cli.options import needs
+from ainet.errors import AINetError, ImageError, UsageError
+from ainet.labels import ENDINGS
+from ainet.models import BUNDLED
+
+
+def segment_on_ray(
+    inputs: Sequence[str],
+    out: Path,
+    formats: Sequence[str],
+    model: Path | None,
+    device: str,
+    workers: int,
+    address: str,
+    options: dict[str, Any],
+) -> None:
+    """Segment image files, or Parquet files with a column of them, and write Parquet files of labels, region tables and errors."""
+    with needs("--ray", "ray"):
+        from ainet.bulk.parts import parts_of_files, parts_of_parquet
+        from ainet.bulk.run import run
+        from ainet.bulk.worker import Task
+    unknown = [name for name in formats if name not in ENDINGS]
+    if unknown:
+        raise UsageError(f"with --ray there is no format '{unknown[0]}': labels are in the Parquet files; beside them {', '.join(ENDINGS)}")
+    tables = [Path(name) for name in inputs if name.endswith(".parquet")]
+    if tables and (len(tables) < len(inputs) or formats):
+        raise UsageError("Parquet files give Parquet files alone; leave out --format, and segment image files by another command")
+    found, failures = ([], []) if tables else _images(inputs)
+    for failure in failures:
+        print_error(failure)
+    parts, done = parts_of_parquet(tables, out) if tables else parts_of_files([(str(item.name), item.path) for item in found], out, workers)
+    path = None if model is None else str(model) if str(model) in BUNDLED else str(model.resolve())
+    task = Task(str(out.resolve()), path, device, 0, options, tuple(formats))
+    broken = len(failures)
+    total = 0
+    with errors.status(f"segmenting on Ray, {len(parts)} parts") as status:
+        for number, (images, wrong) in enumerate(run(parts, task, workers, address) if parts else (), 1):
+            total += images
+            broken += len(wrong)
+            for name, message in wrong:
+                print_error(ImageError(message if name in message else f"{name}: {message}"))
+            status.update(f"segmenting on Ray, {number} of {len(parts)} parts, {total} images")
+    before = f"; {done} were done before" if done else ""
+    print_line(f"{total - broken + len(failures)} of {total + len(failures)} images segmented into {out} by {workers} workers{before}")
+    if broken:
+        raise typer.Exit(1)
+
+
+def _images(inputs: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
+    found, failures = collect(inputs)
+    videos = [item for item in found if item.is_video]
+    if videos:
+        raise UsageError(f"{videos[0].path} is a video: --ray takes images; segment videos by another command")
+    return found, failures
