@@ -121,6 +121,29 @@ def test_a_closed_pipeline_leaves_nothing(make, check, emulator):
             run()
 
 
+def test_closing_waits_for_the_calls_that_are_running(gpu, device):
+    images = photos(3, PLAN)
+    wanted = labels_of_planes(device, images, PLAN)
+    network = Planes(gpu)
+    pipeline = GpuPipeline(gpu, network, "planes")
+    results, first = [], threading.Event()
+
+    def run():
+        with pytest.raises(UsageError, match="closed"):
+            while True:
+                results.append(pipeline.labels(images, PLAN))
+                first.set()
+
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(run) for _ in range(2)]
+        assert first.wait(timeout=300)
+        pipeline.close()
+        for each in runs:
+            each.result()
+    assert network.closed
+    assert all((labels == wanted).all() for labels in results)
+
+
 @pytest.mark.parametrize(
     ("least", "most", "count", "sizes"),
     [
