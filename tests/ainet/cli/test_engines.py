@@ -17,7 +17,7 @@ from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import find_devices
 from ainet.runtime.engine_file import sidecar
 
-SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine")
+SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine", "--quality", "fast")
 
 
 @pytest.fixture
