@@ -14,6 +14,8 @@ from support.paths import ROOT
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.binary import kernel_source
 
+pytestmark = pytest.mark.slow
+
 SKIPS = ("this PyTorch has no CUDA", "could not import 'cupy'", "too slow on the emulated GPU")  # that are in order
 FILES = [
     *(f"tests/gpu/test_{name}.py" for name in ("kernels", "gpu", "pipeline", "pipeline_faults", "arrays")),

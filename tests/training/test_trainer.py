@@ -31,7 +31,9 @@ from ainet.training.recipe import Recipe
 from ainet.training.state import STATE, locked
 from ainet.training.step import has_fast_bf16
 from ainet.training.train import choose_device, train
-from ainet.training.trainer import LOGS, WEIGHTS, Progress, RunOptions, Trainer, TrainingError
+from ainet.training.trainer import LOGS, WEIGHTS, RunOptions, Trainer, TrainingError, TrainingProgress
+
+pytestmark = pytest.mark.slow
 
 RECIPE = Recipe(
     "tiny",
@@ -103,7 +105,7 @@ class Kill(BaseException):
 
 @pytest.mark.parametrize("saved", [0, 1, 3, 5])
 def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, unbroken: Trainer, saved: int) -> None:
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.iteration == saved + 1:  # one iteration after the last checkpoint
             raise Kill
 
@@ -215,7 +217,7 @@ def test_validation_and_logs(tmp_path: Path) -> None:
         assert not network.training and not any(value.requires_grad for value in network.parameters())
         return {"ASA": 0.9 + trainer.iteration / 1000}
 
-    reports: list[Progress] = []
+    reports: list[TrainingProgress] = []
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(validate=validate, log_every=3, report=reports.append))
     trainer.run()
     assert seen == [6]
