@@ -18,6 +18,7 @@ import onnx
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
+from ainet.export.whole import load_whole
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
@@ -91,7 +92,7 @@ def _capabilities(package: TensorRtPackage, targets: Sequence[str]) -> tuple[str
 
 
 def read_model(path: Path) -> tuple[bytes, ModelInfo]:
-    """The bytes of an exported ONNX file, and what it says of itself.
+    """The bytes of an exported ONNX file, its external data among them, and what it says of itself.
 
     Raises:
         ModelError: the file cannot be read, or was not exported by this toolkit.
@@ -102,10 +103,12 @@ def read_model(path: Path) -> tuple[bytes, ModelInfo]:
         reason = error.strerror or error
         raise ModelError(f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx") from error
     try:
-        properties = onnx.load_model_from_string(content).metadata_props
+        model = onnx.load_model_from_string(content)
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+            content = load_whole(path).SerializeToString(deterministic=True)
     except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export
         raise ModelError(f"{path} is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx") from error
-    metadata = {entry.key: entry.value for entry in properties}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
     return content, ModelInfo.from_json(metadata.get("ainet"), path)
 
 

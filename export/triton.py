@@ -101,7 +101,10 @@ def _add(repository: Path, suffix: str, model: Path, file: Path, file_name: str,
     )
     with atomic_folder(repository / name) as folder:
         (folder / "1").mkdir()
-        shutil.copyfile(file, folder / "1" / file_name)
+        if file == model:
+            (folder / "1" / file_name).write_bytes(content)
+        else:
+            shutil.copyfile(file, folder / "1" / file_name)
         (folder / "config.pbtxt").write_text(text, encoding="utf-8")
     return repository / name
 

@@ -1,5 +1,7 @@
 """The processes of one run: those that torchrun started, or this one alone."""
 
+import os
+
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -17,6 +19,23 @@ class Processes:
     def first(self) -> bool:
         """Whether this process writes files and reports."""
         return self.rank == 0
+
+    @property
+    def first_here(self) -> bool:
+        """Whether this process is the first one on its host."""
+        return os.environ.get("LOCAL_RANK", "0") == "0"
+
+    def lost(self, error: RuntimeError) -> bool:
+        """Whether an error says that another process is gone. Gloo has no class for that, but names itself."""
+        return self.count > 1 and (isinstance(error, dist.DistError) or "gloo" in str(error))
+
+    def each(self, value: int) -> list[int]:
+        """The value of every process. All of them meet here."""
+        if self.count == 1:
+            return [value]
+        values = [torch.zeros((), dtype=torch.int64, device=self._device) for _ in range(self.count)]
+        dist.all_gather(values, torch.tensor(value, device=self._device))
+        return [int(found) for found in values]
 
     def any(self, *wishes: bool) -> list[bool]:
         """Which wishes any process has. All processes meet here."""

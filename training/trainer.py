@@ -95,7 +95,7 @@ class Trainer:
 
     Raises:
         ModelError: the state in `out` is damaged, or belongs to another recipe, network, start, data set or number of processes;
-            the initial weights are of another network.
+            the initial weights are of another network; the processes find states of different iterations.
         ImageError: a training image or label cannot be read, or an image has no label.
         UsageError: the data do not fit the recipe.
     """
@@ -108,6 +108,7 @@ class Trainer:
         self.bf16 = recipe.bf16 and has_fast_bf16(self.device)
         self.processes = Processes(self.device)
         self.iteration, self.seconds = 0, 0.0  # so far; seconds with validation and saving
+        self._statistics: list[Tensor] = []  # of BatchNorm, as they were before the step that is being done
         self._losses: list[Tensor] = []  # `FIGURES` of every iteration since the last report
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # crops all have one size
@@ -125,6 +126,11 @@ class Trainer:
         self.ema = AveragedModel(self.network, multi_avg_fn=self._average, use_buffers=True).eval().requires_grad_(False)
         self.optimizers = make_optimizers(self.network, recipe, fused=self.device.type == "cuda")
         self._resume()
+        if len(iterations := set(self.processes.each(self.iteration))) > 1:
+            raise ModelError(
+                f"the processes would go on from different iterations, {min(iterations)} and {max(iterations)}; "
+                f"{out} must be one folder for all hosts, or a copy of the first one's"
+            )
         self._forward = self._prepared_step()
 
     def run(self, budget: float | None = None) -> bool:
@@ -133,7 +139,8 @@ class Trainer:
         Returns whether the recipe is complete.
 
         Raises:
-            TrainingError: the loss is not finite; the last good checkpoint stays.
+            TrainingError: the loss is not finite, and the last good checkpoint stays; or another process or host was lost, and every
+                host that is left has a checkpoint.
             UsageError: another run is training in the output folder.
             OutputError: a checkpoint or the log cannot be written; the checkpoint before stays.
         """
@@ -143,33 +150,42 @@ class Trainer:
             StopSignals() as signals,
             EventLog(self.out / LOGS, self.iteration + 1) if self.processes.first else nullcontext() as logs,
         ):
-            saved = validated = reported = last = time.monotonic()
-            while self.iteration < self.recipe.iterations:
-                self._losses.append(self.step())
-                finished = self.iteration == self.recipe.iterations
-                if finished or self.iteration % self.options.log_every == 0:
-                    now = time.monotonic()
-                    self._report(logs, (now - reported) / len(self._losses))
-                    reported = now
-                now = time.monotonic()
-                self.seconds += now - last
-                last = now
-                stop, save, validate = self._any_process(
-                    signals.received or now >= end,
-                    now - saved >= self.options.save_every,
-                    finished or now - validated >= self.options.validate_every,
-                )
-                if validate and self.options.validate is not None:
-                    self.save()  # before the validation, which may fail on its own data; this also checks the losses
-                    self._validate(logs)
-                    saved = validated = time.monotonic()
-                elif save:
-                    self.save()
-                    saved = time.monotonic()
-                if stop:
-                    break
-            self.save()
+            try:
+                self._iterate(end, signals, logs)
+                self.save()
+            except RuntimeError as error:
+                if not self.processes.lost(error):
+                    raise
+                raise self._left_alone() from error
         return self.iteration >= self.recipe.iterations
+
+    def _iterate(self, end: float, signals: StopSignals, logs: EventLog | None) -> None:
+        """Train until the recipe ends, or a process has a reason to stop."""
+        saved = validated = reported = last = time.monotonic()
+        while self.iteration < self.recipe.iterations:
+            self._losses.append(self.step())
+            finished = self.iteration == self.recipe.iterations
+            if finished or self.iteration % self.options.log_every == 0:
+                now = time.monotonic()
+                self._report(logs, (now - reported) / len(self._losses))
+                reported = now
+            now = time.monotonic()
+            self.seconds += now - last
+            last = now
+            stop, save, validate = self._any_process(
+                signals.received or now >= end,
+                now - saved >= self.options.save_every,
+                finished or now - validated >= self.options.validate_every,
+            )
+            if validate and self.options.validate is not None:
+                self.save()  # before the validation, which may fail on its own data; this also checks the losses
+                self._validate(logs)
+                saved = validated = time.monotonic()
+            elif save:
+                self.save()
+                saved = time.monotonic()
+            if stop:
+                break
 
     def step(self) -> Tensor:
         """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
@@ -180,6 +196,8 @@ class Trainer:
         corners = None
         if self.recipe.boundary != "off" and self.iteration >= self.recipe.boundary_start:
             corners = sample_patches(boundary_label(batch, self.recipe), self.sampler.generator(self.iteration))
+        if self.processes.count > 1:
+            self._statistics = [buffer.clone() for buffer in self.network.buffers()]
         torch.compiler.cudagraph_mark_step_begin()
         loss, figures = self._forward(batch, corners)
         figures = figures.clone()  # a CUDA graph overwrites its own in the next step
@@ -189,6 +207,7 @@ class Trainer:
             optimizer.step()
         self.ema.update_parameters(self.network)
         self.iteration += 1
+        self._statistics.clear()
         return figures
 
     def save(self) -> None:
@@ -199,10 +218,23 @@ class Trainer:
             OutputError: a file cannot be written; the one before stays.
         """
         self._finite_losses()
+        self._write(self.processes.first)
+
+    def _left_alone(self) -> "TrainingError":
+        """Write the state as it was before the step in which another process was lost, on each host that is left; gives the error."""
+        for buffer, before in zip(self.network.buffers(), self._statistics, strict=bool(self._statistics)):
+            buffer.copy_(before)
+        self._write(self.processes.first_here)
+        return TrainingError(
+            f"another process of this run, or its host, was lost at iteration {self.iteration}; {self.out} holds a checkpoint of it: "
+            "to go on, start the same command again on all hosts"
+        )
+
+    def _write(self, here: bool) -> None:
         values = (*self.network.state_dict().values(), *self.ema.state_dict().values())
         if not all(value.isfinite().all() for value in values):
             raise TrainingError(f"the weights are not finite after iteration {self.iteration - 1}. {self._advice()}")
-        if not self.processes.first:
+        if not here:
             return
         state = {
             "iteration": self.iteration,

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
-from ainet.runtime.backends.base import failed, failed_on_gpu, first_line
+from ainet.runtime.backends.base import closed, failed, failed_on_gpu, first_line
 from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.devices import open_gpu
 from ainet.runtime.cuda.errors import engine_error
@@ -34,7 +34,7 @@ class TorchBackend:
         with_map: torch.nn.Module | None = None,
         merge_model: MergeModel | None = None,
     ) -> None:
-        self._module = _on(device, module)
+        self._module: torch.nn.Module | None = _on(device, module)
         self._with_map = None if with_map is None else _on(device, with_map)
         self.merge_model = merge_model
         self.info = info
@@ -49,6 +49,8 @@ class TorchBackend:
         return logits.float().cpu().numpy(), border_map.float().cpu().numpy()
 
     def _run(self, module: Any, image: NDArray[Any]) -> Any:
+        if module is None:
+            raise closed(self.name)
         try:
             with torch.inference_mode():
                 return module(torch.from_numpy(image).to(self._device))
@@ -56,7 +58,7 @@ class TorchBackend:
             raise failed("PyTorch", image, error) from error
 
     def close(self) -> None:
-        del self._module, self._with_map
+        self._module, self._with_map = None, None
 
 
 def open_cuda(module: torch.nn.Module, info: ModelInfo, index: int) -> GpuPipeline:

@@ -17,6 +17,7 @@ from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
+from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, bundled
 from ainet.runtime import pipeline
 from ainet.runtime import tensorrt_api as packages
@@ -177,7 +178,7 @@ def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
     """At the largest size, of 2**18 - 1 cells; one more is refused, see `8192x8192` below."""
     (profile,) = parse_profiles(["8208x8176"])
     assert parse_profiles(["262143x16x16"])[0].largest == (2**18 - 1, 16, 16)
-    model = onnx.load(bundled(f"{name}.onnx"))
+    model = load_whole(bundled(f"{name}.onnx"))
     batch, height, width = profile.largest
     for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (batch, 3, height, width), strict=True):
         dimension.dim_value = size

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from ainet import Segmenter, read_image
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
+from ainet.export.engine import read_model
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
 from ainet.models import bundled
@@ -73,7 +74,7 @@ def test_other_outputs_are_described_as_they_are(tmp_path):
     config = config_of(tmp_path / "ainet")
     assert described(config.input) == [("image", "TYPE_FP32", [3, -1, -1])]
     assert described(config.output) == [("logits", "TYPE_FP32", [9, -1, -1])]
-    assert (tmp_path / "ainet/1/model.onnx").read_bytes() == MODEL.read_bytes()
+    assert (tmp_path / "ainet/1/model.onnx").read_bytes() == read_model(MODEL)[0]
 
 
 class Server(service_pb2_grpc.GRPCInferenceServiceServicer):
@@ -194,7 +195,7 @@ def test_what_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"takes inputs of 8x320x480, 2x320x480\.\.4x320x480 alone, but Triton also sends single images"):
         add_engine(models, MODEL, engine_file(engine, (8, 8), (2, 4)))
     engine_file(engine, (1, 1))
-    sidecar(engine).write_text(sidecar(engine).read_text().replace(hashlib.sha256(MODEL.read_bytes()).hexdigest(), "0" * 64))
+    sidecar(engine).write_text(sidecar(engine).read_text().replace(hashlib.sha256(read_model(MODEL)[0]).hexdigest(), "0" * 64))
     with pytest.raises(ModelError, match=r"x\.engine was not built from .*ainet\.onnx: onnx_sha256 differs") as caught:
         add_engine(models, MODEL, engine)
     assert str(caught.value).endswith(f"or build it again with: ainet build {MODEL} -o {engine} --size 320x480")

@@ -19,7 +19,7 @@ from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu
 ALL_SIZES = list(itertools.product((0, 2, 5, 40, 10**4), (1, 2, 7, 100, 3001, 2**31)))
-FEW_SIZES = [(0, 2**31), (2, 7), (5, 100), (40, 7), (5, 3001), (10**4, 1)]
+FEW_SIZES = [(0, 2**31), (5, 100), (40, 7), (5, 3001)]
 FEW = bool(os.environ.get("AINET_TEST_FEW_SIZES"))  # under a slow tool
 
 
@@ -104,7 +104,7 @@ def test_connectivity_of_large_maps(device, emulated, shape):
     if emulated and shape == (1080, 1920):
         pytest.skip("too slow on the emulated GPU")
     batch = np.stack([blobs(np.random.default_rng(seed), shape, 9, 20, 0.02) for seed in range(2)])
-    for sizes in [(15, 772), (40, 300), (200, 2**31)]:
+    for sizes in [(15, 772)] if emulated else [(15, 772), (40, 300), (200, 2**31)]:
         check_connectivity(device, batch, sizes)
 
 

@@ -25,6 +25,7 @@ from ainet.training.checkpoint import load_checkpoint
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.optimizers import make_optimizers
+from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.state import STATE, locked
 from ainet.training.step import has_fast_bf16
@@ -424,6 +425,12 @@ def test_muon_takes_the_kernels_but_the_last_and_goes_on_after_a_stop(tmp_path: 
     while not (pieces := Trainer("scn", recipe, SAMPLES, tmp_path / "pieces")).run(budget=1e-9):
         pass
     assert_same(pieces, whole)
+
+
+def test_processes_that_would_go_on_from_different_iterations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Processes, "each", lambda self, value: [value, value + 5])  # as if another host's folder were older or newer
+    with pytest.raises(ModelError, match="iterations, 0 and 5"):
+        Trainer("scn", RECIPE, SAMPLES, tmp_path)
 
 
 def test_command_line_on_two_processes(tmp_path: Path) -> None:

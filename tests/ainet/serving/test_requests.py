@@ -68,11 +68,11 @@ def test_equal_ones_run_together_and_bad_ones_fail_alone(segmenter: Segmenter, p
             Request(np.stack([photo, small.repeat(2, 0)[:160].repeat(2, 1)[:, :240]]), (40, 60)),
             broken,
             Request(photo[None], (40,)),
-            Request(photo[None], (1,)),  # fewer than a count can be
+            Request(photo[None], (0,)),
             Request(small[None], (40,)),
         ],
     )
-    assert batches == [((2, 160, 240), 40), ((1, 160, 240), 60), ((1, 160, 240), 1), ((1, 100, 120), 40)]
+    assert batches == [((2, 160, 240), 40), ((1, 160, 240), 60), ((1, 160, 240), 0), ((1, 100, 120), 40)]
     first, second, third, fourth, fifth = results
     assert not isinstance(first, AINetError)
     np.testing.assert_array_equal(first[0], segmenter(photo, 40))

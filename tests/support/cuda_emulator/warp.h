@@ -118,20 +118,17 @@ inline void run_warp(unsigned first) {
         fiber.done = fiber.waiting = false;
         fiber.exchanges = 0;
     }
-    for (;;) {
-        int ready[kWarp], count = 0, done = 0;
-        for (int i = 0; i < kWarp; ++i) {
-            done += fibers[i].done;
-            if (!fibers[i].done && !fibers[i].waiting) ready[count++] = i;
-        }
-        if (done == kWarp) break;
+    int ready[kWarp], count = 0, done = 0;
+    while (done < kWarp) {
         if (count == 0) {
-            open_barrier();
-            continue;
+            if (done > 0 || fibers[0].waiting) open_barrier();
+            for (int i = 0; i < kWarp; ++i) ready[count++] = i;
         }
-        const int next = ready[below(count)];
+        const int place = static_cast<int>(below(count)), next = ready[place];
         threadIdx.x = first + next;
         enter_fiber(next);
+        if (fibers[next].done || fibers[next].waiting) ready[place] = ready[--count];
+        done += fibers[next].done;
     }
     current = -1;
 }
