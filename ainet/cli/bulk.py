@@ -10,6 +10,7 @@ from ainet.cli.console import errors, print_error, print_line
 from ainet.cli.inputs import Input, collect
 from ainet.errors import AINetError, DeviceError, ImageError, UsageError
 from ainet.labels import ENDINGS
+from ainet.models import BUNDLED
 
 
 def segment_on_ray(
@@ -27,7 +28,6 @@ def segment_on_ray(
         from ainet.bulk.parts import parts_of_files, parts_of_parquet
         from ainet.bulk.run import run
         from ainet.bulk.worker import Task
-        from ainet.segmenter import BUNDLED
     except ImportError as error:
         raise DeviceError(f"--ray needs the package {error.name}: pip install 'ainet-toolkit[ray]'") from error
     unknown = [name for name in formats if name not in ENDINGS]
