@@ -45,6 +45,7 @@ docs-check: $(VENV)/installed
 
 # mypy looks at the installed package, where the folders have become ainet.*; from here it would find ./ainet alone.
 lint: $(VENV)/installed docs-check
+	$(BIN)/python tools/import_graph.py
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd $(VENV) && bin/mypy --config-file ../pyproject.toml -p ainet

@@ -220,6 +220,8 @@ class Segmenter:
         Raises:
             ImageError, UsageError: as for a call.
         """
+        if is_device_array(image):
+            raise UsageError("the image is on a GPU, where there is no merging; copy it to the host")
         mask = as_mask(image, mask)
         picture = as_rgb(image)
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))

@@ -60,12 +60,12 @@ def main(out: Path) -> int:
 
 
 def build(model: Path, engine: Path) -> str:
-    """Build where a TensorRT flavour is installed; say what came of it."""
+    """Build where a TensorRT package is installed; say what came of it."""
     try:
         info = build_engine(model, engine, DEFAULT_SIZES)
     except DeviceError as error:
         return f"skipped: {error}"
-    return f"{engine}: {info.flavour} {info.version}, {engine.stat().st_size / 1e6:.1f} MB"
+    return f"{engine}: {info.package} {info.version}, {engine.stat().st_size / 1e6:.1f} MB"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """ONNX file -> TensorRT engine: a plan, and a JSON sidecar that the runtime reads.
 
     build_engine("ainet.onnx", "ainet.engine", ["320x480", "160x160..1088x1920"])
-    build_engine("ainet.onnx", "ainet.engine", flavour="tensorrt-rtx", targets=["sm86", "sm120"])
+    build_engine("ainet.onnx", "ainet.engine", package="tensorrt-rtx", targets=["sm86", "sm120"])
 
 The full TensorRT builds for the GPU of this machine; TensorRT-RTX builds ahead of time, with or without one.
-Networks are strongly typed: the graph says which precision runs where, in every flavour.
+Networks are strongly typed: the graph says which precision runs where, in every package.
 """
 
 import hashlib
@@ -18,25 +18,26 @@ import onnx
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
+from ainet.export.whole import load_whole
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.tensorrt_api import NO_DRIVER, Flavour, load_flavour
+from ainet.runtime.tensorrt_api import NO_DRIVER, TensorRtPackage, load_package
 
 
 def build_engine(
     onnx_path: str | os.PathLike[str],
     path: str | os.PathLike[str],
     sizes: Sequence[str] = DEFAULT_SIZES,
-    flavour: str | None = None,
+    package: str | None = None,
     targets: Sequence[str] = (),
 ) -> EngineInfo:
     """Build the exported model `onnx_path` into the engine `path` and its sidecar, `path` + ".json".
 
     Args:
         sizes: input sizes, one profile each; `ainet.export.profiles` lists the forms.
-        flavour: "tensorrt" or "tensorrt-rtx"; None for the one that is installed, the full TensorRT first.
+        package: "tensorrt" or "tensorrt-rtx"; None for the one that is installed, the full TensorRT first.
         targets: compute capabilities to build for ahead of time, such as "sm86" (TensorRT-RTX only). Without any it
             builds for every GPU from sm80.
 
@@ -45,13 +46,13 @@ def build_engine(
     TensorRT times kernels, and may choose others each time; it keeps the times in `path` + ".cache" for the next build there.
 
     Raises:
-        UsageError: a size or target is wrong, or contradicts the model or the flavour.
+        UsageError: a size or target is wrong, or contradicts the model or the package.
         ModelError: the model cannot be read or built, or the engine's layers have not the precision of its graph.
-        DeviceError: the flavour is not installed, or it needs a GPU that is not there.
+        DeviceError: the package is not installed, or it needs a GPU that is not there.
         OutputError: the engine cannot be written.
     """
     profiles = parse_profiles(sizes)
-    chosen = load_flavour(flavour)
+    chosen = load_package(package)
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
     machine = f"times of {chosen} on {' '.join(capabilities)}"
@@ -59,7 +60,7 @@ def build_engine(
     precisions = inspect(chosen, plan, _input_shape(info, profiles[0].largest))
     check_precisions(precisions, info.precision)
     engine = EngineInfo(
-        flavour=chosen.name,
+        package=chosen.name,
         version=chosen.version,
         compute_capabilities=capabilities,
         profiles=profiles,
@@ -76,22 +77,22 @@ def build_engine(
     return engine
 
 
-def _capabilities(flavour: Flavour, targets: Sequence[str]) -> tuple[str, ...]:
-    if not flavour.targets:
+def _capabilities(package: TensorRtPackage, targets: Sequence[str]) -> tuple[str, ...]:
+    if not package.targets:
         if targets:
-            raise UsageError(f"flavour '{flavour.name}' builds for this machine's GPU alone; for named targets use --flavour tensorrt-rtx")
+            raise UsageError(f"package '{package.name}' builds for this machine's GPU alone; for named targets use --package tensorrt-rtx")
         try:
             return (local_capability(),)
         except DeviceError as error:
-            raise DeviceError(f"flavour '{flavour.name}' builds on a GPU: {error}; without one use --flavour tensorrt-rtx") from error
+            raise DeviceError(f"package '{package.name}' builds on a GPU: {error}; without one use --package tensorrt-rtx") from error
     for target in targets:
-        if target not in flavour.targets:
-            raise UsageError(f"unknown target '{target}'; {flavour} builds for {', '.join(flavour.targets)}")
-    return tuple(target for target in flavour.targets if target in targets)
+        if target not in package.targets:
+            raise UsageError(f"unknown target '{target}'; {package} builds for {', '.join(package.targets)}")
+    return tuple(target for target in package.targets if target in targets)
 
 
 def read_model(path: Path) -> tuple[bytes, ModelInfo]:
-    """The bytes of an exported ONNX file, and what it says of itself.
+    """The bytes of an exported ONNX file, its external data among them, and what it says of itself.
 
     Raises:
         ModelError: the file cannot be read, or was not exported by this toolkit.
@@ -102,10 +103,12 @@ def read_model(path: Path) -> tuple[bytes, ModelInfo]:
         reason = error.strerror or error
         raise ModelError(f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx") from error
     try:
-        properties = onnx.load_model_from_string(content).metadata_props
+        model = onnx.load_model_from_string(content)
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
+            content = load_whole(path).SerializeToString(deterministic=True)
     except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export
         raise ModelError(f"{path} is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx") from error
-    metadata = {entry.key: entry.value for entry in properties}
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
     return content, ModelInfo.from_json(metadata.get("ainet"), path)
 
 
@@ -116,7 +119,7 @@ def _input_shape(info: ModelInfo, shape: Shape) -> tuple[int, int, int, int]:
 
 
 def _build(
-    flavour: Flavour,
+    package: TensorRtPackage,
     model: bytes,
     info: ModelInfo,
     source: str | os.PathLike[str],
@@ -124,14 +127,14 @@ def _build(
     capabilities: Sequence[str],
     timings: bytes,
 ) -> tuple[bytes, bytes]:
-    """The plan, and the times of kernels where the flavour takes them: `timings` and new ones. `source`: the model's name in messages."""
-    api = flavour.api
-    flavour.logger.errors.clear()
-    builder = api.Builder(flavour.logger)
+    """The plan, and the times of kernels where the package takes them: `timings` and new ones. `source`: the model's name in messages."""
+    api = package.api
+    package.logger.errors.clear()
+    builder = api.Builder(package.logger)
     network = builder.create_network(1 << int(api.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
-    parser = api.OnnxParser(network, flavour.logger)
+    parser = api.OnnxParser(network, package.logger)
     if not parser.parse(model):
-        raise ModelError(f"{flavour} cannot read {source}: {_parser_error(parser) or flavour.first_error()}")
+        raise ModelError(f"{package} cannot read {source}: {_parser_error(parser) or package.first_error()}")
     while network.num_outputs > 1:  # a border map, which GPUs do without
         network.unmark_output(network.get_output(1))
     config = builder.create_builder_config()
@@ -148,17 +151,17 @@ def _build(
         shapes = builder.create_optimization_profile()
         shapes.set_shape(image.name, smallest, _input_shape(info, tuned_shape(profile)), largest)
         config.add_optimization_profile(shapes)
-    if flavour.targets and capabilities:
+    if package.targets and capabilities:
         config.num_compute_capabilities = len(capabilities)
         for index, name in enumerate(capabilities):
             config.set_compute_capability(getattr(api.ComputeCapability, name.upper()), index)
-    if not flavour.targets:
+    if not package.targets:
         _use_timings(config, timings)
-        flavour.logger.errors.clear()  # of a cache that was refused
+        package.logger.errors.clear()  # of a cache that was refused
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise ModelError(f"{flavour} cannot build {source}: {flavour.first_error()}")
-    timed = None if flavour.targets else config.get_timing_cache()
+        raise ModelError(f"{package} cannot build {source}: {package.first_error()}")
+    timed = None if package.targets else config.get_timing_cache()
     return bytes(plan), b"" if timed is None else bytes(timed.serialize())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.cuda.devices import local_capability
-from ainet.runtime.tensorrt_api import Flavour
+from ainet.runtime.tensorrt_api import TensorRtPackage
 
 # Where the type of a layer's output stands: in TensorRT 11 and TensorRT-RTX, and in TensorRT 10, together with the memory format.
 TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")
@@ -16,7 +16,7 @@ TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")
 PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
 
 
-def inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
+def inspect(package: TensorRtPackage, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
     """How many layer outputs of the engine have which precision at the input `shape`, such as {"fp16": 40, "fp32": 3}.
 
     Empty where nothing could be learned: there is no GPU, the engine is for other GPUs, or the inspector names no types.
@@ -24,18 +24,18 @@ def inspect(flavour: Flavour, plan: bytes, shape: Sequence[int]) -> dict[str, in
     Raises:
         DeviceError: the GPU here cannot load the engine, such as for lack of memory.
     """
-    api = flavour.api
-    flavour.logger.errors.clear()
-    runtime = api.Runtime(flavour.logger)
+    api = package.api
+    package.logger.errors.clear()
+    runtime = api.Runtime(package.logger)
     engine = runtime.deserialize_cuda_engine(plan)
     if engine is None and (not _has_gpu() or _is_for_others(api, runtime, plan)):
         return {}
     # Without memory: it would take what the largest input of all profiles needs, and nothing runs in it.
     context = None if engine is None else engine.create_execution_context(api.ExecutionContextAllocationStrategy.USER_MANAGED)
     if context is None:
-        hint = ", or build without the GPU: CUDA_VISIBLE_DEVICES= ainet build MODEL.onnx" if flavour.targets else ""
+        hint = ", or build without the GPU: CUDA_VISIBLE_DEVICES= ainet build MODEL.onnx" if package.targets else ""
         raise DeviceError(
-            f"{flavour} cannot load the engine on this machine's GPU to check its layers: {flavour.first_error()}; "
+            f"{package} cannot load the engine on this machine's GPU to check its layers: {package.first_error()}; "
             f"free memory of other programs, or update the driver{hint}"
         )
     context.set_input_shape("image", tuple(shape))

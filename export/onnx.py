@@ -96,11 +96,12 @@ def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precisi
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
     names = {f"{CELL_SIZE}*rows": "height", f"{CELL_SIZE}*columns": "width"}
-    names |= {f"{CELL_SIZE // 2}*rows": "half_height", f"{CELL_SIZE // 2}*columns": "half_width"}
     for value in (*graph.input, *graph.output):
         for dimension in value.type.tensor_type.shape.dim:
             if dimension.dim_param in names:
                 dimension.dim_param = names[dimension.dim_param]
+    for value in graph.output[1:]:  # the border map: the exporter derives its sizes from the layers
+        value.type.tensor_type.shape.dim[1].dim_param, value.type.tensor_type.shape.dim[2].dim_param = "half_height", "half_width"
     info = ModelInfo(checkpoint.name, output, precision, MEAN, checkpoint.sha256, checkpoint.config, ainet.__version__)
     onnx.helper.set_model_props(model, {"ainet": info.to_json(), **entries})
 

@@ -60,7 +60,7 @@ def add_engine(repository: str | os.PathLike[str], model: str | os.PathLike[str]
     """
     info = EngineInfo.load(engine)
     info.verify(engine)
-    check_flavour(info.flavour)
+    check_package(info.package)
     if info.onnx_sha256 != hashlib.sha256(read_model(Path(model))[0]).hexdigest():
         command = info.build_command(engine, model)
         raise ModelError(f"{engine} was not built from {model}: onnx_sha256 differs; name its model, or build it again with: {command}")
@@ -78,11 +78,11 @@ def add_engine(repository: str | os.PathLike[str], model: str | os.PathLike[str]
     return _add(Path(repository), "_tensorrt", Path(model), Path(engine), "model.plan", config)
 
 
-def check_flavour(flavour: str) -> None:
-    """Raise `UsageError` unless Triton can run engines of this flavour of TensorRT."""
-    if flavour != "tensorrt":
+def check_package(package: str) -> None:
+    """Raise `UsageError` unless Triton can run engines of this package of TensorRT."""
+    if package != "tensorrt":
         raise UsageError(
-            f"Triton runs engines of the full TensorRT, not of '{flavour}'; build one with: ainet build MODEL.onnx --flavour tensorrt, "
+            f"Triton runs engines of the full TensorRT, not of '{package}'; build one with: ainet build MODEL.onnx --package tensorrt, "
             "or serve the ONNX file"
         )
 
@@ -101,7 +101,10 @@ def _add(repository: Path, suffix: str, model: Path, file: Path, file_name: str,
     )
     with atomic_folder(repository / name) as folder:
         (folder / "1").mkdir()
-        shutil.copyfile(file, folder / "1" / file_name)
+        if file == model:
+            (folder / "1" / file_name).write_bytes(content)
+        else:
+            shutil.copyfile(file, folder / "1" / file_name)
         (folder / "config.pbtxt").write_text(text, encoding="utf-8")
     return repository / name
 

@@ -19,10 +19,6 @@ def ids_to_labels(
 ) -> NDArray[np.int32]: ...
 def normalise(images: NDArray[np.uint8], mean: NDArray[np.float32]) -> NDArray[np.float32]: ...
 
-# A kernel for a GPU (native/device/kernels.cuh), run on the host: for indices 0 .. count - 1 of every image, on so many
-# threads. arguments: its structure; pointers in it are not checked. Raises ValueError if there is no such kernel.
-def run_kernel(kernel: str, arguments: bytes, count: int, images: int, threads: int) -> None: ...
-
 # Merging: see runtime/merging.py, which checks the arguments.
 def describe_regions(
     labels: NDArray[np.int32],

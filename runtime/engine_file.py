@@ -47,14 +47,14 @@ class Profile:
 class EngineInfo:
     """What a plan is, and where it runs.
 
-    flavour: "tensorrt" or "tensorrt-rtx". version: of that library; a plan runs on the very version that built it.
+    package: "tensorrt" or "tensorrt-rtx". version: of that library; a plan runs on the very version that built it.
     compute_capabilities: GPUs it was built for, such as "sm86"; none for the default of TensorRT-RTX (sm80 and later).
     profiles: the input sizes it takes, in the plan's order. model: what the ONNX file said of itself.
     onnx_sha256, plan_sha256: hashes of the two files. layer_precisions: how many layer outputs have which precision in
     the built engine ("fp16": 40); empty where no GPU was there to load it.
     """
 
-    flavour: str
+    package: str
     version: str
     compute_capabilities: tuple[str, ...]
     profiles: tuple[Profile, ...]
@@ -91,7 +91,7 @@ class EngineInfo:
             profiles = tuple(Profile(_shape(ends["smallest"]), _shape(ends["largest"])) for ends in entries.pop("profiles"))
             capabilities: list[str] = entries.pop("compute_capabilities")
             info = cls(compute_capabilities=tuple(capabilities), profiles=profiles, model=model, **entries)
-            texts = (info.flavour, info.version, info.onnx_sha256, info.plan_sha256, *capabilities)
+            texts = (info.package, info.version, info.onnx_sha256, info.plan_sha256, *capabilities)
             if not isinstance(capabilities, list) or not all(isinstance(text, str) for text in texts):
                 raise TypeError
             if not profiles or not all(type(count) is int for count in info.layer_precisions.values()):
@@ -123,8 +123,8 @@ class EngineInfo:
             )
         return content
 
-    def check_host(self, plan: str | os.PathLike[str], flavour: str, version: str, compute_capability: str) -> None:
-        """Raise unless the engine was built for this flavour, this version of it and a GPU of this compute capability.
+    def check_host(self, plan: str | os.PathLike[str], package: str, version: str, compute_capability: str) -> None:
+        """Raise unless the engine was built for this package, this version of it and a GPU of this compute capability.
 
         Raises:
             ModelError: names each field that differs, with both values.
@@ -132,13 +132,13 @@ class EngineInfo:
         capabilities = self.compute_capabilities or (f"{OLDEST} or later",)
         fits = compute_capability in capabilities or (not self.compute_capabilities and int(compute_capability[2:]) >= int(OLDEST[2:]))
         differences = []
-        for field, built, here in (("flavour", self.flavour, flavour), ("version", self.version, version)):
+        for field, built, here in (("package", self.package, package), ("version", self.version, version)):
             if built != here:
                 differences.append(f"{field} is {built}, here it is {here}")
         if not fits:
             differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
         if differences:
-            target = "" if self.compute_capabilities else f" --flavour {self.flavour} --target {compute_capability}"
+            target = "" if self.compute_capabilities else f" --package {self.package} --target {compute_capability}"
             command = self.build_command(plan) + target
             raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: {command}")
 

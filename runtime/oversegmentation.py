@@ -17,8 +17,9 @@ from ainet.runtime.pipeline import network_input, resize, run_pipeline
 from ainet.runtime.plan import MIN_SEGMENTS, Plan, plan_segments
 from ainet.runtime.postprocess import postprocess
 
-# How many superpixels there are for each region asked for, by the count asked for: from benchmarks/results/regions.json.
-FINER = ((0, 6.0), (100, 6.0), (216, 4.0), (600, 2.0))
+# How many superpixels there are for each region asked for, by the count asked for, linear between. From
+# benchmarks/results/regions_starts.json: each count starts from the fewest whose achievable accuracy is within .0015 of the best start's.
+FINER = ((1, 20.0), (20, 20.0), (50, 12.0), (100, 8.0), (216, 5.0), (384, 3.0), (600, 2.0))
 
 
 def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int) -> Plan:

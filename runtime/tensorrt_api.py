@@ -1,7 +1,7 @@
-"""TensorRT in its flavours: the full TensorRT (10, 11) and TensorRT-RTX, whose Python modules share one interface.
+"""The TensorRT packages: the full TensorRT (10, 11) and TensorRT-RTX, whose Python modules share one interface.
 
-    flavour = load_flavour("tensorrt-rtx")
-    builder = flavour.api.Builder(flavour.logger)
+    package = load_package("tensorrt-rtx")
+    builder = package.api.Builder(package.logger)
 
 The little that differs between them is read from the module itself, never concluded from a version.
 """
@@ -13,12 +13,12 @@ from typing import Any
 
 from ainet.errors import DeviceError, UsageError
 
-MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # by flavour; the first that is installed is the default
+MODULES = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}  # by the package's name; the first that is installed is the default
 NO_DRIVER = "Cuda Runtime"  # in messages: without a GPU they come along with every other error
 
 
 @dataclass(frozen=True)
-class Flavour:
+class TensorRtPackage:
     """An installed TensorRT. `name`: a key of `MODULES`. `api`: its Python module. `logger`: keeps its errors in `logger.errors`."""
 
     name: str
@@ -44,15 +44,15 @@ class Flavour:
         return f"{self.name} {self.version}"
 
 
-def load_flavour(name: str | None = None) -> Flavour:
-    """Import the flavour `name`, by default the first of `MODULES` that is installed.
+def load_package(name: str | None = None) -> TensorRtPackage:
+    """Import the package `name`, by default the first of `MODULES` that is installed.
 
     Raises:
-        UsageError: there is no such flavour.
+        UsageError: there is no such package.
         DeviceError: it is not installed, cannot be loaded, or is too old.
     """
     if name is not None and name not in MODULES:
-        raise UsageError(f"unknown flavour '{name}'; choose one of {', '.join(MODULES)}")
+        raise UsageError(f"unknown TensorRT package '{name}'; choose one of {', '.join(MODULES)}")
     if name is not None:
         return _load(name)
     for candidate in MODULES:
@@ -64,15 +64,15 @@ def load_flavour(name: str | None = None) -> Flavour:
 
 
 @cache  # TensorRT heeds only the first logger that a process gives it
-def _load(name: str) -> Flavour:
+def _load(name: str) -> TensorRtPackage:
     try:
         api = importlib.import_module(MODULES[name])
         flags = api.NetworkDefinitionCreationFlag  # missing where a package holds nothing but type stubs
     except (ImportError, OSError, AttributeError) as error:
-        raise DeviceError(f"flavour '{name}' cannot be used ({error}): pip install 'ainet-toolkit[{name}]'") from error
+        raise DeviceError(f"TensorRT package '{name}' cannot be used ({error}): pip install 'ainet-toolkit[{name}]'") from error
     if not hasattr(flags, "STRONGLY_TYPED"):
         raise DeviceError(f"{name} {api.__version__} has no strongly typed networks: pip install --upgrade 'ainet-toolkit[{name}]'")
-    return Flavour(name, api, _logger(api))
+    return TensorRtPackage(name, api, _logger(api))
 
 
 def _logger(api: Any) -> Any:

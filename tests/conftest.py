@@ -2,11 +2,12 @@
 
 import lzma
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cuda_emulator import Emulator
 
 # Before PyTorch is imported: tests run in a process for each core, where OpenMP's waiting threads would hold up one another's work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -19,6 +20,16 @@ def shared() -> Path:
     if not (root / "reference").is_dir():
         pytest.skip(f"no reference data at {root}; set AINET_TEST_DATA to its folder")
     return root
+
+
+@pytest.fixture
+def emulator(pytestconfig: pytest.Config) -> Iterator[Emulator]:
+    """The emulated GPU, put right after the test; skips where pytest runs without it. See tests/support/cuda_emulator."""
+    plugin = pytestconfig.pluginmanager.get_plugin("support.cuda_emulator.plugin")
+    if plugin is None:
+        pytest.skip("needs the emulated GPU")
+    yield plugin.EMULATOR
+    plugin.EMULATOR.put_right()
 
 
 @pytest.fixture(scope="session")

@@ -73,6 +73,27 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
+def regions(results: dict[str, dict[str, Any]]) -> str:
+    """Superpixels merged to exact counts: a column for each start and cost, ASA, and last BP over BR."""
+    columns = [
+        ("ainet", "network", "AINet, learned"),
+        ("ainet", "image", "AINet, learned of the image alone"),
+        ("ainet", "plain", "AINet, plain"),
+        ("scn", "image", "SCN, learned of the image alone"),
+        ("slic", "image", "SLIC, learned of the image alone"),
+    ]
+    asa = {(row["method"], row["cost"], row["count"]): row["all"]["asa"] for result in results.values() for row in result["rows"]}
+    over_recall = {(row["method"], row["cost"]): row["all"] for result in results.values() for row in result["br_bp"]}
+    counts = sorted({count for _, _, count in asa})
+    rows = [[str(count), *(f"{asa[method, cost, count]:.4f}" for method, cost, _ in columns)] for count in counts]
+    rows.append(["BP over BR", *(f"{over_recall[method, cost]:.4f}" for method, cost, _ in columns)])
+    note = (
+        f"BSDS500 {results['ainet']['split']}, {results['ainet']['images']} images, all annotations: ASA at exact counts, from about 1,200 "
+        "superpixels; BP over BR: mean of BP over BR from 0.7 to 0.85, along the curves."
+    )
+    return table(["regions", *(title for _, _, title in columns)], rows) + "\n\n" + note
+
+
 def conventions(results: dict[str, dict[str, Any]]) -> str:
     """The bundled networks at 600 superpixels, by each convention of averaging."""
     rows = []
@@ -102,7 +123,7 @@ def models(results: dict[str, dict[str, Any]]) -> str:
     note = (
         f"Accuracy: achievable segmentation accuracy (ASA) on BSDS500 {data['split']}, {data['images']} images, mean over 384 to 1,200 "
         f"superpixels. Latency: median from a photo of 481x321 to 600 superpixels, {settings['threads']} threads of an "
-        f"{times['machine']['processor']}."
+        f'{times["machine"]["processor"]}. Both by the plain grid (`quality="fast"`).'
     )
     return table(["model", "accuracy", "latency on a CPU", "size (ONNX)", "licence of the weights"], rows) + "\n\n" + note
 
@@ -252,7 +273,7 @@ def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
 PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "README.md": {"models": ("accuracy_*", models)},
-    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales)},
+    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales), "regions": ("regions_*", regions)},
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
         "latency": ("latency_cpu", latency),
@@ -268,6 +289,8 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
 
 
 def load(source: str) -> Any:
+    if source == "regions_*":
+        return {method: load(f"regions_{method}") for method in ("ainet", "scn", "slic")}
     return accuracies() if source == "accuracy_*" else json.loads((RESULTS / f"{source}.json").read_text())
 
 

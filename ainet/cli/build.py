@@ -17,7 +17,7 @@ def build(
         list[str] | None,
         typer.Option(help="Input size HxW or NxHxW, or a range such as 160x160..1088x1920; repeat for more."),
     ] = None,
-    flavour: Annotated[str | None, typer.Option(help="tensorrt or tensorrt-rtx. Default: the one that is installed.")] = None,
+    package: Annotated[str | None, typer.Option(help="tensorrt or tensorrt-rtx. Default: the one that is installed.")] = None,
     target: Annotated[
         list[str] | None, typer.Option(help="GPU to build for ahead of time, such as sm86 (TensorRT-RTX); repeat for more.")
     ] = None,
@@ -26,24 +26,24 @@ def build(
     """Build an ONNX file into a TensorRT engine, with a JSON sidecar that says what it is and where it runs."""
     path = model.with_suffix(ENGINE) if out is None else out
     check_suffix("build", path, ENGINE)
-    from ainet.runtime.tensorrt_api import load_flavour
+    from ainet.runtime.tensorrt_api import load_package
 
     with needs("building", "tensorrt-rtx"):
         from ainet.export.engine import build_engine
         from ainet.export.profiles import DEFAULT_SIZES
-        from ainet.export.triton import ENGINE_SIZES, add_engine, check_flavour
+        from ainet.export.triton import ENGINE_SIZES, add_engine, check_package
 
     if triton is not None:
-        check_flavour(load_flavour(flavour).name)
+        check_package(load_package(package).name)
     with errors.status(f"building {path}"):
-        info = build_engine(model, path, size or (DEFAULT_SIZES if triton is None else ENGINE_SIZES), flavour, target or ())
+        info = build_engine(model, path, size or (DEFAULT_SIZES if triton is None else ENGINE_SIZES), package, target or ())
     gpus = ", ".join(info.compute_capabilities) or "sm80 and later"
     sizes = ", ".join(map(str, info.profiles))
     layers = ", ".join(f"{count} {name}" for name, count in info.layer_precisions.items())
     layers = layers or "not checked, as there is no GPU here that the engine is for, or TensorRT does not name their types"
     print_line(
         f"{path}: {info.model.network}, {info.model.precision}, output {info.model.output}, {path.stat().st_size / 1e6:.1f} MB; "
-        f"{info.flavour} {info.version} for {gpus}; sizes {sizes}; layers {layers}"
+        f"{info.package} {info.version} for {gpus}; sizes {sizes}; layers {layers}"
     )
     if triton is not None:
         print_line(f"{add_engine(triton, model, path)}: model of a Triton server")

@@ -8,7 +8,8 @@ import typer
 
 from ainet.cli.console import errors, print_error, print_line
 from ainet.cli.inputs import Input, collect
-from ainet.errors import AINetError, DeviceError, ImageError, UsageError
+from ainet.cli.options import needs
+from ainet.errors import AINetError, ImageError, UsageError
 from ainet.labels import ENDINGS
 from ainet.models import BUNDLED
 
@@ -24,12 +25,10 @@ def segment_on_ray(
     options: dict[str, Any],
 ) -> None:
     """Segment image files, or Parquet files with a column of them, and write Parquet files of labels, region tables and errors."""
-    try:
+    with needs("--ray", "ray"):
         from ainet.bulk.parts import parts_of_files, parts_of_parquet
         from ainet.bulk.run import run
         from ainet.bulk.worker import Task
-    except ImportError as error:
-        raise DeviceError(f"--ray needs the package {error.name}: pip install 'ainet-toolkit[ray]'") from error
     unknown = [name for name in formats if name not in ENDINGS]
     if unknown:
         raise UsageError(f"with --ray there is no format '{unknown[0]}': labels are in the Parquet files; beside them {', '.join(ENDINGS)}")

@@ -13,7 +13,7 @@ from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
 from ainet.runtime.cuda.binary import kernel_source
 from ainet.runtime.cuda.devices import find_devices
-from ainet.runtime.tensorrt_api import MODULES, load_flavour
+from ainet.runtime.tensorrt_api import MODULES, load_package
 
 PACKAGES = (
     ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU"),
@@ -21,12 +21,23 @@ PACKAGES = (
     ("openvino", "'ainet-toolkit[openvino]'", "the CPU, faster"),
     ("torch", "'ainet-toolkit[train]'", "training, export, device torch"),
     ("onnx", "'ainet-toolkit[export]'", "export"),
-    ("cuda-bindings", "cuda-bindings", "all devices on NVIDIA GPUs"),
+    ("cuda-core", "cuda-core cuda-bindings", "all devices on NVIDIA GPUs"),
     ("tensorrt", "'ainet-toolkit[tensorrt]'", "engines for this machine's GPU"),
     ("tensorrt-rtx-cu13", "'ainet-toolkit[tensorrt-rtx]'", "engines, ahead of time too"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 DEVICES = ("cpu", "openvino", "cuda", "torch", "torch:cuda")
+
+
+def _other_runtime(name: str) -> str | None:
+    """Of ONNX Runtime's two packages the one that is installed where `name` is the other.
+
+    They are one module in two builds: the second to be installed would damage the first.
+    """
+    if name not in RUNTIMES:
+        return None
+    (other,) = (runtime for runtime in RUNTIMES if runtime != name)
+    return other if _version(other) else None
 
 
 def doctor() -> None:
@@ -35,14 +46,14 @@ def doctor() -> None:
     packages = [("package", "version", "needed for", "to install")]
     for name, requirement, purpose in PACKAGES:
         version = _version(name)
-        # The two ONNX Runtime packages are one module in two builds: the second to be installed would damage the first.
-        other = next((twin for twin in RUNTIMES if name in RUNTIMES and twin != name and _version(twin)), None)
-        advice = f"pip uninstall -y {other} && " * (other is not None) + f"pip install {requirement}"
+        advice = f"pip install {requirement}"
+        if other := _other_runtime(name):
+            advice = f"pip uninstall -y {other} && {advice}"
         packages.append((name, version or "-", purpose, "" if version else advice))
     print_rows(packages)
     print_line("")
-    flavours = [_row(name, partial(_flavour, name)) for name in MODULES]
-    print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *flavours])
+    tensorrt = [_row(name, partial(_tensorrt, name)) for name in MODULES]
+    print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *tensorrt])
     print_line("")
     devices = [_row(device, partial(_segment, device)) for device in DEVICES]
     print_rows([("device", "works", "engine, or what to do"), *devices])
@@ -67,10 +78,10 @@ def _gpus() -> str:
     return f"{names}; driver for CUDA {devices[0].driver_cuda}"
 
 
-def _flavour(name: str) -> str:
-    flavour = load_flavour(name)
-    targets = ", ".join(flavour.targets)
-    return f"{flavour}, builds {f'ahead of time for {targets}' if targets else 'for the GPU of this machine'}"
+def _tensorrt(name: str) -> str:
+    package = load_package(name)
+    targets = ", ".join(package.targets)
+    return f"{package}, builds {f'ahead of time for {targets}' if targets else 'for the GPU of this machine'}"
 
 
 def _segment(device: str) -> str:

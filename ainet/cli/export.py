@@ -36,7 +36,7 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
-    from ainet.runtime.tensorrt_api import load_flavour
+    from ainet.runtime.tensorrt_api import load_package
 
     if hub is not None:
         if out is not None or triton is not None or images is not None or precision != "fp32":
@@ -56,16 +56,17 @@ def export(
     loaded = read_checkpoint(checkpoint)
     with needs("exporting", "export"):
         from ainet.export.onnx import export_onnx
-        from ainet.export.triton import add_onnx, check_flavour
+        from ainet.export.triton import add_onnx, check_package
 
     engine = out if out is not None and out.suffix == ENGINE else None
     if engine is not None and triton is not None:
-        check_flavour(load_flavour().name)
+        check_package(load_package().name)
     with tempfile.TemporaryDirectory() as scratch:
         islands = () if images is None else _islands(loaded, images)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(ONNX)
         with errors.status(f"exporting {loaded.name}, {precision}"):
-            export_onnx(loaded, model, precision, graph_output, islands)  # type: ignore[arg-type]  # checked there
+            border_map = loaded.merging is not None and engine is None and triton is None
+            export_onnx(loaded, model, precision, graph_output, islands, border_map)  # type: ignore[arg-type]  # checked there
         what = f"{loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch"
         if out is not None:
             print_line(f"{model}: {what}")

@@ -1,5 +1,8 @@
-"""AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` in timed stages: the bundled weights, a checkpoint in
-PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`, made by `ainet build`)."""
+"""AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` with quality "fast", the plain grid, in timed stages.
+
+They run the bundled weights, a checkpoint in PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`,
+made by `ainet build`).
+"""
 
 from dataclasses import dataclass
 from importlib import import_module

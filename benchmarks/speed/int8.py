@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnxruntime
 import openvino
 
@@ -24,6 +23,7 @@ from ainet.calibration.quantise import Calibration, save_model
 from ainet.calibration.score import judges_of_bsds
 from ainet.calibration.sensitivity import keep_boundaries, report
 from ainet.export.agreement import compare, mean_metrics
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.training.datasets import BSDS500
@@ -42,7 +42,7 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         UsageError: BSDS500 is not there.
         ModelError: see `keep_boundaries`.
     """
-    model = onnx.load(bundled("ainet.onnx"))
+    model = load_whole(bundled("ainet.onnx"))
     pool = [sample.image_path for sample in BSDS500(bsds, "train")]
     samples = BSDS500(bsds, "val")[::step]
     images = choose_images(pool, DEFAULT_COUNT)
@@ -116,7 +116,7 @@ def _candidates(files: dict[str, Path], threads: int) -> dict[str, Candidate]:
 
 def _static(path: Path) -> bytes:
     """The model with an input of one image of `SIZE`."""
-    model = onnx.load(path)
+    model = load_whole(path)
     for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (1, 3, *SIZE), strict=True):
         dimension.dim_value = size
     return model.SerializeToString()

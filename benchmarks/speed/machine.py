@@ -22,6 +22,7 @@ PACKAGES = (
     "torch",
     "tensorrt",
     "tensorrt-rtx-cu13",
+    "cuda-core",
     "cuda-bindings",
 )
 # By /proc/cpuinfo's names: what float32, bf16 and INT8 engines choose their code by, on x86-64 and on Arm.

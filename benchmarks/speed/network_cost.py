@@ -6,6 +6,7 @@ Times are of ONNX Runtime. They do not depend on the weights, which are random.
 """
 
 import tempfile
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,15 @@ def multiply_adds(network: UNet, height: int, width: int) -> int:
     return counter.get_total_flops() // 2
 
 
-def network_cost(height: int, width: int, threads: int, repeats: int) -> dict[str, Any]:
-    """`settings`, and `rows`: of each network its multiply-adds, its time, and both as ratios to SCN.
+def network_cost(height: int, width: int, threads: int, repeats: int, names: Collection[str] = NETWORKS) -> dict[str, Any]:
+    """`settings`, and `rows`: of SCN and each of `names` its multiply-adds, its time, and both as ratios to SCN.
 
     Raises:
         UsageError: the size is no multiple of 16.
     """
     if height % CELL_SIZE or width % CELL_SIZE or min(height, width) < CELL_SIZE:
         raise UsageError(f"the networks do not take {height}x{width} working pixels; choose multiples of {CELL_SIZE}")
-    networks = {name: build(name) for name in (REFERENCE, *(name for name in NETWORKS if name != REFERENCE))}
+    networks = {name: build(name) for name in (REFERENCE, *(name for name in names if name != REFERENCE))}
     image = np.random.default_rng(0).standard_normal((1, 3, height, width), np.float32) * np.float32(0.3)
     with tempfile.TemporaryDirectory() as folder:
         candidates = {name: _candidate(name, network, image, threads, Path(folder)) for name, network in networks.items()}

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
+from ainet.runtime.cuda.errors import engine_error
+from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -85,6 +87,12 @@ def merge_model(entry: str | None, outputs: int, source: object) -> MergeModel |
 def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
     """The error of an engine that cannot run an input, such as for lack of memory."""
     return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
+
+
+def failed_on_gpu(engine: str, shape: Shape, error: Exception) -> DeviceError:
+    """The same of a network in a `GpuPipeline`, by its class too: an `OutOfMemoryError` lets the pipeline try fewer images."""
+    kind = engine_error(str(error))
+    return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
 
 
 def closed(engine: str) -> UsageError:

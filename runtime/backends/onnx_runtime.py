@@ -11,9 +11,10 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.backends.base import closed, failed, first_line, merge_model
-from ainet.runtime.cuda.driver import Gpu
-from ainet.runtime.cuda.guests import OnnxRuntimeNetwork
+from ainet.runtime.backends.base import closed, failed, failed_on_gpu, first_line, merge_model
+from ainet.runtime.cuda.devices import open_gpu
+from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.cuda.network import Allocate, Enqueue, tensor_shapes
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
@@ -59,7 +60,7 @@ def open_cuda(model: Path, index: int, threads: int = 0) -> GpuPipeline:
     """Load an ONNX file on the GPU number `index`.
 
     Raises:
-        DeviceError: the GPU, its driver, CUDA, cuDNN, cuda-bindings or a build of ONNX Runtime for CUDA is not there.
+        DeviceError: the GPU, its driver, CUDA, cuDNN, cuda-core or a build of ONNX Runtime for CUDA is not there.
         ModelError: the file is damaged or not an exported model.
     """
     if CUDA not in onnxruntime.get_available_providers():
@@ -72,8 +73,47 @@ def open_cuda(model: Path, index: int, threads: int = 0) -> GpuPipeline:
             f"CUDA device {index} is not usable by ONNX Runtime; check the driver with nvidia-smi, "
             "and install CUDA and cuDNN with: pip install 'ainet-toolkit[gpu]'"
         )
-    gpu = Gpu(index)
-    return GpuPipeline(gpu, OnnxRuntimeNetwork(session, info, gpu), f"ONNX Runtime (CUDA {index})")
+    network = OnnxRuntimeNetwork(session, info, index)
+    return GpuPipeline(open_gpu(index), network, f"ONNX Runtime (CUDA {index})")
+
+
+class OnnxRuntimeNetwork:
+    """A session on the CUDA provider of GPU number `index`. It runs in a stream of its own, so each run waits for the steps before it."""
+
+    capturable = False
+
+    def __init__(self, session: Any, info: ModelInfo, index: int) -> None:
+        self._session, self._index = session, index
+        self.info = info
+        self.input_dtype, self.output_dtype = ("uint8", "int32") if info.output == "labels" else ("float32", "float32")
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
+        from cuda.core import Stream
+
+        (source,), (target,) = self._session.get_inputs(), self._session.get_outputs()
+        input_shape, output_shape = tensor_shapes(self, shape)
+        binding = self._session.io_binding()
+        binding.bind_input(source.name, "cuda", self._index, np.dtype(self.input_dtype).type, input_shape, image)
+        binding.bind_output(target.name, "cuda", self._index, np.dtype(self.output_dtype).type, output_shape, output)
+        before = Stream.from_handle(stream)
+
+        def enqueue() -> None:
+            try:
+                before.sync()
+                self._session.run_with_iobinding(binding)
+            except Exception as error:  # the engine's exceptions have no public common base
+                raise failed_on_gpu("ONNX Runtime", shape, error) from error
+
+        return enqueue
+
+    def free_cache(self) -> None:
+        pass  # its arena shrinks only by an option of single runs
+
+    def close(self) -> None:
+        del self._session
 
 
 def _open(model: Path, threads: int, providers: list[Any]) -> tuple[Any, ModelInfo]:

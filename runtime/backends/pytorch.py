@@ -1,5 +1,7 @@
-"""PyTorch, for comparison: the module comes from the caller, so that this package needs no training code."""
+"""PyTorch on any of its devices, or on an NVIDIA GPU between this package's kernels. The module comes from the caller, so that
+this package needs no training code."""
 
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -7,9 +9,12 @@ import torch
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
-from ainet.runtime.backends.base import failed, first_line
-from ainet.runtime.cuda.driver import Gpu
-from ainet.runtime.cuda.guests import TorchNetwork
+from ainet.runtime.backends.base import closed, failed, failed_on_gpu, first_line
+from ainet.runtime.cuda.captures import CAPTURES
+from ainet.runtime.cuda.devices import open_gpu
+from ainet.runtime.cuda.errors import engine_error
+from ainet.runtime.cuda.kernels import Shape
+from ainet.runtime.cuda.network import Allocate, Enqueue, Graph, tensor_shapes
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
@@ -29,7 +34,7 @@ class TorchBackend:
         with_map: torch.nn.Module | None = None,
         merge_model: MergeModel | None = None,
     ) -> None:
-        self._module = _on(device, module)
+        self._module: torch.nn.Module | None = _on(device, module)
         self._with_map = None if with_map is None else _on(device, with_map)
         self.merge_model = merge_model
         self.info = info
@@ -44,6 +49,8 @@ class TorchBackend:
         return logits.float().cpu().numpy(), border_map.float().cpu().numpy()
 
     def _run(self, module: Any, image: NDArray[Any]) -> Any:
+        if module is None:
+            raise closed(self.name)
         try:
             with torch.inference_mode():
                 return module(torch.from_numpy(image).to(self._device))
@@ -51,18 +58,92 @@ class TorchBackend:
             raise failed("PyTorch", image, error) from error
 
     def close(self) -> None:
-        del self._module, self._with_map
+        self._module, self._with_map = None, None
 
 
 def open_cuda(module: torch.nn.Module, info: ModelInfo, index: int) -> GpuPipeline:
     """Put such a module on the GPU number `index`, between this package's kernels.
 
     Raises:
-        DeviceError: the GPU, its driver, cuda-bindings or a build of PyTorch for CUDA is not there.
+        DeviceError: the GPU, its driver, cuda-core or a build of PyTorch for CUDA is not there.
     """
     device = f"cuda:{index}"
     network = TorchNetwork(_on(device, module), info, device)
-    return GpuPipeline(Gpu(index), network, f"PyTorch ({device})")
+    return GpuPipeline(open_gpu(index), network, f"PyTorch ({device})")
+
+
+class TorchNetwork:
+    """A module that maps normalised float32 planes (N, 3, h, w) to logits (N, 9, h, w), on a torch device such as "cuda:0".
+
+    TF32 as PyTorch's settings have it.
+    """
+
+    input_dtype = output_dtype = "float32"
+    capturable = True
+
+    def __init__(self, module: torch.nn.Module, info: ModelInfo, device: str) -> None:
+        self._module, self._device = module, device
+        self.info = info
+
+    def fitting_batch(self, images: int, height: int, width: int) -> int:
+        return images
+
+    def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
+        input_shape, output_shape = tensor_shapes(self, shape)
+        source, target = self._tensor(image, input_shape), self._tensor(output, output_shape)
+        queue = torch.cuda.ExternalStream(stream, device=self._device)
+
+        def enqueue() -> None:
+            try:
+                with torch.inference_mode(), torch.cuda.stream(queue):
+                    target.copy_(self._module(source))
+            except RuntimeError as error:
+                raise failed_on_gpu("PyTorch", shape, error) from error
+
+        return enqueue
+
+    def capture(self, stream: Any, enqueue: Enqueue) -> Graph:
+        """As `Gpu.capture`, with PyTorch's allocator told: the memory that it gives out meanwhile stays with the graph.
+
+        Raises:
+            DeviceError: it fails.
+        """
+        queue = torch.cuda.ExternalStream(int(stream.handle), device=self._device)
+        graph = torch.cuda.CUDAGraph()
+        capturing = torch.cuda.graph(graph, stream=queue, capture_error_mode="thread_local")
+        try:
+            # The context between: a capture that fails leaves its own stream the current one.
+            with CAPTURES.one_at_a_time(), torch.cuda.stream(torch.cuda.current_stream()), capturing:
+                enqueue()
+        except RuntimeError as error:  # of the end of the capture; what went wrong before it says more
+            reason = error.__context__ or error
+            raise engine_error(str(reason))(f"PyTorch cannot capture this model as a CUDA graph: {first_line(reason)}") from error
+
+        def launch() -> None:
+            with torch.cuda.stream(queue):
+                graph.replay()
+
+        return Graph(launch, graph.reset)
+
+    def free_cache(self) -> None:
+        with CAPTURES.one_at_a_time():
+            torch.cuda.empty_cache()
+
+    def close(self) -> None:
+        del self._module
+        with suppress(RuntimeError):  # of a GPU that is lost
+            self.free_cache()
+
+    def _tensor(self, address: int, shape: tuple[int, ...]) -> torch.Tensor:
+        """Float32 memory at an address."""
+        return torch.as_tensor(_Floats(address, shape), device=self._device)
+
+
+class _Floats:
+    """What torch.as_tensor takes for an array in GPU memory."""
+
+    def __init__(self, address: int, shape: tuple[int, ...]) -> None:
+        self.__cuda_array_interface__ = {"shape": shape, "typestr": "<f4", "data": (address, False), "strides": None, "version": 3}
 
 
 def _on(device: str, module: torch.nn.Module) -> torch.nn.Module:

@@ -1,17 +1,17 @@
-"""TensorRT engines on an NVIDIA GPU, of any flavour."""
+"""TensorRT engines on an NVIDIA GPU, of any TensorRT package."""
 
 import threading
 from pathlib import Path
 from typing import Any
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.cuda.driver import Gpu, OutOfMemoryError, engine_error
+from ainet.runtime.cuda.devices import open_gpu
+from ainet.runtime.cuda.errors import OutOfMemoryError, engine_error
 from ainet.runtime.cuda.kernels import Shape
-from ainet.runtime.cuda.network import Allocate, Enqueue
+from ainet.runtime.cuda.network import Allocate, Enqueue, tensor_shapes
 from ainet.runtime.cuda.pipeline import GpuPipeline
-from ainet.runtime.cuda.slots import tensor_shapes
 from ainet.runtime.engine_file import EngineInfo, read_cache, write_cache
-from ainet.runtime.tensorrt_api import Flavour, load_flavour
+from ainet.runtime.tensorrt_api import TensorRtPackage, load_package
 
 
 def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
@@ -23,10 +23,10 @@ def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
     """
     info = EngineInfo.load(plan)
     content = info.verify(plan)
-    flavour = load_flavour(info.flavour)
-    gpu = Gpu(index)
-    info.check_host(plan, flavour.name, flavour.version, gpu.capability)
-    return GpuPipeline(gpu, EngineNetwork(plan, content, info, flavour, gpu.capability), f"{flavour} (CUDA {index})")
+    package = load_package(info.package)
+    gpu = open_gpu(index)
+    info.check_host(plan, package.name, package.version, gpu.capability)
+    return GpuPipeline(gpu, EngineNetwork(plan, content, info, package, gpu.capability), f"{package} (CUDA {index})")
 
 
 _ERRORS = threading.Lock()  # a process has one list of TensorRT's errors: held from clearing it to reading it
@@ -40,21 +40,21 @@ class EngineNetwork:
 
     capturable = True  # until a context says that it is not
 
-    def __init__(self, plan: Path, content: bytes, info: EngineInfo, flavour: Flavour, capability: str) -> None:
+    def __init__(self, plan: Path, content: bytes, info: EngineInfo, package: TensorRtPackage, capability: str) -> None:
         with _ERRORS:
-            flavour.logger.errors.clear()
-            self._runtime = flavour.api.Runtime(flavour.logger)  # has to live as long as the engine
+            package.logger.errors.clear()
+            self._runtime = package.api.Runtime(package.logger)  # has to live as long as the engine
             self._engine = self._runtime.deserialize_cuda_engine(content)
-            if self._engine is None and self._memory_is_short(flavour):
-                raise OutOfMemoryError(f"{flavour} cannot load {plan}: {flavour.first_error()}; free memory of other programs")
+            if self._engine is None and self._memory_is_short(package):
+                raise OutOfMemoryError(f"{package} cannot load {plan}: {package.first_error()}; free memory of other programs")
             if self._engine is None:
-                reason = flavour.first_error()
-                raise ModelError(f"{flavour} cannot load {plan}: {reason}; build it again with: {info.build_command(plan)}")
+                reason = package.first_error()
+                raise ModelError(f"{package} cannot load {plan}: {reason}; build it again with: {info.build_command(plan)}")
         self._image, self._result = (self._engine.get_tensor_name(index) for index in range(2))
-        if self._engine.get_tensor_mode(self._image) != flavour.api.TensorIOMode.INPUT:
+        if self._engine.get_tensor_mode(self._image) != package.api.TensorIOMode.INPUT:
             self._image, self._result = self._result, self._image
-        self._info, self._flavour = info, flavour
-        self._plan, self._cache_owner = plan, f"kernels of {flavour} on {capability}"
+        self._info, self._package = info, package
+        self._plan, self._cache_owner = plan, f"kernels of {package} on {capability}"
         self._cache: Any = None  # of TensorRT-RTX, made by the first context
         self.info = info.model
         gives_ids = info.model.output == "labels"
@@ -71,7 +71,7 @@ class EngineNetwork:
     def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         profile = self._info.profile_for(shape)
         with _ERRORS:
-            self._flavour.logger.errors.clear()
+            self._package.logger.errors.clear()
             context = self._context()
             if context is None or not all((
                 context.set_optimization_profile_async(profile, stream),
@@ -94,7 +94,7 @@ class EngineNetwork:
         return enqueue
 
     def free_cache(self) -> None:
-        pass  # all its memory belongs to contexts, which go with their slots
+        pass  # all its memory belongs to contexts, which go with their executions
 
     def close(self) -> None:
         compiled = None if self._cache is None else self._cache.serialize()  # None again if the GPU is lost
@@ -107,8 +107,8 @@ class EngineNetwork:
 
         TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good.
         """
-        memory = self._flavour.api.ExecutionContextAllocationStrategy.USER_MANAGED
-        strategies = getattr(self._flavour.api, "DynamicShapesKernelSpecializationStrategy", None)
+        memory = self._package.api.ExecutionContextAllocationStrategy.USER_MANAGED
+        strategies = getattr(self._package.api, "DynamicShapesKernelSpecializationStrategy", None)
         if strategies is None:
             return self._engine.create_execution_context(memory)
         config = self._engine.create_runtime_config()
@@ -122,10 +122,10 @@ class EngineNetwork:
         return self._engine.create_execution_context(config)
 
     def _failure(self, shape: Shape) -> DeviceError:
-        reason = self._flavour.first_error()
-        kind = OutOfMemoryError if self._memory_is_short(self._flavour) else DeviceError
-        return kind(f"{self._flavour} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")
+        reason = self._package.first_error()
+        kind = OutOfMemoryError if self._memory_is_short(self._package) else DeviceError
+        return kind(f"{self._package} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")
 
     @staticmethod
-    def _memory_is_short(flavour: Flavour) -> bool:
-        return engine_error(" ".join(flavour.logger.errors)) is OutOfMemoryError
+    def _memory_is_short(package: TensorRtPackage) -> bool:
+        return engine_error(" ".join(package.logger.errors)) is OutOfMemoryError

@@ -1,14 +1,21 @@
 """What the GPU pipeline asks of an inference engine."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.model import ModelInfo
+from ainet.spec import NEIGHBOURS
 
 Enqueue = Callable[[], None]
 Allocate = Callable[[int], int]  # bytes -> the address of new device memory
-Graph = tuple[Callable[[], None], Callable[[], None]]  # functions to launch it, and to destroy it
+
+
+class Graph(NamedTuple):
+    """A captured CUDA graph, as functions to launch it in its stream and to destroy it."""
+
+    launch: Callable[[], None]
+    close: Callable[[], None]
 
 
 class GpuNetwork(Protocol):
@@ -16,7 +23,8 @@ class GpuNetwork(Protocol):
 
     input_dtype: "uint8" for RGB (N, h, w, 3); "float32" or "float16" for normalised planes (N, 3, h, w). output_dtype:
     "int32" for cell ids (N, h, w); "float32" or "float16" for scores (N, 9, h, w). capturable: whether its work can be
-    part of a CUDA graph. One whose engine has to know of a capture has a method `capture` of its own, in place of `Gpu.capture`.
+    part of a CUDA graph. One whose engine has to know of a capture has a method `capture(stream, enqueue)` of its own, in place
+    of `Gpu.capture`. Streams and addresses are plain integers.
     """
 
     info: ModelInfo
@@ -44,9 +52,18 @@ class GpuNetwork(Protocol):
         ...
 
     def free_cache(self) -> None:
-        """Give back GPU memory that the engine keeps for later; memory is short."""
+        """Free GPU memory that the engine keeps for later; memory is short."""
         ...
 
     def close(self) -> None:
         """Release the model; nothing that was prepared may run any more."""
         ...
+
+
+def tensor_shapes(network: GpuNetwork, shape: Shape) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of the network's input and output for (N, h, w)."""
+    count, h, w = shape
+    return (
+        (count, h, w, 3) if network.input_dtype == "uint8" else (count, 3, h, w),
+        shape if network.output_dtype == "int32" else (count, NEIGHBOURS, h, w),
+    )

@@ -53,13 +53,24 @@ void find_features(const Region& a, const Region& b, const float* border, float*
     }
 }
 
+// The outputs from `first` on, kBlock of them, which stay in registers meanwhile.
+template <int kBlock>
+void linear_block(const float* x, int inputs, const float* weights, const float* bias, int outputs, int first, float* out) {
+    float sums[kBlock];
+    for (int j = 0; j < kBlock; ++j) sums[j] = bias[first + j];
+    for (int i = 0; i < inputs; ++i) {
+        const float* row = weights + size_t(i) * outputs + first;
+        for (int j = 0; j < kBlock; ++j) sums[j] += x[i] * row[j];
+    }
+    for (int j = 0; j < kBlock; ++j) out[first + j] = sums[j];
+}
+
 // out = bias + x . weights (inputs, outputs)
 void linear(const float* x, int inputs, const float* weights, const float* bias, int outputs, float* out) {
-    for (int j = 0; j < outputs; ++j) out[j] = bias[j];
-    for (int i = 0; i < inputs; ++i) {
-        const float value = x[i], *row = weights + size_t(i) * outputs;
-        for (int j = 0; j < outputs; ++j) out[j] += value * row[j];
-    }
+    int j = 0;
+    for (; j + 16 <= outputs; j += 16) linear_block<16>(x, inputs, weights, bias, outputs, j, out);
+    for (; j + 4 <= outputs; j += 4) linear_block<4>(x, inputs, weights, bias, outputs, j, out);
+    for (; j < outputs; ++j) linear_block<1>(x, inputs, weights, bias, outputs, j, out);
 }
 
 void rectify(float* x, int count) {

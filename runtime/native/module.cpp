@@ -8,7 +8,6 @@
 
 #include "assign.h"
 #include "connectivity.h"
-#include "device/host.h"
 #include "merging_module.h"
 #include "normalise.h"
 #include "parallel.h"
@@ -119,9 +118,4 @@ NB_MODULE(_native, m) {
     }, "images"_a, "mean"_a);
 
     ainet::define_merging(m);
-
-    m.def("run_kernel", [](const char* kernel, const nb::bytes& arguments, int32_t count, int32_t images, int threads) {
-        const nb::gil_scoped_release release;
-        ainet::device::run_on_host(kernel, arguments.data(), arguments.size(), count, images, threads);
-    }, "kernel"_a, "arguments"_a, "count"_a, "images"_a, "threads"_a);
 }

@@ -181,17 +181,31 @@ class Sides {
 
     int32_t number(int32_t a, int32_t b) {
         if (a > b) std::swap(a, b);
+        int32_t& edge = slot_of(a, b);
+        if (edge >= 0) return edge;
+        edges.push_back(a);
+        edges.push_back(b);
+        const int32_t added = edge = static_cast<int32_t>(edges.size() / 2) - 1;
+        if (edges.size() > slots_.size()) grow();  // only where regions are not connected
+        return added;
+    }
+
+    // The slot that holds the number of the edge a-b, or the free one where it belongs.
+    int32_t& slot_of(int32_t a, int32_t b) {
         const size_t mask = slots_.size() - 1;
         const uint64_t key = uint64_t(uint32_t(a)) << 32 | uint32_t(b);
-        for (size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;; slot = (slot + 1) & mask) {
-            const int32_t edge = slots_[slot];
-            if (edge < 0) {
-                edges.push_back(a);
-                edges.push_back(b);
-                return slots_[slot] = static_cast<int32_t>(edges.size() / 2) - 1;
-            }
-            if (edges[2 * size_t(edge)] == a && edges[2 * size_t(edge) + 1] == b) return edge;
+        size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;
+        while (slots_[slot] >= 0) {
+            const int32_t* ends = &edges[2 * size_t(slots_[slot])];
+            if (ends[0] == a && ends[1] == b) break;
+            slot = (slot + 1) & mask;
         }
+        return slots_[slot];
+    }
+
+    void grow() {
+        slots_.assign(2 * slots_.size(), -1);
+        for (size_t e = 0; e < edges.size(); e += 2) slot_of(edges[e], edges[e + 1]) = static_cast<int32_t>(e / 2);
     }
 };
 
@@ -222,6 +236,7 @@ class Description {
           sums_(size_t(regions) * 5), counts_(size_t(regions) * 2 * kHistogramBins), bins_(2 * size_t(width)) {}
 
     RegionGraph run() {
+        graph_.borders.reserve(3 * (sums_.size() / 5) * (kBorderSums + 2 * size_t(map_.channels)));
         for (int y = 0; y < height_; ++y) {
             rows_.move_to(y);
             add_pixels(y);
@@ -306,8 +321,16 @@ class Description {
         const float *a = map_.values + places_(at.y, at.x), *b = map_.values + places_(at.next_y, at.next_x);
         const float *before = map_.values + places_(at.before_y, at.before_x), *after = map_.values + places_(at.after_y, at.after_x);
         float *means = sums + kBorderSums, *differences = means + channels;
-        for (int i = 0; i < channels; ++i) means[i] += (a[i] + b[i]) / 2;
-        for (int i = 0; i < channels; ++i) differences[i] += std::fabs(before[i] - after[i]);
+        int i = 0;
+        for (; i + 8 <= channels; i += 8) add_channels<8>(a + i, b + i, before + i, after + i, means + i, differences + i);
+        for (; i < channels; ++i) add_channels<1>(a + i, b + i, before + i, after + i, means + i, differences + i);
+    }
+
+    template <int kCount>
+    static void add_channels(const float* a, const float* b, const float* before, const float* after, float* __restrict__ means,
+                             float* __restrict__ differences) {
+        for (int i = 0; i < kCount; ++i) means[i] += (a[i] + b[i]) * 0.5f;
+        for (int i = 0; i < kCount; ++i) differences[i] += std::fabs(before[i] - after[i]);
     }
 
     void join_region_sums() {

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import onnx
 import pytest
 from PIL import Image
 from support.paths import PHOTOS
@@ -12,6 +11,7 @@ pytest.importorskip("onnxscript")
 
 from ainet.calibration import images
 from ainet.calibration.quantise import Calibration
+from ainet.export.whole import load_whole
 from ainet.images import image_files
 from ainet.models import bundled
 
@@ -42,7 +42,7 @@ def chosen(folder, few_segments):
 
 @pytest.fixture(scope="session")
 def float_model():
-    return onnx.load(bundled("ainet.onnx"))
+    return load_whole(bundled("ainet.onnx"))
 
 
 @pytest.fixture(scope="session")

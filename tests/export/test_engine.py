@@ -17,9 +17,10 @@ from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
+from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, bundled
 from ainet.runtime import pipeline
-from ainet.runtime import tensorrt_api as flavours
+from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda import devices
 from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, write_cache
 from ainet.runtime.model import ModelInfo
@@ -74,7 +75,7 @@ def test_builds_ahead_of_time(rtx, models, tmp_path, output, target, sizes):
         info = build_engine(model, path, sizes, "tensorrt-rtx", [target])
         assert EngineInfo.load(path) == info
         plans[precision] = info.verify(path)
-        assert (info.flavour, info.version, info.compute_capabilities) == ("tensorrt-rtx", rtx.__version__, (target,))
+        assert (info.package, info.version, info.compute_capabilities) == ("tensorrt-rtx", rtx.__version__, (target,))
         assert info.profiles == parse_profiles(sizes)
         assert (info.model.network, info.model.precision, info.model.output) == ("ainet", precision, output)
         assert info.onnx_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
@@ -107,7 +108,7 @@ def test_equal_input_gives_equal_files(rtx, models, tmp_path, precision, output,
 
 def test_command_builds_quietly(rtx, models, tmp_path, capfd):
     model, engine = models["fp32", "logits"], tmp_path / "model.engine"
-    arguments = ["build", model, "-o", engine, "--flavour", "tensorrt-rtx", "--target", "sm86", "--target", "sm120", "--size", "320x480"]
+    arguments = ["build", model, "-o", engine, "--package", "tensorrt-rtx", "--target", "sm86", "--target", "sm120", "--size", "320x480"]
     result = CliRunner().invoke(app, [*map(str, arguments), "--size", "2x160x160..2x320x480"])
     assert result.exit_code == 0
     assert " for sm86, sm120; sizes 320x480, 2x160x160..2x320x480; " in result.output
@@ -177,7 +178,7 @@ def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
     """At the largest size, of 2**18 - 1 cells; one more is refused, see `8192x8192` below."""
     (profile,) = parse_profiles(["8208x8176"])
     assert parse_profiles(["262143x16x16"])[0].largest == (2**18 - 1, 16, 16)
-    model = onnx.load(bundled(f"{name}.onnx"))
+    model = load_whole(bundled(f"{name}.onnx"))
     batch, height, width = profile.largest
     for dimension, size in zip(model.graph.input[0].type.tensor_type.shape.dim, (batch, 3, height, width), strict=True):
         dimension.dim_value = size
@@ -211,7 +212,7 @@ def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
     ],
 )
 def test_bad_sizes_are_refused_before_the_builder(monkeypatch, tmp_path, sizes, message):
-    monkeypatch.setattr("ainet.export.engine.load_flavour", lambda name: pytest.fail("the sizes come first"))
+    monkeypatch.setattr("ainet.export.engine.load_package", lambda name: pytest.fail("the sizes come first"))
     with pytest.raises(UsageError, match=message):
         build_engine(tmp_path / "model.onnx", tmp_path / "model.engine", sizes)
 
@@ -233,7 +234,7 @@ def test_a_size_that_contradicts_the_model_is_refused(rtx, models, tmp_path):
 def test_bad_targets_are_refused(rtx, models, tmp_path):
     for target in ("sm90", "none", "current", "86", ""):
         with pytest.raises(UsageError, match=f"unknown target '{target}'; tensorrt-rtx .* builds for sm75, sm80, sm86"):
-            build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt-rtx", targets=["sm86", target])
+            build_engine(models["fp32", "logits"], tmp_path / "x.engine", package="tensorrt-rtx", targets=["sm86", target])
 
 
 def test_files_that_are_no_exported_model_are_refused(rtx, models, tmp_path):
@@ -245,9 +246,9 @@ def test_files_that_are_no_exported_model_are_refused(rtx, models, tmp_path):
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(content)
         with pytest.raises(ModelError, match=rf"{name}\.onnx (is not a whole ONNX file|was not exported by this toolkit)"):
-            build_engine(path, tmp_path / "x.engine", flavour="tensorrt-rtx")
+            build_engine(path, tmp_path / "x.engine", package="tensorrt-rtx")
     with pytest.raises(ModelError, match=r"cannot read .*: No such file"):
-        build_engine(tmp_path / "none.onnx", tmp_path / "x.engine", flavour="tensorrt-rtx")
+        build_engine(tmp_path / "none.onnx", tmp_path / "x.engine", package="tensorrt-rtx")
     assert not list(tmp_path.glob("*.engine*"))
 
 
@@ -257,7 +258,7 @@ def test_the_first_parser_error_is_reported_alone(rtx, models, tmp_path, capfd):
     node.op_type, node.name = "NoSuchOperator", "the_culprit"
     onnx.save(model, tmp_path / "bad.onnx")
     with pytest.raises(ModelError, match=r"cannot read .*bad\.onnx: .*'the_culprit', operator NoSuchOperator") as caught:
-        build_engine(tmp_path / "bad.onnx", tmp_path / "bad.engine", flavour="tensorrt-rtx")
+        build_engine(tmp_path / "bad.onnx", tmp_path / "bad.engine", package="tensorrt-rtx")
     assert "cudaError" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
 
@@ -295,7 +296,7 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(rtx, models, tmp_path):
     assert sorted(tmp_path.iterdir()) == [tmp_path / "file"]
 
 
-# Flavours
+# TensorRtPackages
 
 
 @pytest.fixture
@@ -305,7 +306,7 @@ def stand_in(monkeypatch):
     def install(version, names=None, report=HALF):
         made = StandIn(names or RECORDED[version], version, report)
         monkeypatch.setitem(sys.modules, "tensorrt", made.api)
-        monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)  # past its cache
+        monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)  # past its cache
         monkeypatch.setattr("ainet.export.engine.local_capability", lambda: "sm90")
         return made
 
@@ -317,7 +318,7 @@ def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, versio
     """Every name is looked up among the recorded ones; one that is not there fails."""
     made = stand_in(version)
     info = build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480", "2x160x160..2x1088x1920"])
-    assert (info.flavour, info.version, info.compute_capabilities) == ("tensorrt", version, ("sm90",))
+    assert (info.package, info.version, info.compute_capabilities) == ("tensorrt", version, ("sm90",))
     assert info.layer_precisions == {"fp16": 2, "fp32": 1}
     assert info.verify(tmp_path / "x.engine") == b"plan"
     made.builder.create_network.assert_called_once_with({"10": 2, "11": 1}[version[:2]])  # the flag's bit differs
@@ -403,33 +404,33 @@ def test_full_tensorrt_reports_parser_and_builder_errors(stand_in, models, tmp_p
 
 def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monkeypatch, models, tmp_path, no_gpu):
     stand_in("11.4.0.106")
-    with pytest.raises(UsageError, match="this machine's GPU alone; for named targets use --flavour tensorrt-rtx"):
-        build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt", targets=["sm86"])
+    with pytest.raises(UsageError, match="this machine's GPU alone; for named targets use --package tensorrt-rtx"):
+        build_engine(models["fp32", "logits"], tmp_path / "x.engine", package="tensorrt", targets=["sm86"])
     monkeypatch.setattr("ainet.export.engine.local_capability", devices.local_capability)
-    with pytest.raises(DeviceError, match=r"'tensorrt' builds on a GPU: .*; without one use --flavour tensorrt-rtx"):
-        build_engine(models["fp32", "logits"], tmp_path / "x.engine", flavour="tensorrt")
+    with pytest.raises(DeviceError, match=r"'tensorrt' builds on a GPU: .*; without one use --package tensorrt-rtx"):
+        build_engine(models["fp32", "logits"], tmp_path / "x.engine", package="tensorrt")
 
 
-def test_flavours_that_cannot_be_used_say_why(monkeypatch):
-    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
-    with pytest.raises(UsageError, match="unknown flavour 'trt'; choose one of tensorrt, tensorrt-rtx"):
-        flavours.load_flavour("trt")
+def test_packages_that_cannot_be_used_say_why(monkeypatch):
+    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
+    with pytest.raises(UsageError, match="unknown package 'trt'; choose one of tensorrt, tensorrt-rtx"):
+        packages.load_package("trt")
     monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
     with pytest.raises(DeviceError, match=r"'tensorrt' cannot be used .* pip install 'ainet-toolkit\[tensorrt\]'"):
-        flavours.load_flavour("tensorrt")
+        packages.load_package("tensorrt")
     with pytest.raises(DeviceError, match="no TensorRT is installed"):
-        flavours.load_flavour()
+        packages.load_package()
     monkeypatch.setitem(sys.modules, "tensorrt", SimpleNamespace())  # type stubs alone
     with pytest.raises(DeviceError, match="'tensorrt' cannot be used"):
-        flavours.load_flavour("tensorrt")
+        packages.load_package("tensorrt")
     old = SimpleNamespace(__version__="8.6.1", NetworkDefinitionCreationFlag=SimpleNamespace(EXPLICIT_BATCH=0))
     monkeypatch.setitem(sys.modules, "tensorrt", old)
     with pytest.raises(DeviceError, match=r"tensorrt 8\.6\.1 has no strongly typed networks: pip install --upgrade"):
-        flavours.load_flavour("tensorrt")
+        packages.load_package("tensorrt")
 
 
-def test_the_installed_flavour_is_the_default(rtx, monkeypatch):
+def test_the_installed_package_is_the_default(rtx, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
-    assert flavours.load_flavour().name == "tensorrt-rtx"
+    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
+    assert packages.load_package().name == "tensorrt-rtx"

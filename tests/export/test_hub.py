@@ -17,6 +17,7 @@ from ainet.calibration.quantise import Calibration, save_model
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.hub import write_hub
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 
@@ -33,7 +34,7 @@ def int8(tmp_path_factory: pytest.TempPathFactory) -> Path:
     crops = [path.parent / f"{left}.png" for left in (0, 100, 200, 300)]
     for left, crop in zip((0, 100, 200, 300), crops, strict=True):
         photo.crop((left, 40, left + 96, 136)).save(crop)
-    save_model(Calibration(onnx.load(bundled("scn.onnx")), choose_images(crops, 4)).model(), path)
+    save_model(Calibration(load_whole(bundled("scn.onnx")), choose_images(crops, 4)).model(), path)
     return path
 
 

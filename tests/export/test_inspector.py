@@ -8,7 +8,7 @@ from support.tensorrt_names import RECORDED, StandIn, names_of
 
 from ainet.errors import DeviceError, ModelError
 from ainet.export.inspector import check_precisions, count_precisions, inspect
-from ainet.runtime.tensorrt_api import Flavour
+from ainet.runtime.tensorrt_api import TensorRtPackage
 
 
 def tensor(name, **entries):
@@ -105,7 +105,7 @@ SHAPE = (1, 3, 64, 96)
 
 
 def machine(monkeypatch, names, gpu="sm90"):
-    """A flavour of these names, and what stands behind it, on a machine with that GPU or none."""
+    """A package of these names, and what stands behind it, on a machine with that GPU or none."""
 
     def capability():
         if gpu is None:
@@ -114,13 +114,13 @@ def machine(monkeypatch, names, gpu="sm90"):
 
     monkeypatch.setattr("ainet.export.inspector.local_capability", capability)
     made = StandIn(names, "11.4.0", report("11", "fp16", "fp16", "fp32"))
-    return Flavour("tensorrt", made.api, SimpleNamespace(errors=["of the build"])), made
+    return TensorRtPackage("tensorrt", made.api, SimpleNamespace(errors=["of the build"])), made
 
 
-def refuse(flavour, made, reason):
+def refuse(package, made, reason):
     """Let the library load no engine."""
     made.api.Runtime().deserialize_cuda_engine.return_value = None
-    made.api.Runtime().deserialize_cuda_engine.side_effect = lambda plan: flavour.logger.errors.append(reason)
+    made.api.Runtime().deserialize_cuda_engine.side_effect = lambda plan: package.logger.errors.append(reason)
 
 
 @pytest.fixture
@@ -130,8 +130,8 @@ def rtx_names():
 
 @pytest.mark.parametrize("version", RECORDED)
 def test_looking_takes_no_memory_for_the_largest_input(monkeypatch, version):
-    flavour, made = machine(monkeypatch, RECORDED[version])
-    assert inspect(flavour, b"plan", SHAPE) == {"fp16": 2, "fp32": 1}
+    package, made = machine(monkeypatch, RECORDED[version])
+    assert inspect(package, b"plan", SHAPE) == {"fp16": 2, "fp32": 1}
     engine = made.api.Runtime().deserialize_cuda_engine(b"plan")
     engine.create_execution_context.assert_called_once_with(made.api.ExecutionContextAllocationStrategy.USER_MANAGED)
     made.context.set_input_shape.assert_called_once_with("image", SHAPE)
@@ -140,17 +140,17 @@ def test_looking_takes_no_memory_for_the_largest_input(monkeypatch, version):
 
 @pytest.mark.parametrize("version", RECORDED)
 def test_without_a_gpu_nothing_is_learned(monkeypatch, version):
-    flavour, made = machine(monkeypatch, RECORDED[version], gpu=None)
-    refuse(flavour, made, "Cuda Runtime (cudaError 35)")
-    assert inspect(flavour, b"plan", SHAPE) == {}
+    package, made = machine(monkeypatch, RECORDED[version], gpu=None)
+    refuse(package, made, "Cuda Runtime (cudaError 35)")
+    assert inspect(package, b"plan", SHAPE) == {}
 
 
 @pytest.mark.parametrize("version", RECORDED)
 def test_a_gpu_that_cannot_load_its_engine_is_an_error(monkeypatch, version):
-    flavour, made = machine(monkeypatch, RECORDED[version])
-    refuse(flavour, made, "Cuda Runtime (out of memory)")
+    package, made = machine(monkeypatch, RECORDED[version])
+    refuse(package, made, "Cuda Runtime (out of memory)")
     with pytest.raises(DeviceError) as caught:
-        inspect(flavour, b"plan", SHAPE)
+        inspect(package, b"plan", SHAPE)
     assert str(caught.value) == (
         "tensorrt 11.4.0 cannot load the engine on this machine's GPU to check its layers: Cuda Runtime (out of memory); "
         "free memory of other programs, or update the driver"
@@ -158,20 +158,20 @@ def test_a_gpu_that_cannot_load_its_engine_is_an_error(monkeypatch, version):
 
 
 def test_a_gpu_that_makes_no_context_is_an_error(monkeypatch):
-    flavour, made = machine(monkeypatch, RECORDED["11.4.0.106"])
+    package, made = machine(monkeypatch, RECORDED["11.4.0.106"])
     made.api.Runtime().deserialize_cuda_engine(b"plan").create_execution_context.return_value = None
     with pytest.raises(DeviceError, match="check its layers: it gave no reason; free memory"):
-        inspect(flavour, b"plan", SHAPE)
+        inspect(package, b"plan", SHAPE)
 
 
 @pytest.mark.parametrize(("reason", "other"), [("UNSUPPORTED_CC", True), ("INSUFFICIENT_GPU_MEMORY", False), ("OLD_CUDA_DRIVER", False)])
 def test_an_engine_for_other_gpus_is_told_from_one_that_fails(monkeypatch, rtx_names, reason, other):
-    flavour, made = machine(monkeypatch, rtx_names)
-    refuse(flavour, made, "it says no")
+    package, made = machine(monkeypatch, rtx_names)
+    refuse(package, made, "it says no")
     diagnostics = made.api.EngineInvalidityDiagnostics
     made.api.Runtime().get_engine_validity.return_value = (2, getattr(diagnostics, reason) | diagnostics.CUDA_ERROR)
     if other:
-        assert inspect(flavour, b"plan", SHAPE) == {}
+        assert inspect(package, b"plan", SHAPE) == {}
         return
     with pytest.raises(DeviceError, match=r"it says no; .*, or build without the GPU: CUDA_VISIBLE_DEVICES= ainet build MODEL\.onnx$"):
-        inspect(flavour, b"plan", SHAPE)
+        inspect(package, b"plan", SHAPE)

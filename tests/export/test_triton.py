@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from ainet import Segmenter, read_image
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
+from ainet.export.engine import read_model
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
 from ainet.models import bundled
@@ -73,7 +74,7 @@ def test_other_outputs_are_described_as_they_are(tmp_path):
     config = config_of(tmp_path / "ainet")
     assert described(config.input) == [("image", "TYPE_FP32", [3, -1, -1])]
     assert described(config.output) == [("logits", "TYPE_FP32", [9, -1, -1])]
-    assert (tmp_path / "ainet/1/model.onnx").read_bytes() == MODEL.read_bytes()
+    assert (tmp_path / "ainet/1/model.onnx").read_bytes() == read_model(MODEL)[0]
 
 
 class Server(service_pb2_grpc.GRPCInferenceServiceServicer):
@@ -145,11 +146,11 @@ def test_a_batch_gives_each_request_its_own_labels(repository):
 # Engines: files as `ainet build` leaves them, whose plan nothing here looks into
 
 
-def engine_file(path, *batches, flavour="tensorrt", model=MODEL):
+def engine_file(path, *batches, package="tensorrt", model=MODEL):
     profiles = tuple(Profile((low, 320, 480), (high, 320, 480)) for low, high in batches)
     digests = [hashlib.sha256(content).hexdigest() for content in (model.read_bytes(), b"plan")]
     info = ModelInfo("ainet", "logits", "fp32", MEAN, "a" * 64, {}, "0.1.0")
-    sidecar(path).write_text(EngineInfo(flavour, "10.16.1.11", ("sm90",), profiles, info, *digests, {}).to_json())
+    sidecar(path).write_text(EngineInfo(package, "10.16.1.11", ("sm90",), profiles, info, *digests, {}).to_json())
     path.write_bytes(b"plan")
     return path
 
@@ -190,11 +191,11 @@ def test_an_engine_of_no_named_sizes_takes_what_the_documentation_says(height, w
 def test_what_is_refused(tmp_path):
     models, engine = tmp_path / "models", tmp_path / "x.engine"
     with pytest.raises(UsageError, match="Triton runs engines of the full TensorRT, not of 'tensorrt-rtx'; build one with"):
-        add_engine(models, MODEL, engine_file(engine, (1, 1), flavour="tensorrt-rtx"))
+        add_engine(models, MODEL, engine_file(engine, (1, 1), package="tensorrt-rtx"))
     with pytest.raises(UsageError, match=r"takes inputs of 8x320x480, 2x320x480\.\.4x320x480 alone, but Triton also sends single images"):
         add_engine(models, MODEL, engine_file(engine, (8, 8), (2, 4)))
     engine_file(engine, (1, 1))
-    sidecar(engine).write_text(sidecar(engine).read_text().replace(hashlib.sha256(MODEL.read_bytes()).hexdigest(), "0" * 64))
+    sidecar(engine).write_text(sidecar(engine).read_text().replace(hashlib.sha256(read_model(MODEL)[0]).hexdigest(), "0" * 64))
     with pytest.raises(ModelError, match=r"x\.engine was not built from .*ainet\.onnx: onnx_sha256 differs") as caught:
         add_engine(models, MODEL, engine)
     assert str(caught.value).endswith(f"or build it again with: ainet build {MODEL} -o {engine} --size 320x480")
@@ -232,7 +233,7 @@ def build_as_tensorrt(monkeypatch):
         sidecar(path).write_text(replace(info, profiles=parse_profiles(sizes)).to_json())
         return EngineInfo.load(path)
 
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_flavour", lambda name=None: SimpleNamespace(name="tensorrt"))
+    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name=None: SimpleNamespace(name="tensorrt"))
     monkeypatch.setattr("ainet.export.engine.build_engine", build)
 
 
@@ -268,18 +269,18 @@ def test_sizes_that_are_named_are_taken_as_they_are(tmp_path, monkeypatch):
 
 
 def test_export_refuses_what_triton_cannot_run_before_it_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_flavour", lambda name=None: SimpleNamespace(name="tensorrt-rtx"))
+    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name=None: SimpleNamespace(name="tensorrt-rtx"))
     result = CliRunner().invoke(app, ["export", "-o", str(tmp_path / "x.engine"), "--triton", str(tmp_path / "models")])
     assert isinstance(result.exception, UsageError)
     assert str(result.exception).startswith(
-        "Triton runs engines of the full TensorRT, not of 'tensorrt-rtx'; build one with: ainet build MODEL.onnx --flavour tensorrt, "
+        "Triton runs engines of the full TensorRT, not of 'tensorrt-rtx'; build one with: ainet build MODEL.onnx --package tensorrt, "
     )
     assert not list(tmp_path.iterdir())
 
 
 def test_build_refuses_what_triton_cannot_run_before_it_builds(tmp_path, monkeypatch):
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_flavour", lambda name: SimpleNamespace(name=name))
-    arguments = ["build", MODEL, "-o", tmp_path / "x.engine", "--flavour", "tensorrt-rtx", "--triton", tmp_path / "models"]
+    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name: SimpleNamespace(name=name))
+    arguments = ["build", MODEL, "-o", tmp_path / "x.engine", "--package", "tensorrt-rtx", "--triton", tmp_path / "models"]
     result = CliRunner().invoke(app, [*map(str, arguments)])
     assert isinstance(result.exception, UsageError)
     assert "not of 'tensorrt-rtx'" in str(result.exception)

@@ -2,10 +2,10 @@
 
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
+from support.paths import PHOTOS
 
 from ainet import Segmenter, read_image
 from ainet.models import bundled
@@ -16,7 +16,6 @@ from ainet.runtime.tensorrt_api import MODULES
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu
-PHOTOS = Path(__file__).resolve().parents[2] / "examples" / "photos"
 
 
 @pytest.fixture(scope="module", params=[*MODULES, "cuda", "torch:cuda"])
@@ -44,7 +43,7 @@ def _open(device, tmp_path_factory):
     from ainet.export.engine import build_engine
 
     path = tmp_path_factory.mktemp("engine") / "ainet.engine"
-    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], flavour=device)
+    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], package=device)
     return Segmenter.load(path)
 
 
@@ -72,7 +71,7 @@ def test_labels_are_nearly_those_of_the_cpu(segmenter, cpu, n_segments):
     assert (edges[0] == edges[1]).mean() >= 0.998
 
 
-def test_a_large_batch_in_shares(segmenter):
+def test_a_large_batch_in_chunks(segmenter):
     photo = read_image(PHOTOS / "astronaut.jpg")
     images = np.stack([photo[i : i + 300, i : i + 400] for i in range(0, 99, 3)])
     plan = plan_segments(300, 400, 300)
@@ -84,16 +83,16 @@ def test_a_large_batch_in_shares(segmenter):
         assert (edges[0] == edges[1]).mean() >= 0.998
 
 
-@pytest.mark.parametrize("flavour", MODULES)
-def test_an_engine_of_labels(gpu, cpu, flavour, tmp_path):
-    if importlib.util.find_spec(MODULES[flavour]) is None:
-        pytest.skip(f"{flavour} is not installed")
+@pytest.mark.parametrize("package", MODULES)
+def test_an_engine_of_labels(gpu, cpu, package, tmp_path):
+    if importlib.util.find_spec(MODULES[package]) is None:
+        pytest.skip(f"{package} is not installed")
     from ainet.export.engine import build_engine
     from ainet.export.onnx import export_onnx
     from ainet.training.checkpoint import load_checkpoint
 
     export_onnx(load_checkpoint(bundled("ainet.safetensors")), tmp_path / "labels.onnx", output="labels")
-    build_engine(tmp_path / "labels.onnx", tmp_path / "labels.engine", ["16x16..640x640"], flavour=flavour)
+    build_engine(tmp_path / "labels.onnx", tmp_path / "labels.engine", ["16x16..640x640"], package=package)
     photo = read_image(PHOTOS / "coffee.jpg")
     with Segmenter.load(tmp_path / "labels.engine") as segmenter:
         result, expected = segmenter(photo, 600), cpu(photo, 600)

@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from support.fixed_backend import FixedBackend
 
+from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.backends.base import check_output
@@ -22,6 +24,7 @@ from ainet.runtime.graph import TensorType, check_types, expected_types
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+TORCH = pytest.param("torch", marks=pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="no PyTorch"))
 DEVICES = ["cpu", pytest.param("openvino", marks=pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="no OpenVINO"))]
 Change = Callable[["onnx.ModelProto"], None]
 
@@ -50,7 +53,7 @@ def convolution_without_weights(model: "onnx.ModelProto") -> None:
 
 
 def changed(folder: Path, change: Change) -> Path:
-    model = onnx.load(bundled("ainet.onnx"))
+    model = load_whole(bundled("ainet.onnx"))
     change(model)
     onnx.save(model, folder / "changed.onnx")
     return folder / "changed.onnx"
@@ -75,7 +78,7 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
 
 
 def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
-    model = onnx.load(bundled("ainet.onnx"))
+    model = load_whole(bundled("ainet.onnx"))
     (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.pred_mask0.weight")
     kernel = onnx.numpy_helper.to_array(tensor)
     tensor.CopyFrom(onnx.numpy_helper.from_array(np.round(kernel * 100).clip(-127, 127).astype(np.int8), "codes"))
@@ -125,10 +128,10 @@ def test_types_against_the_metadata() -> None:
         check_types(info, [image], TensorType("float32", (None, 12, None, None)), "x")
 
 
-@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("device", [*DEVICES, TORCH])
 def test_closing_while_threads_run(device: str) -> None:
     """Each run either ends as usual or says that the model is closed."""
-    backend = open_backend(bundled("ainet.onnx"), device, threads=1)
+    backend = Segmenter.load(device=device, threads=1).backend
     image = np.random.default_rng(0).random((1, 3, 64, 64), np.float32)
     expected = backend.run(image)
     started = threading.Barrier(4)

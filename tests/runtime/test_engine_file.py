@@ -23,7 +23,7 @@ def one_size(*shape):
 @pytest.fixture
 def info():
     return EngineInfo(
-        flavour="tensorrt-rtx",
+        package="tensorrt-rtx",
         version="1.7.1.116",
         compute_capabilities=("sm86", "sm120"),
         profiles=(Profile((1, 160, 160), (4, 1088, 1920)), one_size(1, 320, 480)),
@@ -102,7 +102,7 @@ def changed_model(**entries):
         changed(compute_capabilities="sm90"),
         changed(compute_capabilities=[90]),
         changed(compute_capabilities={"sm90": 1}),
-        changed(flavour=["x"]),
+        changed(package=["x"]),
         changed(version=11),
         changed(onnx_sha256={}),
         changed(plan_sha256=5),
@@ -167,10 +167,10 @@ def test_the_host_it_was_built_for_passes(info):
 @pytest.mark.parametrize(
     ("host", "difference"),
     [
-        (("tensorrt", "1.7.1.116", "sm86"), r"\(flavour is tensorrt-rtx, here it is tensorrt\)"),
+        (("tensorrt", "1.7.1.116", "sm86"), r"\(package is tensorrt-rtx, here it is tensorrt\)"),
         (("tensorrt-rtx", "1.6.1.120", "sm86"), r"\(version is 1\.7\.1\.116, here it is 1\.6\.1\.120\)"),
         (("tensorrt-rtx", "1.7.1.116", "sm90"), r"\(compute capability is sm86 or sm120, this GPU has sm90\)"),
-        (("tensorrt", "11.4.0.106", "sm86"), "flavour is .*; version is"),
+        (("tensorrt", "11.4.0.106", "sm86"), "package is .*; version is"),
     ],
 )
 def test_another_host_is_refused_by_field(info, host, difference):
@@ -183,7 +183,7 @@ def test_another_host_is_refused_by_field(info, host, difference):
 def test_an_engine_for_no_gpu_in_particular_is_built_again_for_an_older_one(info):
     with pytest.raises(ModelError, match="this GPU has sm75") as caught:
         replace(info, compute_capabilities=()).check_host("x.engine", "tensorrt-rtx", "1.7.1.116", "sm75")
-    assert str(caught.value).endswith(f": ainet build MODEL.onnx -o x.engine {SIZES} --flavour tensorrt-rtx --target sm75")
+    assert str(caught.value).endswith(f": ainet build MODEL.onnx -o x.engine {SIZES} --package tensorrt-rtx --target sm75")
 
 
 def test_the_smallest_fitting_profile_runs_a_size(info):

@@ -52,6 +52,18 @@ def test_graph(picture: tuple) -> None:
     np.testing.assert_array_equal(bare.borders, graph.borders[:, :4])
 
 
+def test_regions_that_are_not_connected() -> None:
+    """The graph says nothing of use then, but it is right and ends."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 30, (40, 40)).astype(np.int32)
+    graph = region_graph(labels, rng.integers(0, 256, (40, 40, 3), dtype=np.uint8))
+    sides = reference.sides(labels)
+    pairs = {tuple(sorted((labels[a], labels[b]))) for a, b in sides}
+    assert len(graph.edges) == len(pairs) > 3 * 30
+    assert {tuple(edge) for edge in graph.edges.tolist()} == pairs
+    assert graph.borders[:, 0].sum() == len(sides)
+
+
 def test_map_of_another_size_is_sampled_at_the_nearest(picture: tuple) -> None:
     labels, image, values = picture
     small = values[:13, :17]

@@ -32,6 +32,15 @@ def tree(folder: str = "out") -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*") if path.is_file())
 
 
+def refused(run: Run, *arguments: object, code: int = 1) -> str:
+    """The one line that the command says, and that it wrote nothing."""
+    before = tree(".")
+    result = run(*arguments)
+    assert (result.code, len(result.errors)) == (code, 1), result
+    assert tree(".") == before
+    return result.errors[0]
+
+
 def expected(segmenter: ainet.Segmenter, path: str) -> NDArray[np.int32]:
     """What `FAST` gives for the picture `path`."""
     return segmenter(ainet.read_image(path), 12)

@@ -1,4 +1,4 @@
-"""A machine with TensorRT and a GPU, made of stand-ins: a module in which only the real names exist, and the host's memory."""
+"""A machine with TensorRT, made of stand-ins: a module in which only the real names exist. Its engines run on the emulated GPU."""
 
 import hashlib
 import importlib.util
@@ -6,14 +6,14 @@ from unittest.mock import NonCallableMagicMock
 
 import numpy as np
 
-from ainet.runtime.backends import tensorrt
+from ainet.runtime.backends import open_backend, tensorrt
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.postprocess import assign, normalise
-from ainet.runtime.tensorrt_api import Flavour
+from ainet.runtime.tensorrt_api import TensorRtPackage
 from ainet.spec import MEAN
 from support import tensorrt_names
-from support.host_kernels import HostGpu, view
+from support.host_memory import enqueue_host_function, view
 
 NAMES = dict(tensorrt_names.RECORDED)
 if importlib.util.find_spec("tensorrt_rtx"):
@@ -35,15 +35,15 @@ class Logger:
 
 
 class Host:
-    """A machine with TensorRT `version` and a GPU, and an engine file on its disk."""
+    """A machine with TensorRT `version`, and an engine file on its disk. contexts: those that its engine has made. opened: its backends."""
 
     def __init__(self, folder, monkeypatch, version, output="logits"):
         self.output = output
         names = NAMES[version]
         stand_in = tensorrt_names.StandIn(names, version, "{}")
-        self.flavour = Flavour("tensorrt", stand_in.api, Logger())
-        self.flavour.logger.errors = []
-        self.gpu, self.contexts, self.stream_capturable = HostGpu(), [], True
+        self.package = TensorRtPackage("tensorrt", stand_in.api, Logger())
+        self.package.logger.errors = []
+        self.contexts, self.opened, self.stream_capturable = [], [], True
         self.runtime, self.runtime_config, self.cache = stand_in.api.Runtime(), stand_in.runtime_config, getattr(stand_in, "cache", None)
         engine = self.runtime.deserialize_cuda_engine()
         engine.num_io_tensors = 2
@@ -52,10 +52,9 @@ class Host:
         engine.get_tensor_mode.side_effect = {"result": modes.OUTPUT, "image": modes.INPUT}.__getitem__
         engine.create_execution_context.side_effect = lambda config: self.context(names["IExecutionContext"])
         self.engine = engine
-        monkeypatch.setattr(tensorrt, "load_flavour", lambda name: self.flavour)
-        monkeypatch.setattr(tensorrt, "Gpu", lambda index: self.gpu)
+        monkeypatch.setattr(tensorrt, "load_package", lambda name: self.package)
         self.info = EngineInfo(
-            flavour="tensorrt",
+            package="tensorrt",
             version=version,
             compute_capabilities=("sm90",),
             profiles=PROFILES,
@@ -68,10 +67,19 @@ class Host:
         self.path.write_bytes(CONTENT)
         sidecar(self.path).write_text(self.info.to_json())
 
+    def open(self, device="tensorrt"):
+        """A backend of the engine, until `close_all`."""
+        self.opened.append(open_backend(self.path, device))
+        return self.opened[-1]
+
+    def close_all(self):
+        while self.opened:
+            self.opened.pop().close()
+
     def context(self, names):
         context = NonCallableMagicMock(spec_set=names)
         context.update_device_memory_size_for_shapes.return_value = SCRATCH
-        context.execute_async_v3.side_effect = lambda stream: self.gpu.enqueue(stream, "network", lambda: self.infer(context)) or True
+        context.execute_async_v3.side_effect = lambda stream: enqueue_host_function(stream, lambda: self.infer(context))
         if "is_stream_capturable" in names:
             context.is_stream_capturable.side_effect = lambda stream: self.stream_capturable
         self.contexts.append(context)

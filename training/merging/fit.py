@@ -30,8 +30,24 @@ def fit(
     """Train a cost for merging; `first` are those of `images` that the first round learns from.
 
     channels: of the border map; 0 for a cost that needs no network, then the images need no `maps`. steps: of the two rounds.
+    Runs on one thread, as the tensors are small and threads would wait for each other.
     """
-    torch.set_num_threads(1)  # the tensors are small: threads would wait for each other
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return _two_rounds(first, images, channels, seed, report, steps)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _two_rounds(
+    first: Sequence[LabelledImage],
+    images: Sequence[LabelledImage],
+    channels: int,
+    seed: int,
+    report: Callable[[str], None],
+    steps: tuple[int, int],
+) -> MergeNetwork:
     torch.manual_seed(seed)
     plain = [[merge(image.graph())] for image in first]
     teacher = MergeNetwork(channels)

@@ -20,7 +20,7 @@ from ainet.runtime.postprocess import normalise, postprocess
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.datasets import BSDS500, Sample
-from ainet.training.merging.fit import fit
+from ainet.training.merging.fit import STEPS, fit
 from ainet.training.merging.model import BorderHead
 from ainet.training.merging.pairs import LabelledImage
 from ainet.training.networks import UNet
@@ -35,12 +35,16 @@ def train_merging(
     out: str | os.PathLike[str],
     seed: int = 0,
     report: Callable[[str], None] = lambda line: None,
+    counts: tuple[int, int] = COUNTS,
+    steps: tuple[int, int] = STEPS,
 ) -> None:
     """Train a cost on the superpixels of the checkpoint `weights`.
 
     Args:
         out: a checkpoint (.safetensors) with the network and its cost, or a cost alone that needs no network (.json).
         seed: of the weights and the order of images; equal seeds give equal files on one machine.
+        counts: superpixels at the start; the first round of training sees those of the first count alone.
+        steps: of the two rounds, see `fit`.
 
     Raises:
         UsageError: no BSDS500 in the folder, or another suffix of `out`.
@@ -55,10 +59,10 @@ def train_merging(
     checkpoint = load_checkpoint(weights)
     samples = list(BSDS500(bsds, "train"))
     with_maps = path.suffix == ".safetensors"
-    report(f"{checkpoint.name}: superpixels of {len(samples)} images at {' and '.join(map(str, COUNTS))}")
-    fine = list(label_images(checkpoint.network, samples, COUNTS[-1], with_maps))
-    coarse = list(label_images(checkpoint.network, samples, COUNTS[0], with_maps))
-    model = fit(coarse, [*coarse, *fine], CHANNELS if with_maps else 0, seed, report)
+    report(f"{checkpoint.name}: superpixels of {len(samples)} images at {counts[0]} and {counts[1]}")
+    fine = list(label_images(checkpoint.network, samples, counts[1], with_maps))
+    coarse = list(label_images(checkpoint.network, samples, counts[0], with_maps))
+    model = fit(coarse, [*coarse, *fine], CHANNELS if with_maps else 0, seed, report, steps)
     if with_maps:
         save_checkpoint(path, checkpoint.network, {**checkpoint.config, "merging_seed": seed}, model)
         return

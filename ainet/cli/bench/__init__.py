@@ -11,6 +11,7 @@ from ainet.cli.bench import (
     parity,
     postprocessing,
     proposals,
+    regions,
     report,
     startup,
     sweep,
@@ -20,6 +21,7 @@ from ainet.cli.bench import (
 app = typer.Typer(help="Accuracy and speed of AINet, SCN and their peers.", no_args_is_help=True, rich_markup_mode=None)
 app.command("accuracy")(accuracy.accuracy)
 app.command("latency")(latency.latency)
+app.command("regions")(regions.regions)
 app.command("report")(report.report)
 app.command("parity")(parity.parity)
 app.command("proposals")(proposals.proposals)

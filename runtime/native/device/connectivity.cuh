@@ -14,7 +14,7 @@
 //   connect_fill     gives every pixel the label of its unit
 #pragma once
 
-#include "portable.cuh"
+#include "primitives.cuh"
 
 namespace ainet::device {
 

@@ -2,7 +2,7 @@
 // Each kernel runs once for every pixel of what it makes, for every image.
 #pragma once
 
-#include "portable.cuh"
+#include "primitives.cuh"
 
 namespace ainet::device {
 

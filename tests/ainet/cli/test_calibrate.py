@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from PIL import Image
 from support.command_line import FAST, Run, tree
 from support.paths import PHOTOS
 
 from ainet.errors import ModelError
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 
 pytest.importorskip("torch")
@@ -73,7 +73,7 @@ def test_a_target_out_of_reach_leaves_no_file(run: Run, photos: Path, monkeypatc
     def out_of_reach(*_: object) -> None:
         raise ModelError("INT8 cannot stay within")
 
-    monkeypatch.setattr("ainet.calibration.quantise.exported", lambda *_: onnx.load(bundled("ainet.onnx")))
+    monkeypatch.setattr("ainet.calibration.quantise.exported", lambda *_: load_whole(bundled("ainet.onnx")))
     monkeypatch.setattr("ainet.calibration.sensitivity.keep_boundaries", out_of_reach)
     before = tree(".")
     result = run("calibrate", "-o", "x.onnx", "--images", photos, "--report", "report.json")

@@ -1,17 +1,19 @@
-"""Engines on the command line: those that run, and every one that cannot: a line each, an exit code, nothing half-written."""
+"""Engines on the command line: those that run, and every one that cannot: a line each, an exit code, nothing written."""
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.command_line import Run, tree
+from support.command_line import Run, refused
+from support.cuda_emulator import Emulator
 from support.engine_host import CONTENT, VERSIONS, Host
 
 from ainet.errors import DeviceError
 from ainet.models import bundled
-from ainet.runtime import tensorrt_api as flavours
+from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import find_devices
 from ainet.runtime.engine_file import sidecar
 
@@ -24,29 +26,23 @@ def host(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(folder, monkeypatch, VERSIONS[-1])
 
 
-def refused(run: Run, *arguments: object, code: int = 1) -> str:
-    """The one line that the command says, and that it wrote nothing."""
-    before = tree(".")
-    result = run(*arguments)
-    assert (result.code, len(result.errors)) == (code, 1), result
-    assert tree(".") == before
-    return result.errors[0]
-
-
-def test_an_engine_that_runs(run: Run, host: Host) -> None:
+@pytest.mark.gpu
+def test_an_engine_that_runs(run: Run, host: Host, emulator: Emulator) -> None:
     for device in ("auto", "tensorrt", "tensorrt:0"):
         result = run(*SEGMENT, "-n", "12", "--device", device)
         assert (result.code, result.errors) == (0, [])
         assert result.lines[-1] == f"1 of 1 inputs segmented into out on tensorrt {VERSIONS[-1]} (CUDA 0)"
         assert np.load("out/a.npy").max() > 3
+    assert emulator.allocations() == 0
 
 
-def test_an_engine_for_another_gpu_or_version(run: Run, host: Host) -> None:
-    host.gpu.capability = "sm86"  # type: ignore[misc]
+@pytest.mark.gpu
+def test_an_engine_for_another_gpu_or_version(run: Run, host: Host, emulator: Emulator) -> None:
+    sidecar(host.path).write_text(replace(host.info, compute_capabilities=("sm86",)).to_json())
     error = refused(run, *SEGMENT)
-    assert error.startswith("error: model.engine was built for another machine (compute capability is sm90, this GPU has sm86);")
+    assert error.startswith("error: model.engine was built for another machine (compute capability is sm86, this GPU has sm90);")
     assert error.endswith("; build it here with: ainet build MODEL.onnx -o model.engine --size 1x16x16..2x64x96 --size 32x48")
-    host.flavour.api.__version__ = "10.0.1"
+    host.package.api.__version__ = "10.0.1"
     assert f"(version is {VERSIONS[-1]}, here it is 10.0.1; compute capability is" in refused(run, *SEGMENT)
 
 
@@ -78,23 +74,23 @@ def test_a_missing_or_damaged_sidecar(run: Run, host: Host, damage: Callable[[Pa
         assert refused(run, *command).startswith(f"error: {message}")
 
 
-def test_a_shape_outside_the_profiles(run: Run, host: Host) -> None:
+@pytest.mark.gpu
+def test_a_shape_outside_the_profiles(run: Run, host: Host, emulator: Emulator) -> None:
     error = refused(run, *SEGMENT, "-n", "300")
     assert error.startswith("error: a.png: the engine takes inputs of 1x16x16..2x64x96, 32x48 (batch x height x width), not 1x240x320; ")
     assert error.endswith("build one that takes it too with: ainet build MODEL.onnx --size 1x16x16..2x64x96 --size 32x48 --size 240x320")
 
 
-def test_a_gpu_with_too_little_memory(run: Run, host: Host) -> None:
-    host.gpu.capacity = 10_000
-    assert refused(run, *SEGMENT, "-n", "12") == "error: a.png: GPU 0 is out of memory"
+@pytest.mark.gpu
+def test_a_gpu_with_too_little_memory(run: Run, host: Host, emulator: Emulator) -> None:
+    emulator.set_capacity(10_000)
+    assert refused(run, *SEGMENT, "-n", "12").startswith("error: a.png: GPU 0 is out of memory")
 
 
-def test_a_gpu_that_disappears(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(stream: int) -> None:
-        raise DeviceError("GPU 0 cannot be used (cudaStreamSynchronize: cudaErrorDevicesUnavailable); check it with: nvidia-smi")
-
-    monkeypatch.setattr(host.gpu, "synchronize", gone)
-    assert "a.png: GPU 0 cannot be used (cudaStreamSynchronize: cudaErrorDevicesUnavailable)" in refused(run, *SEGMENT, "-n", "12")
+@pytest.mark.gpu
+def test_a_gpu_that_fails(run: Run, host: Host, emulator: Emulator) -> None:
+    emulator.fail_launch(0)
+    assert refused(run, *SEGMENT, "-n", "12").startswith("error: a.png: GPU 0 cannot be used (CUDA_ERROR_LAUNCH_FAILED)")
 
 
 def test_an_engine_on_a_device_that_does_not_run_it(run: Run, host: Host) -> None:
@@ -113,12 +109,12 @@ def test_device_tensorrt_without_an_engine(run: Run) -> None:
 
 
 def test_device_tensorrt_without_tensorrt(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ainet.runtime.backends.tensorrt.load_flavour", flavours.load_flavour)
-    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
+    monkeypatch.setattr("ainet.runtime.backends.tensorrt.load_package", packages.load_package)
+    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     for command in (SEGMENT, (*SEGMENT, "--device", "tensorrt"), ("verify", "model.engine", "--images", ".", "--device", "tensorrt")):
         error = refused(run, *command)
-        assert error.startswith("error: flavour 'tensorrt' cannot be used (")
+        assert error.startswith("error: TensorRT package 'tensorrt' cannot be used (")
         assert error.endswith("): pip install 'ainet-toolkit[tensorrt]'")
     error = refused(run, "verify", "model.engine", "--images", ".")
     assert error == "error: no device works here for model.engine; see what is missing with: ainet doctor"
@@ -131,35 +127,6 @@ def test_device_tensorrt_without_a_gpu(run: Run, host: Host, monkeypatch: pytest
     except DeviceError:
         monkeypatch.undo()
     monkeypatch.chdir(host.path.parent)
-    monkeypatch.setattr("ainet.runtime.backends.tensorrt.load_flavour", lambda name: host.flavour)
+    monkeypatch.setattr("ainet.runtime.backends.tensorrt.load_package", lambda name: host.package)
     error = refused(run, *SEGMENT)
-    assert error.startswith(("error: GPU 0 cannot be used (", "error: using the GPU needs the package cuda-bindings"))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code", "message"),
-    [
-        (["model.onnx", "-o", "model.plan"], 2, "cannot build 'model.plan': the name must end in .engine"),
-        (["gone.onnx"], 1, "cannot read gone.onnx: No such file or directory; make a model with: ainet export CHECKPOINT -o model.onnx"),
-        (["a.png"], 1, "a.png is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx"),
-        (["model.onnx", "--size", "321x480"], 2, "the height 321 of size '321x480' is not a multiple of 16; the nearest is 320"),
-        (["model.onnx", "--size", "640x640..320x320"], 2, "the size '640x640..320x320' runs backwards"),
-        (["model.onnx", "--size", "64x64", "--size", "1x64x64"], 2, "the size '1x64x64' is named twice"),
-        (["model.onnx", "--target", "sm90"], 2, "unknown target 'sm90'; tensorrt-rtx "),
-        (["model.onnx", "--flavour", "trt"], 2, "unknown flavour 'trt'; choose one of tensorrt, tensorrt-rtx"),
-    ],
-)
-def test_wrong_builds(run: Run, arguments: list[str], code: int, message: str) -> None:
-    pytest.importorskip("tensorrt_rtx", reason="TensorRT-RTX is not installed")
-    Path("model.onnx").symlink_to(bundled("ainet.onnx"))
-    flavour = [] if "--flavour" in arguments else ["--flavour", "tensorrt-rtx"]
-    assert refused(run, "build", *arguments, *flavour, code=code).startswith(f"error: {message}")
-
-
-def test_a_build_without_tensorrt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("onnx")
-    monkeypatch.setattr(flavours, "_load", flavours._load.__wrapped__)
-    for module in ("tensorrt", "tensorrt_rtx"):
-        monkeypatch.setitem(sys.modules, module, None)
-    error = refused(run, "build", bundled("ainet.onnx"), "-o", "x.engine")
-    assert error == "error: no TensorRT is installed: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]"
+    assert error.startswith(("error: no usable NVIDIA GPU (", "error: using the GPU needs cuda-core"))

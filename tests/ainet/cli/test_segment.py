@@ -102,3 +102,11 @@ def test_frames_never_replace_a_folder(run: Run, video: list[NDArray[np.uint8]])
     assert result.code == 1
     assert result.errors == ["error: cannot write out/clip: it is there already; remove it, or choose another place"]
     assert tree() == ["a.npy", "clip/mine"]
+
+
+def test_exact_counts_and_the_plain_grid(run: Run, segmenter: Segmenter) -> None:
+    assert run("segment", "a.png", "-o", "exact", "--device", "cpu", "--regions", "20").lines[0].endswith("; 20 superpixels")
+    assert np.load("exact/a.npy").max() == 19
+    assert run("segment", "a.png", "-o", "plain", "--device", "cpu", "-n", "20", "--quality", "fast").code == 0
+    np.testing.assert_array_equal(np.load("plain/a.npy"), segmenter(ainet.read_image("a.png"), 20, quality="fast"))
+    assert run("segment", "a.png", "-o", "plain", "--quality", "good").errors == ["error: unknown quality 'good'; choose one of best, fast"]

@@ -18,13 +18,15 @@ from ainet.segmenter import open_torch
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
+from ainet.export.whole import load_whole  # noqa: E402  # needs onnx
+
 MODEL = bundled("ainet.onnx")
 SMALL = ("--images", ".", "-n", "12", "--device", "cpu")  # for images of 48 x 64
 
 
 def altered(change: Callable[[np.ndarray], None], path: str = "altered.onnx") -> str:
     """The bundled model with its last weights changed in place."""
-    model = onnx.load(MODEL)
+    model = load_whole(MODEL)
     tensor = next(tensor for tensor in model.graph.initializer if tensor.name == model.graph.node[-1].input[1])
     values = onnx.numpy_helper.to_array(tensor).copy()
     change(values)
@@ -103,7 +105,7 @@ def test_another_checkpoint(run: Run, public_checkpoints: dict[str, Path]) -> No
         f"error: ainet.onnx (ainet) was exported from another checkpoint than {public_checkpoints['scn']} (scn)"
     )
     assert result.errors[0].endswith("; name the right one with --against")
-    model = onnx.load(MODEL)
+    model = load_whole(MODEL)
     entries = json.loads(model.metadata_props[0].value)
     onnx.helper.set_model_props(model, {"ainet": json.dumps({**entries, "checkpoint_sha256": "0" * 64})})
     onnx.save(model, "other.onnx")

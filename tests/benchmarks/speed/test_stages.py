@@ -15,7 +15,7 @@ class FakeGpu:
         self.backend, self.most = self, most
         self.recording, self.images, self.calls = False, 0, 0
 
-    def __call__(self, image: NDArray[np.uint8], n_segments: int) -> NDArray[np.int32]:
+    def __call__(self, image: NDArray[np.uint8], n_segments: int, *, quality: str) -> NDArray[np.int32]:
         if len(image) > self.most:
             raise MemoryError("too little memory")
         self.images += len(image)
@@ -34,7 +34,7 @@ class FakeGpu:
 class OnTheCpu:
     backend = None
 
-    def __call__(self, image: NDArray[np.uint8], n_segments: int) -> NDArray[np.int32]:
+    def __call__(self, image: NDArray[np.uint8], n_segments: int, *, quality: str) -> NDArray[np.int32]:
         raise AssertionError("it has no stages on a GPU")
 
 

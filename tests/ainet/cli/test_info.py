@@ -1,0 +1,38 @@
+"""`ainet info`."""
+
+from pathlib import Path
+
+import pytest
+from support.command_line import Run
+
+from ainet.models import bundled
+from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
+from ainet.runtime.model import ModelInfo
+from ainet.spec import MEAN
+
+
+def test_info(run: Run) -> None:
+    result = run("info", bundled("ainet.onnx"))
+    assert (result.code, result.errors) == (0, [])
+    rows = dict(line.split(maxsplit=1) for line in result.lines)
+    assert rows["network"] == "ainet"
+    assert rows["output"] == "logits"
+    assert len(rows["checkpoint_sha256"]) == 64
+    pytest.importorskip("torch")
+    result = run("info", bundled("ainet.safetensors"))
+    checkpoint = dict(line.split(maxsplit=1) for line in result.lines)
+    assert checkpoint["network"] == "ainet"
+    assert checkpoint["sha256"] == rows["checkpoint_sha256"]
+
+
+def test_info_of_an_engine(run: Run) -> None:
+    model = ModelInfo("scn", "labels", "fp16", MEAN, "a" * 64, {}, "0.1.0")
+    profile = Profile((1, 320, 480), (1, 320, 480))
+    engine = EngineInfo("tensorrt-rtx", "1.7.1", ("sm86",), (profile,), model, "b" * 64, "c" * 64, {})
+    sidecar(Path("x.engine")).write_text(engine.to_json())
+    Path("x.engine").touch()
+    result = run("info", "x.engine")
+    assert result.code == 0
+    rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.lines}
+    assert (rows["kind"], rows["package"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
+    assert "'network': 'scn'" in rows["model"]
