@@ -1,5 +1,7 @@
 """Errors that a user can mend: their message says what was wrong and what to do."""
 
+NO_MEMORY = "not enough memory; scale the image down, or ask for fewer superpixels"
+
 
 class AINetError(Exception):
     """Base of the toolkit's own errors. The command line prints the message alone and exits with `exit_code`."""

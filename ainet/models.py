@@ -62,6 +62,21 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
 
 
+def bundled_checkpoint() -> Path:
+    """The checkpoint of the bundled AINet.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    return bundled(BUNDLED[0] + CHECKPOINT)
+
+
+def absolute_model(model: str | os.PathLike[str]) -> str:
+    """A model as another process can name it: bundled weights by their name, a file by its whole path."""
+    name = os.fspath(model)
+    return name if name in BUNDLED else str(Path(name).resolve())
+
+
 def bundled(name: str) -> Path:
     """Path of a weights file that the package ships, such as "scn.onnx" or "ainet.safetensors".
 

@@ -28,9 +28,9 @@ def judges_of_bsds(root: str | os.PathLike[str]) -> tuple[list[CalibrationImage]
         ImportError: the packages that read BSDS500 are not there.
         UsageError, ImageError: `root` does not hold BSDS500, or an image is damaged.
     """
-    from ainet.training.datasets import BSDS500  # its packages are needed here alone
+    from ainet.training.datasets import bsds500  # its packages are needed here alone
 
-    samples = {sample.image_path: sample for sample in BSDS500(root, "train")}
+    samples = {sample.image_path: sample for sample in bsds500(root, "train")}
     images = choose_images(list(samples), JUDGES, seed=1)
     return images, score_by([samples[image.path].segmentations() for image in images])
 

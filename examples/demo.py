@@ -18,7 +18,7 @@ from ainet.errors import DeviceError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
 from ainet.export.profiles import DEFAULT_SIZES
-from ainet.models import bundled
+from ainet.models import bundled_checkpoint
 from ainet.training.checkpoint import load_checkpoint
 
 N_SEGMENTS = 600
@@ -28,7 +28,7 @@ console = Console(highlight=False)
 
 def main(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
-    checkpoint = bundled("ainet.safetensors")
+    checkpoint = bundled_checkpoint()
     model = out / "ainet.onnx"
     console.print(f"[bold]1.[/] exporting the bundled weights to {model}, checked against PyTorch")
     export_onnx(load_checkpoint(checkpoint), model)

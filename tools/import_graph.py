@@ -2,8 +2,8 @@
 
     python tools/import_graph.py
 
-Every import counts, those inside functions and under TYPE_CHECKING too. A room may import from rooms of a lower level, and from
-itself; modules must not import each other in a circle.
+A part is a folder, or a file of the face. It may import from parts of lower levels, and from itself; modules must not import each
+other in a circle. Every import counts, those inside functions and under TYPE_CHECKING too.
 """
 
 import ast
@@ -13,9 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks")
-PACKAGES = ("training", "export", "runtime", "calibration", "benchmarks", "cli", "metrics")  # rooms of more than one file
 
-# Lowest first. A room may use all that stand on lower levels; the rooms of one level do not know each other.
+# Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "spec", "package"),
     ("files", "arguments"),
@@ -32,7 +31,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("benchmarks",),
     ("cli",),
 )
-LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+LEVEL = {part: level for level, parts in enumerate(LEVELS) for part in parts}
 
 
 def module_files() -> dict[str, Path]:
@@ -40,9 +39,9 @@ def module_files() -> dict[str, Path]:
     found = {}
     for folder in FOLDERS:
         for file in sorted((ROOT / folder).rglob("*.py")):
-            parts = file.relative_to(ROOT).with_suffix("").parts
-            parts = parts if parts[0] == "ainet" else ("ainet", *parts)
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+            names = file.relative_to(ROOT).with_suffix("").parts
+            names = names if names[0] == "ainet" else ("ainet", *names)
+            found[".".join(names[:-1] if names[-1] == "__init__" else names)] = file
     return found
 
 
@@ -58,12 +57,12 @@ def imports_of(file: Path, modules: dict[str, Path]) -> set[str]:
     return {name for name in found if name in modules}
 
 
-def room_of(module: str) -> str:
-    """The room that a module belongs to: a folder, or a file of the face."""
-    parts = module.split(".")
-    if len(parts) == 1 or parts[1] == "__main__":
-        return "package" if len(parts) == 1 else "cli"
-    return parts[1]
+def part_of(module: str) -> str:
+    """The part that a module belongs to."""
+    names = module.split(".")
+    if len(names) == 1:
+        return "package"
+    return "cli" if names[1] == "__main__" else names[1]
 
 
 def main() -> int:
@@ -72,28 +71,28 @@ def main() -> int:
     problems = []
     arrows: dict[str, set[str]] = {}
     for module, targets in imports.items():
-        room = room_of(module)
-        if room not in LEVEL:
-            problems.append(f"{module}: the room '{room}' has no level in tools/import_graph.py")
+        part = part_of(module)
+        if part not in LEVEL:
+            problems.append(f"{module}: the part '{part}' has no level in tools/import_graph.py")
             continue
         if module == "ainet":
             continue  # the face's names are imported on first use
         for target in sorted(targets):
-            other = room_of(target)
-            if other == room:
+            other = part_of(target)
+            if other == part:
                 continue
-            arrows.setdefault(room, set()).add(other)
-            if LEVEL.get(other, len(LEVELS)) >= LEVEL[room]:
-                problems.append(f"{module} imports {target}: {room} must not use {other}")
+            arrows.setdefault(part, set()).add(other)
+            if LEVEL.get(other, len(LEVELS)) >= LEVEL[part]:
+                problems.append(f"{module} imports {target}: {part} must not use {other}")
     graph = {module: targets - {"ainet"} for module, targets in imports.items() if module != "ainet"}
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         problems.append("a circle: " + " -> ".join(error.args[1]))
-    for rooms in reversed(LEVELS):
-        for room in rooms:
-            if room in arrows:
-                print(f"{room:12} -> {', '.join(sorted(arrows[room], key=LEVEL.__getitem__, reverse=True))}")
+    for parts in reversed(LEVELS):
+        for part in parts:
+            if part in arrows:
+                print(f"{part:12} -> {', '.join(sorted(arrows[part], key=LEVEL.__getitem__, reverse=True))}")
     print(*problems, sep="\n", file=sys.stderr)
     return 1 if problems else 0
 

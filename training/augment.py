@@ -34,7 +34,7 @@ class CropSampler:
 
     An epoch visits every annotation once in random order; the last incomplete batch of an epoch is left out. With `annotations` > 1
     a crop also gets the next annotations of its image; after the last comes the first again, so that an image with fewer repeats some.
-    Of several ranks, each takes its share of a batch.
+    Of several processes, each takes its part of a batch: `rank` is its number, `count` how many there are.
 
     Raises:
         UsageError: an image is smaller than the crop, or the data set smaller than a batch.
@@ -49,7 +49,7 @@ class CropSampler:
         jitter: Jitter = "off",
         annotations: int = 1,
         rank: int = 0,
-        ranks: int = 1,
+        count: int = 1,
     ) -> None:
         small = np.flatnonzero(np.minimum(data.height, data.width) < crop)
         if small.size:
@@ -58,31 +58,31 @@ class CropSampler:
             raise UsageError(f"{data.names[n]} is {size} pixels, smaller than the crop of {crop}; use a recipe with a smaller crop")
         if len(data) < batch_size:
             raise UsageError(f"the data set has {len(data)} annotations, fewer than one batch of {batch_size}")
-        if batch_size % ranks:
-            raise UsageError(f"the batch of {batch_size} cannot be shared evenly by {ranks} processes")
+        if batch_size % count:
+            raise UsageError(f"the batch of {batch_size} cannot be divided evenly among {count} processes")
         self.data, self.crop, self.batch_size, self.seed, self.jitter = data, crop, batch_size, seed, jitter
-        self.annotations, self.rank, self.ranks = annotations, rank, ranks
+        self.annotations, self.rank, self.count = annotations, rank, count
         self._mean = torch.tensor(MEAN, device=data.pixels.device)
 
     @property
     def classes(self) -> int:
         """Upper bound of the ids: those of the data set and, with jitter, the random patch's."""
-        return self.data.classes + (self.jitter != "off")
+        return self.data.classes if self.jitter == "off" else self.data.classes + 1
 
     def chosen(self, iteration: int) -> NDArray[np.int64]:
-        """The annotations of the whole batch, over all ranks: (batch_size,) indices into the data set."""
+        """The annotations of the whole batch, over all processes: (batch_size,) indices into the data set."""
         epoch, number = divmod(iteration, len(self.data) // self.batch_size)
         order = np.random.default_rng((self.seed, 0, epoch)).permutation(len(self.data))
         return order[number * self.batch_size :][: self.batch_size]
 
     def generator(self, iteration: int) -> torch.Generator:
-        """For the boundary patches of `iteration` and this rank, on the device of the data."""
+        """For the boundary patches of `iteration` and this process, on the device of the data."""
         return self._generator(np.random.default_rng((self.seed, 2, iteration, self.rank)))
 
     def batch(self, iteration: int) -> Batch:
-        """This rank's part of the batch; B = batch_size / ranks."""
+        """This process's part of the batch; B = batch_size / count."""
         data, crop = self.data, self.crop
-        chosen = self.chosen(iteration)[self.rank :: self.ranks]
+        chosen = self.chosen(iteration)[self.rank :: self.count]
         rng = np.random.default_rng((self.seed, 1, iteration, self.rank))
         top = rng.integers(data.height[chosen] - crop, endpoint=True)  # (B,)
         left = rng.integers(data.width[chosen] - crop, endpoint=True)

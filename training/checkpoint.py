@@ -151,22 +151,25 @@ def _load_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> Non
     expected = network.state_dict()
     problems = [f"missing {key}" for key in expected if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in expected]
-    problems += [
-        f"{key} is {tuple(state[key].shape)} instead of {tuple(expected[key].shape)}"
-        for key in expected
-        if key in state and state[key].shape != expected[key].shape
-    ]
-    problems += [f"{key} is no plain array of real numbers" for key in expected if key in state and not _is_plain(state[key])]
-    problems += [
-        f"{key} has NaN or infinite values"
-        for key in expected
-        if key in state and _is_plain(state[key]) and not state[key].isfinite().all()
-    ]
+    for key, tensor in expected.items():
+        if key in state:
+            problems += _problems_of(key, state[key], tensor)
     if problems:
         shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
         kind = type(network).__name__
         raise ModelError(f"{file} does not fit the network {kind}: {shown}. Is it a checkpoint of another network?")
     network.load_state_dict(state)
+
+
+def _problems_of(key: str, found: Tensor, expected: Tensor) -> list[str]:
+    problems = []
+    if found.shape != expected.shape:
+        problems.append(f"{key} is {tuple(found.shape)} instead of {tuple(expected.shape)}")
+    if not _is_plain(found):
+        problems.append(f"{key} is no plain array of real numbers")
+    elif not found.isfinite().all():
+        problems.append(f"{key} has NaN or infinite values")
+    return problems
 
 
 def _is_plain(tensor: Tensor) -> bool:

@@ -42,8 +42,10 @@ def draw_jitter(rng: np.random.Generator, batch: int, crop: int) -> JitterDraws:
     """Choose at random; `crop` is S, at least 32 so that two patches find room."""
     corners = crop - CELL_SIZE + 1
     first, second, noise = rng.integers(corners, size=(3, batch, 2))
-    while (overlap := (np.abs(first - second) < CELL_SIZE).all(1)).any():
+    overlap = _overlap(first, second)
+    while overlap.any():
         first[overlap], second[overlap] = rng.integers(corners, size=(2, int(overlap.sum()), 2))
+        overlap = _overlap(first, second)
     start = rng.integers(corners, size=batch)
     return JitterDraws(
         apply=rng.integers(2, size=(batch, 3)),
@@ -56,6 +58,11 @@ def draw_jitter(rng: np.random.Generator, batch: int, crop: int) -> JitterDraws:
         length=rng.integers(CELL_SIZE, crop - start, endpoint=True),
         offset=rng.integers(1, CELL_SIZE, endpoint=True, size=batch) * rng.choice((-1, 1), batch),
     )
+
+
+def _overlap(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(B,) which of the patches at corners (B, 2) have pixels in common."""
+    return (np.abs(first - second) < CELL_SIZE).all(1)
 
 
 def jitter_map(draws: JitterDraws, crop: int, device: torch.device | str, public: bool = False) -> tuple[Tensor, Tensor]:
@@ -79,10 +86,11 @@ def jitter_map(draws: JitterDraws, crop: int, device: torch.device | str, public
 
     random = _inside(y, x, noise) & (apply[:, 1] == 1)
     shuffled = apply[:, 0] == 1
-    in_first = _inside(y, x, first) & shuffled
-    in_second = _inside(y, x, second) & shuffled & (not public)
-    move = in_first.long() - in_second.long()
-    y, x = (here + move * (second[:, axis] - first[:, axis]) for axis, here in enumerate((y, x)))
+    move = (_inside(y, x, first) & shuffled).long()
+    if not public:
+        move = move - (_inside(y, x, second) & shuffled).long()
+    y = y + move * (second[:, 0] - first[:, 0])
+    x = x + move * (second[:, 1] - first[:, 1])
     return y * crop + x, random
 
 

@@ -53,7 +53,7 @@ class Processes:
         dist.all_reduce(values)
         return values / self.count
 
-    def share(self, step: nn.Module) -> nn.Module:
+    def distributed(self, step: nn.Module) -> nn.Module:
         """`step`, such that its gradients and BatchNorm's statistics are those of the batches of all processes (the latter on GPUs)."""
         if self.count == 1:
             return step

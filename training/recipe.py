@@ -37,7 +37,7 @@ class Recipe:
     iterations: int
     batch_size: int  # images per step, over all devices
     lr: float
-    crop: int = 208  # side of the training crops, pixels
+    crop: int = 208  # height and width of the training crops, pixels
     seed: int = 1
     splits: tuple[str, ...] = ("train",)
 

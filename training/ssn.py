@@ -1,8 +1,8 @@
 """Training of SSN as its paper has it (Jampani et al., "Superpixel Sampling Networks", ECCV 2018, Sec. 4): `train ssn --recipe ssn`.
 
 A crop is clustered into 100 superpixels by 5 rounds of differentiable SLIC. With Q the soft association of the last round,
-cells take the weighted mean of the one-hot labels, and pixels the mean of their cells' by the same weights; positions are given
-back by the pixel's best cell alone:
+cells take the weighted mean of the one-hot labels, and pixels the mean of their cells' by the same weights; positions are rebuilt
+from the pixel's best cell alone:
 
     loss = mean of -log rebuilt_label(p) + lambda * mean of (position(best cell) - position(p))^2
 
@@ -64,11 +64,11 @@ def ssn_loss(logits: Tensor, label: Tensor, classes: int, rows: int, columns: in
     batch, _, height, width = logits.shape
     q = logits.softmax(1).flatten(1)  # (B, 9 * H * W)
     cell = near_cells(height, width, rows, columns, logits.device)  # (9, H, W)
-    slot = (cell * classes + label[:, None]).flatten(1)  # (B, 9 * H * W), cell and class of the pixel
-    histogram = q.new_zeros(batch, rows * columns * classes).scatter_add(1, slot, q)
+    row = (cell * classes + label[:, None]).flatten(1)  # (B, 9 * H * W), cell and class of the pixel
+    histogram = q.new_zeros(batch, rows * columns * classes).scatter_add(1, row, q)
     weight = histogram.unflatten(1, (-1, classes)).sum(2) + EPSILON  # (B, cells)
     table = histogram / weight.repeat_interleave(classes, 1)
-    rebuilt = (q * table.gather(1, slot)).unflatten(1, (9, -1)).sum(1)  # (B, H * W)
+    rebuilt = (q * table.gather(1, row)).unflatten(1, (9, -1)).sum(1)  # (B, H * W)
     semantic = -(rebuilt + EPSILON).log().mean()
 
     y, x = (torch.arange(size, dtype=q.dtype, device=q.device) for size in (height, width))

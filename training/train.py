@@ -7,16 +7,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
+from ainet.models import Device
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample
 from ainet.training.networks import UNet
+from ainet.training.processes import Processes
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
-from ainet.training.trainer import Progress, RunOptions, Trainer, Validate
+from ainet.training.trainer import RunOptions, Trainer, TrainingProgress, Validate
 
 
 def train(
@@ -41,33 +42,36 @@ def train(
     """
     start = time.monotonic()
     device = choose_device(device)
+    on_gpu = Device.parse(device).gpu is not None
     if "RANK" in os.environ:  # set by torchrun
-        if device != "cpu":
+        if on_gpu:
             device = choose_device(_own_gpu(device, os.environ["LOCAL_RANK"]))
             torch.cuda.set_device(device)
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        dist.init_process_group("nccl" if on_gpu else "gloo")
     try:
         recipe = load_recipe(recipe_name)
         seconds = parse_duration(budget) if budget else None
         samples = list(data(recipe.splits))
-        console = Console(quiet=not _is_first_process())
+        console = Console(quiet=not Processes(torch.device(device)).first)
         with _bar(console) as bar:
             report = _reporter(bar, console)
             initial = load_checkpoint(weights) if weights else None
             if validate is not None and "val" in recipe.splits:
-                console.print("the recipe trains on val, so nothing is measured on it")
+                console.print("the recipe trains on val, so nothing is evaluated on it")
                 validate = None
             options = RunOptions(
                 initial=initial,
                 device=device,
-                compiled=compiled and device.startswith("cuda"),
+                compiled=compiled and on_gpu,
                 validate=_told(validate, console) if validate else None,
                 report=report,
             )
             trainer = Trainer(network, recipe, samples, out, options)
             if trainer.iteration:
                 console.print(f"going on from iteration {trainer.iteration} in {out}")
-            return trainer.run(None if seconds is None else seconds - (time.monotonic() - start))
+            finished = trainer.run(None if seconds is None else seconds - (time.monotonic() - start))
+        console.print("finished" if finished else "stopped; run the same command to go on")
+        return finished
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
@@ -81,10 +85,14 @@ def choose_device(device: str) -> str:
     """
     if device == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    kind, _, number = device.partition(":")
-    if device != "cpu" and not (kind == "cuda" and (number.isdecimal() or device == "cuda")):
-        raise DeviceError(f"unknown device '{device}' for training; choose auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+    unknown = DeviceError(f"unknown device '{device}' for training; choose auto, cpu, cuda or cuda:N")
+    try:
+        chosen = Device.parse(device)
+    except UsageError:
+        raise unknown from None
+    if chosen.engine not in ("cpu", "cuda"):
+        raise unknown
+    if chosen.gpu is not None and chosen.gpu >= torch.cuda.device_count():
         raise DeviceError(f"there is no device '{device}': PyTorch sees {torch.cuda.device_count()} GPUs; use --device cpu")
     return device
 
@@ -96,14 +104,10 @@ def _own_gpu(device: str, local_rank: str) -> str:
     return f"cuda:{local_rank}"
 
 
-def _is_first_process() -> bool:
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _bar(console: Console) -> Bar:
+def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     # Reports are far apart where steps are slow: the time left is judged by the last hour, not by rich's 30 seconds.
-    return Bar(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=3600)
+    return Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=3600)
 
 
 def _told(validate: Validate, console: Console) -> Validate:
@@ -117,11 +121,11 @@ def _told(validate: Validate, console: Console) -> Validate:
     return validate_and_tell
 
 
-def _reporter(bar: Bar, console: Console) -> Callable[[Progress], None]:
+def _reporter(bar: Progress, console: Console) -> Callable[[TrainingProgress], None]:
     """A moving bar on a terminal, lines elsewhere."""
     task = bar.add_task("training", total=None)
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         figures = progress.figures
         text = f"loss {figures['loss']:.3f}, {1 / figures['seconds']:.1f} iterations/s"
         bar.update(task, description=text, completed=progress.iteration, total=progress.iterations)

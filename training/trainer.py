@@ -1,13 +1,13 @@
 """The training loop.
 
-    trainer = Trainer("ainet", load_recipe("full"), BSDS500(root, "train"), out="runs/ainet")
+    trainer = Trainer("ainet", load_recipe("full"), bsds500(root, "train"), out="runs/ainet")
     finished = trainer.run(budget=25 * 60)
 
 The output folder holds `state.pt` (all that resuming needs), `weights.safetensors` (the EMA copy, ready for inference)
 and TensorBoard logs. A trainer made on a folder with a state goes on from there, and ends with the same weights as a run
 that was never stopped: batches follow from the iteration number, so the state is weights, optimizer and that number.
 
-In processes started by torchrun, after `torch.distributed.init_process_group`, every process takes its share of a batch.
+In processes started by torchrun, after `torch.distributed.init_process_group`, every process takes its part of a batch.
 """
 
 import os
@@ -50,7 +50,7 @@ class TrainingError(AINetError):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """Means over the iterations since the last report. figures: `step.FIGURES`, lr, seconds (per iteration)."""
 
     iteration: int
@@ -80,7 +80,7 @@ class RunOptions:
     validate_every: float = 1200
     save_every: float = 300
     log_every: int = 50
-    report: Callable[[Progress], None] = lambda progress: None
+    report: Callable[[TrainingProgress], None] = lambda progress: None
 
 
 class Trainer:
@@ -114,8 +114,8 @@ class Trainer:
             torch.backends.cudnn.benchmark = True  # crops all have one size
 
         data = ResidentData.load(samples, self.device)
-        share = self.processes.rank, self.processes.count
-        self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *share)
+        processes = self.processes.rank, self.processes.count
+        self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *processes)
         torch.manual_seed(recipe.seed)
         untrained = build_network(network)
         if options.initial is not None:
@@ -279,7 +279,7 @@ class Trainer:
             step = SSNStep(self.network, self.recipe, self.sampler.classes, self.bf16)
         else:
             step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16)
-        step = self.processes.share(step)
+        step = self.processes.distributed(step)
         if self.options.compiled:
             graphs = self.device.type == "cuda" and self.processes.count == 1
             step.compile(mode="reduce-overhead" if graphs else "default")
@@ -323,7 +323,7 @@ class Trainer:
         self._losses.clear()
         if logs is not None:
             logs.add("train", figures, self.iteration)
-            self.options.report(Progress(self.iteration, self.recipe.iterations, figures))
+            self.options.report(TrainingProgress(self.iteration, self.recipe.iterations, figures))
 
 
 def build_network(name: str) -> UNet | SSN:

@@ -1,4 +1,4 @@
-"""The training loss on unseen images: `validation_loss(network, BSDS500(root, "val"))`."""
+"""The training loss on unseen images: `validation_loss(network, bsds500(root, "val"))`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +16,7 @@ from ainet.training.networks import UNet
 
 @torch.no_grad()
 def validation_loss(network: UNet, samples: Iterable[Sample], crop: int = 208) -> dict[str, float]:
-    """Mean of the association loss over all annotations, on the centre crops of the images.
+    """Mean of the association loss over all ground truths, on the centre crops of the images.
 
     `network` is in eval mode; `crop` is a multiple of 16, of smaller images as much as whole cells fill. The figures are loss, semantic
     and position, on the scale of the training loss with the same crop.
@@ -31,7 +31,7 @@ def validation_loss(network: UNet, samples: Iterable[Sample], crop: int = 208) -
         pixels = torch.from_numpy(_centre(sample.image(), crop)).to(device)
         prob = network(((pixels / 255) - torch.tensor(MEAN, device=device)).permute(2, 0, 1)[None]).softmax(1)
         maps = np.stack([_centre(labels, crop).astype(np.int64) for labels in sample.segmentations()])
-        label = torch.from_numpy(maps).to(device)[None]  # (1, annotations, S, S)
+        label = torch.from_numpy(maps).to(device)[None]  # (1, ground truths, S, S)
         losses.append(torch.stack(association_loss(prob, label, int(maps.max()) + 1)))
         counts.append(len(maps))
     mean = torch.stack(losses).mul(torch.tensor(counts, device=device)[:, None]).sum(0) / sum(counts)

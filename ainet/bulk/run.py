@@ -15,6 +15,7 @@ import ray.data
 from ainet.bulk.parts import Part
 from ainet.bulk.worker import Task, Worker
 from ainet.errors import AINetError, DeviceError
+from ainet.models import Device
 
 CONNECT_SECONDS = 10
 LOCAL = "local"  # instead of an address: a Ray of our own on this machine
@@ -99,7 +100,7 @@ def _resources(device: str, workers: int) -> tuple[dict[str, float], int]:
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     cpus = [int(node.get("CPU", 0)) for node in nodes]
     gpus = int(sum(node.get("GPU", 0) for node in nodes))
-    on_gpu = device.startswith(("cuda", "tensorrt", "torch:cuda")) or (device == "auto" and gpus > 0)
+    on_gpu = gpus > 0 if device == "auto" else Device.parse(device).gpu is not None
     if on_gpu and gpus < workers:
         raise DeviceError(
             f"{workers} workers need as many GPUs, and the cluster has {gpus}; ask for fewer with --jobs, or use --device cpu"

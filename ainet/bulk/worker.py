@@ -21,7 +21,7 @@ import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from ainet.bulk.parts import Part
-from ainet.errors import AINetError, OutputError
+from ainet.errors import NO_MEMORY, AINetError, OutputError
 from ainet.files import atomic_path
 from ainet.images import decode_image, read_image
 from ainet.labels import ENDINGS, write_labels
@@ -84,7 +84,7 @@ class Worker:
         except AINetError as error:
             return {"name": name, "error": str(error)}
         except MemoryError:
-            return {"name": name, "error": "not enough memory; scale the image down, or ask for fewer superpixels"}
+            return {"name": name, "error": NO_MEMORY}
 
 
 def _images(part: Part) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:

@@ -8,6 +8,7 @@ import typer
 from ainet.cli.console import errors, print_line
 from ainet.cli.options import check_suffix, needs
 from ainet.models import ENGINE
+from ainet.runtime.tensorrt_api import load_package
 
 
 def build(
@@ -26,8 +27,6 @@ def build(
     """Build an ONNX file into a TensorRT engine, with a JSON sidecar that says what it is and where it runs."""
     path = model.with_suffix(ENGINE) if out is None else out
     check_suffix("build", path, ENGINE)
-    from ainet.runtime.tensorrt_api import load_package
-
     with needs("building", "tensorrt-rtx"):
         from ainet.export.engine import build_engine
         from ainet.export.profiles import DEFAULT_SIZES

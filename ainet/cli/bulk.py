@@ -11,7 +11,7 @@ from ainet.cli.inputs import Input, collect
 from ainet.cli.options import needs
 from ainet.errors import AINetError, ImageError, UsageError
 from ainet.labels import ENDINGS
-from ainet.models import BUNDLED
+from ainet.models import absolute_model
 
 
 def segment_on_ray(
@@ -35,23 +35,28 @@ def segment_on_ray(
     tables = [Path(name) for name in inputs if name.endswith(".parquet")]
     if tables and (len(tables) < len(inputs) or formats):
         raise UsageError("Parquet files give Parquet files alone; leave out --format, and segment image files by another command")
-    found, failures = ([], []) if tables else _images(inputs)
+    failures: list[AINetError] = []
+    if tables:
+        parts, done = parts_of_parquet(tables, out)
+    else:
+        found, failures = _images(inputs)
+        parts, done = parts_of_files([(str(item.name), item.path) for item in found], out, workers)
     for failure in failures:
         print_error(failure)
-    parts, done = parts_of_parquet(tables, out) if tables else parts_of_files([(str(item.name), item.path) for item in found], out, workers)
-    path = None if model is None else str(model) if str(model) in BUNDLED else str(model.resolve())
+    path = None if model is None else absolute_model(model)
     task = Task(str(out.resolve()), path, device, 0, options, tuple(formats))
     broken = len(failures)
-    total = 0
+    total = len(failures)
+    results = run(parts, task, workers, address) if parts else ()
     with errors.status(f"segmenting on Ray, {len(parts)} parts") as status:
-        for number, (images, wrong) in enumerate(run(parts, task, workers, address) if parts else (), 1):
+        for number, (images, wrong) in enumerate(results, 1):
             total += images
             broken += len(wrong)
             for name, message in wrong:
                 print_error(ImageError(message if name in message else f"{name}: {message}"))
-            status.update(f"segmenting on Ray, {number} of {len(parts)} parts, {total} images")
+            status.update(f"segmenting on Ray, {number} of {len(parts)} parts, {total - len(failures)} images")
     before = f"; {done} were done before" if done else ""
-    print_line(f"{total - broken + len(failures)} of {total + len(failures)} images segmented into {out} by {workers} workers{before}")
+    print_line(f"{total - broken} of {total} images segmented into {out} by {workers} workers{before}")
     if broken:
         raise typer.Exit(1)
 

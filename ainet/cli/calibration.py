@@ -7,8 +7,10 @@ import typer
 
 from ainet.calibration import DEFAULT_COUNT
 from ainet.cli.console import errors, print_line, print_rows
-from ainet.cli.options import read_checkpoint
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
+from ainet.errors import UsageError
+from ainet.files import atomic_path, write_json
+from ainet.models import ONNX
 
 if TYPE_CHECKING:
     from ainet.export.search import Found
@@ -16,51 +18,41 @@ if TYPE_CHECKING:
 
 def calibrate(
     out: Annotated[Path, typer.Option("-o", "--out", help="ONNX file to write.", show_default=False)],
-    checkpoint: Annotated[Path | None, typer.Argument(help="Public checkpoint or own .safetensors. Default: the bundled AINet.")] = None,
+    checkpoint: CheckpointOrBundled = None,
     images: Annotated[Path | None, typer.Option(help="Folder of calibration images.", show_default="BSDS500 train")] = None,
-    bsds: Annotated[Path | None, typer.Option(help="BSDS500/data: the damage is measured on its train split.")] = None,
+    bsds: Annotated[Path | None, typer.Option(help="BSDS500/data: the damage is judged on its train split.")] = None,
     max_asa_drop: Annotated[float, typer.Option(help="Layers are left in float until ASA drops by no more.")] = 0.001,
     count: Annotated[int, typer.Option(help="How many calibration images.")] = DEFAULT_COUNT,
     method: Annotated[str, typer.Option(help="Ranges: percentile, entropy or minmax.")] = "percentile",
     rest: Annotated[str, typer.Option(help="Precision of what is not INT8: fp32, or fp16 for TensorRT.")] = "fp32",
     graph_output: Annotated[str, typer.Option("--output", help="logits, association or labels.")] = "logits",
-    report: Annotated[Path | None, typer.Option(help="Measure each layer alone; write a .json, and a plot beside it (.svg).")] = None,
+    report: Annotated[Path | None, typer.Option(help="Also judge each layer alone; write a .json, and a plot beside it (.svg).")] = None,
 ) -> None:
     """Write a checkpoint as an INT8 ONNX file, leaving in float the layers that would move boundaries.
 
     Without --bsds the regions of a graph segmentation of the images stand for the ground truth.
     """
-    if out.suffix != ".onnx":
-        raise UsageError(f"cannot calibrate to '{out}': the name must end in .onnx")
-    if report is not None and report.suffix != ".json":
-        raise UsageError(f"cannot write the report '{report}': the name must end in .json")
+    check_suffix("calibrate to", out, ONNX)
+    if report is not None:
+        check_suffix("write the report", report, ".json")
     if images is None and bsds is None:
         raise UsageError("no calibration images: name a folder with --images, or BSDS500 with --bsds")
-    from ainet.models import bundled
-
-    source = bundled("ainet.safetensors") if checkpoint is None else checkpoint
-    if source.suffix == ".onnx":
-        raise ModelError(f"{source} is an ONNX model, perhaps quantised already; calibration starts from its checkpoint")
-    loaded = read_checkpoint(source)
-    try:
+    loaded = read_checkpoint(checkpoint)
+    with needs("calibration", "calibrate"):
         from ainet.calibration.images import choose_images
         from ainet.calibration.plot import save_bars
         from ainet.calibration.quantise import Calibration, exported, save_model
         from ainet.calibration.score import judges_of_bsds, judges_of_folder
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.calibration.sensitivity import report as report_of
-        from ainet.files import atomic_path, write_json
-        from ainet.images import image_files
-    except ImportError as error:
-        raise DeviceError(f"calibration needs the package {error.name}: pip install 'ainet-toolkit[calibrate]'") from error
+    from ainet.images import image_files
 
     with errors.status("reading images") as status:
-        files = image_files(bsds / "images/train" if images is None and bsds is not None else images)  # type: ignore[arg-type]
+        folder = bsds / "images/train" if images is None else images  # type: ignore[operator]  # one of them is there
+        files = image_files(folder)
         chosen = choose_images(files, count, progress=lambda done, total: status.update(f"reading images: {done} of {total}"))
-        try:
+        with needs("reading BSDS500", "train"):
             judges, score = judges_of_folder(files, chosen) if bsds is None else judges_of_bsds(bsds)
-        except ImportError as error:
-            raise DeviceError(f"reading BSDS500 needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
         status.update(f"exporting {loaded.name}")
         model = exported(loaded, graph_output)  # type: ignore[arg-type]  # checked there
         calibration = Calibration(

@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 import ainet
 from ainet.cli.console import print_line, print_rows
 from ainet.errors import AINetError
@@ -86,6 +84,8 @@ def _tensorrt(name: str) -> str:
 
 def _segment(device: str) -> str:
     """Segment a small image on `device`: the name of its engine."""
+    import numpy as np
+
     image = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     with ainet.Segmenter.load(device=device) as segmenter:
         segmenter(image, n_segments=16)

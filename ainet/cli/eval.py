@@ -8,6 +8,7 @@ import typer
 
 from ainet.cli.console import print_line
 from ainet.cli.options import BsdsOption, needs
+from ainet.files import write_json
 
 
 def evaluate(
@@ -19,7 +20,6 @@ def evaluate(
     """Evaluate label maps against BSDS500: ASA, BR, BP and the rest, as the superpixel benchmark defines them."""
     with needs("evaluation", "train,bench"):
         from ainet.benchmarks.accuracy.evaluate import evaluate_folder
-    from ainet.files import write_json
     from ainet.metrics import format_summary
 
     _, summary = evaluate_folder(labels, bsds, split)

@@ -11,6 +11,7 @@ from ainet.cli.console import errors, print_line
 from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
 from ainet.errors import UsageError
 from ainet.models import ENGINE, ONNX
+from ainet.runtime.tensorrt_api import load_package
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
@@ -36,8 +37,6 @@ def export(
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
-    from ainet.runtime.tensorrt_api import load_package
-
     if hub is not None:
         if out is not None or triton is not None or images is not None or precision != "fp32":
             raise UsageError("--hub writes float32 and half precision by itself; leave -o, --triton, --images and --precision out")

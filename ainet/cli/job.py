@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.cli.outputs import Format, result_path, write
-from ainet.errors import AINetError, ImageError, OutputError
+from ainet.errors import NO_MEMORY, AINetError, ImageError, OutputError
 from ainet.runtime.plan import Plan
 from ainet.segmenter import Segmenter
 
@@ -37,7 +37,7 @@ class Job:
         except AINetError as error:
             raise type(error)(f"{source}: {error}") from error
         except MemoryError as error:
-            raise ImageError(f"{source}: not enough memory; scale the image down, or ask for fewer superpixels") from error
+            raise ImageError(f"{source}: {NO_MEMORY}") from error
 
     def plan(self, image: NDArray[np.uint8]) -> Plan:
         """The sizes that the image ran at."""

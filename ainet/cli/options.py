@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.models import BUNDLED, CHECKPOINT, DEVICES, ONNX, bundled
+from ainet.models import DEVICES, ONNX, bundled_checkpoint
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
 
-BsdsOption = Annotated[Path, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)]
+BSDS_HELP = "Folder with BSDS500's images/ and groundTruth/."
+BsdsOption = Annotated[Path, typer.Option(help=BSDS_HELP, show_default=False)]
+BsdsOrNone = Annotated[Path | None, typer.Option(help=BSDS_HELP, show_default=False)]
 CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
 CheckpointOrBundled = Annotated[
     Path | None, typer.Argument(help="Public checkpoint or own .safetensors.", show_default="the bundled AINet")
@@ -39,7 +41,7 @@ def check_suffix(verb: str, path: Path, *suffixes: str) -> None:
 
 def read_checkpoint(path: Path | None) -> "Checkpoint":
     """Load a checkpoint, by default the bundled AINet."""
-    path = bundled(BUNDLED[0] + CHECKPOINT) if path is None else path
+    path = bundled_checkpoint() if path is None else path
     if path.suffix.lower() == ONNX:
         raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
     with needs("reading checkpoints", "export"):

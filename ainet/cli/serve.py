@@ -7,11 +7,13 @@ from typing import Annotated
 import typer
 
 from ainet.cli.console import print_line
+from ainet.cli.options import DeviceOption
+from ainet.models import BUNDLED
 
 
 def serve(
     model: Annotated[str, typer.Argument(help="ONNX model, engine, ainet or scn; or a Triton model repository (a folder).")] = "ainet",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE.")] = "auto",
+    device: DeviceOption = "auto",
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
     http: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8000,
     grpc: Annotated[int, typer.Option(min=1, max=65535, help="Port of gRPC.")] = 8001,
@@ -20,7 +22,6 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="How many requests wait at most; more are refused.")] = 64,
 ) -> None:
     """Serve a model over HTTP and gRPC by Triton's protocol, until Ctrl-C or SIGTERM; what is in flight is answered first."""
-    from ainet.models import BUNDLED
     from ainet.serving.server import Ports, check_environment, running_server, write_repository
 
     check_environment()

@@ -1,12 +1,10 @@
 """`ainet train`: from data to weights."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
 
@@ -40,9 +38,7 @@ def train(
         from ainet.training.train import train as run
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    finished = run(network, recipe, data, str(out), device, budget, weights, validate, compile)
-    if os.environ.get("RANK", "0") == "0":  # set by torchrun
-        print_line("finished" if finished else "stopped; run the same command to go on")
+    run(network, recipe, data, str(out), device, budget, weights, validate, compile)
 
 
 def _data_set(
@@ -56,15 +52,15 @@ def _data_set(
     if sum(folder is not None for folder in (bsds, nyuv2, images)) != 1:
         raise UsageError("name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER")
     if bsds is not None:
-        return lambda splits: (sample for split in splits for sample in datasets.BSDS500(bsds, split))
+        return lambda splits: (sample for split in splits for sample in datasets.bsds500(bsds, split))
     if nyuv2 is not None:
         return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
     assert images is not None and labels is not None
-    return lambda splits: datasets.LabelFolder(images, labels)
+    return lambda splits: datasets.label_folder(images, labels)
 
 
 def _validate_on_val(bsds: Path) -> "Validate":
     from ainet.benchmarks.accuracy.validator import validator
-    from ainet.training.datasets import BSDS500
+    from ainet.training.datasets import bsds500
 
-    return validator(BSDS500(bsds, "val"))
+    return validator(bsds500(bsds, "val"))

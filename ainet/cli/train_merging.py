@@ -7,7 +7,7 @@ import typer
 
 from ainet.cli.console import output, print_line
 from ainet.cli.options import BsdsOption, needs
-from ainet.models import BUNDLED, CHECKPOINT, bundled
+from ainet.models import bundled_checkpoint
 
 
 def train_merging(
@@ -27,5 +27,6 @@ def train_merging(
     """
     with needs("training", "train"):
         from ainet.training.merging.train import train_merging as run
-    run(bsds, bundled(BUNDLED[0] + CHECKPOINT) if weights is None else weights, out, seed, lambda line: output.print(line, markup=False))
+    checkpoint = bundled_checkpoint() if weights is None else weights
+    run(bsds, checkpoint, out, seed, lambda line: output.print(line, markup=False))
     print_line(f"{out}: {out.stat().st_size / 1e3:.0f} kB")

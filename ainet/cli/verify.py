@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.cli.console import errors, print_line, print_rows
-from ainet.cli.options import needs
+from ainet.cli.options import BSDS_HELP, needs
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.models import ENGINE, ONNX, Device, bundled
+from ainet.files import write_json
+from ainet.models import ENGINE, ONNX, Device, bundled_checkpoint
+from ainet.runtime.plan import check_count
 
 if TYPE_CHECKING:
     from ainet.benchmarks.parity.compare import Candidate, Row
@@ -23,7 +25,7 @@ def verify(
     models: Annotated[list[Path], typer.Argument(help="Exported models of one checkpoint, .onnx or .engine.", show_default=False)],
     images: Annotated[Path, typer.Option(help="Folder of images to compare the networks' outputs on.", show_default=False)],
     against: Annotated[Path | None, typer.Option(help="The models' checkpoint. Default: the bundled AINet, if it is that.")] = None,
-    bsds: Annotated[Path | None, typer.Option(help="Folder with BSDS500's images/ and groundTruth/: compares ASA, BR, BP and CO.")] = None,
+    bsds: Annotated[Path | None, typer.Option(help=f"{BSDS_HELP} Compares ASA, BR, BP and CO.", show_default=False)] = None,
     device: Annotated[
         list[str] | None, typer.Option(help="cpu, openvino, cuda, cuda:N or tensorrt; repeat for more. Default: all that work.")
     ] = None,
@@ -34,13 +36,12 @@ def verify(
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
     with needs("verifying", "train,bench"):
         from ainet.benchmarks.parity.compare import Candidate, compare_models
-        from ainet.training.datasets import BSDS500
+        from ainet.training.datasets import bsds500
     from ainet.images import image_files, read_image
-    from ainet.runtime.plan import check_count
 
     check_count(n_segments)
     paths = image_files(images)[:limit]
-    samples = BSDS500(bsds, "val")[:limit] if bsds is not None else []
+    samples = bsds500(bsds, "val")[:limit] if bsds is not None else []
     with ExitStack() as opened:
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
         reference = _reference(candidates, against, opened)
@@ -77,7 +78,7 @@ def _reference(candidates: "list[Candidate]", against: Path | None, opened: Exit
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
     from ainet.torch_backend import open_torch
 
-    checkpoint = bundled("ainet.safetensors") if against is None else against
+    checkpoint = bundled_checkpoint() if against is None else against
     reference = opened.enter_context(closing(open_torch(checkpoint)))
     for candidate in candidates:
         made_from, here = candidate.backend.info, reference.info
@@ -107,8 +108,6 @@ def _print(rows: "list[Row]") -> None:
 
 
 def _write(path: Path, rows: "list[Row]", reference: "Backend", images: int, bsds_images: int, n_segments: int) -> None:
-    from ainet.files import write_json
-
     facts = {
         "network": reference.info.network,
         "checkpoint_sha256": reference.info.checkpoint_sha256,

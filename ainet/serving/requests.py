@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import AINetError, ImageError, UsageError
+from ainet.errors import NO_MEMORY, AINetError, ImageError, UsageError
 from ainet.images import check_size, decode_image
 
 DEFAULT_SEGMENTS = 600
@@ -65,7 +65,7 @@ def answer(segment: Segment, requests: Sequence[Request | AINetError]) -> list[N
             continue
         except MemoryError:
             for number, _ in members:
-                results[number] = ImageError("not enough memory; scale the image down, or ask for fewer superpixels")
+                results[number] = ImageError(NO_MEMORY)
             continue
         for (number, row), of_image in zip(members, labels, strict=True):
             result = results[number]

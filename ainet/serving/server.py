@@ -26,7 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ainet.errors import AINetError, DeviceError
-from ainet.models import BUNDLED
+from ainet.models import absolute_model
 from ainet.segmenter import Segmenter
 
 BACKENDS = Path(__file__).parent / "backends"
@@ -82,8 +82,8 @@ def write_repository(folder: Path, model: str, device: str, max_batch: int = 8, 
     """
     with Segmenter.load(model, device) as segmenter:
         name = segmenter.info.network
-    path = model if model in BUNDLED else str(Path(model).resolve())
-    config = CONFIG.format(name=name, model=json.dumps(path), device=json.dumps(device), max_batch=max_batch, queue=queue)
+    path = json.dumps(absolute_model(model))
+    config = CONFIG.format(name=name, model=path, device=json.dumps(device), max_batch=max_batch, queue=queue)
     (folder / name / "1").mkdir(parents=True)
     (folder / name / "config.pbtxt").write_text(config, encoding="utf-8")
     return name

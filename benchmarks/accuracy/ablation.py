@@ -23,11 +23,12 @@ from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
 from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
+from ainet.models import Device
 from ainet.training.checkpoint import load_checkpoint
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 from ainet.training.recipe import Recipe
 from ainet.training.train import choose_device
-from ainet.training.trainer import WEIGHTS, Progress, RunOptions, Trainer
+from ainet.training.trainer import WEIGHTS, RunOptions, Trainer, TrainingProgress
 
 # Network, with BPL, with PJ. The baseline without the module is SCN.
 VARIANTS = {
@@ -84,13 +85,19 @@ def run_ablation(
     """
     if "off" in (recipe.boundary, recipe.jitter):
         raise UsageError(f"recipe '{recipe.name}' has boundary or jitter 'off'; an ablation leaves them out itself, so turn both on")
-    device, samples, out = choose_device(device), list(BSDS500(bsds_root, "train")), Path(out)
+    device = choose_device(device)
+    samples = bsds500(bsds_root, "train")
+    out = Path(out)
     end = time.monotonic() + (math.inf if budget is None else budget)
     result: dict[str, Any] = {"device": device, "recipe": recipe.to_dict(), "variants": {}, "figures": {}, "training": {}}
     for variant, (network, boundary, jitter) in variants.items():
-        own = replace(recipe, boundary=recipe.boundary if boundary else "off", jitter=recipe.jitter if jitter else "off")
+        own = recipe
+        if not boundary:
+            own = replace(own, boundary="off")
+        if not jitter:
+            own = replace(own, jitter="off")
 
-        def trained(progress: Progress, variant: str = variant) -> None:
+        def trained(progress: TrainingProgress, variant: str = variant) -> None:
             report(f"{variant}: {progress.iteration}/{progress.iterations}, loss {progress.figures['loss']:.3f}")
 
         def evaluated(method: str, done: int, total: int, variant: str = variant) -> None:
@@ -98,7 +105,7 @@ def run_ablation(
             if done < total and time.monotonic() >= end:
                 raise _BudgetSpentError
 
-        on_gpu = device.startswith("cuda")
+        on_gpu = Device.parse(device).gpu is not None
         folder = out / variant
         trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
         if not trainer.run(end - time.monotonic()):

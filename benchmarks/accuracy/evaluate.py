@@ -12,7 +12,7 @@ from pathlib import Path
 from ainet.errors import UsageError
 from ainet.labels import ENDINGS, check_same_size, find_labels, read_labels
 from ainet.metrics import Row, Summary, evaluate_image, summarise
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 
 def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.PathLike[str], split: str) -> tuple[list[Row], Summary]:
@@ -30,7 +30,7 @@ def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.Path
         UsageError: an image lacks its label map or has two, or BSDS500 is not there.
         ImageError: a map cannot be read or is not of its image's size, or an image or ground truth of BSDS500 is damaged.
     """
-    samples = BSDS500(bsds_root, split)
+    samples = bsds500(bsds_root, split)
     paths = _label_files(Path(labels_dir), [sample.image_id for sample in samples])
     rows = []
     for sample in samples:

@@ -1,6 +1,6 @@
 """Object proposals (paper, Fig. 9): a method's superpixels merged into few regions, and the ASA of these (Eq. 11).
 
-result = proposals(["ainet", "slic"], BSDS500("BSDS500/data", "val"))
+result = proposals(["ainet", "slic"], bsds500("BSDS500/data", "val"))
 """
 
 from collections.abc import Callable, Sequence

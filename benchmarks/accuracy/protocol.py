@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ainet.training.datasets import BSDS500, FileSample, nyuv2
+from ainet.training.datasets import FileSample, bsds500, nyuv2
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ BSDS = Protocol(
     600,
     ((321, 481), (481, 321)),
     {"train": 200, "val": 100, "test": 200},
-    BSDS500,
+    bsds500,
 )
 NYUV2 = Protocol("NYUv2", tuple(tenths / 10 for tenths in range(5, 15)), 1200, ((448, 608),), {"train": 200, "test": 400}, nyuv2)
 PROTOCOLS = {protocol.data: protocol for protocol in (BSDS, NYUV2)}

@@ -1,10 +1,10 @@
 """What merging is worth: superpixels of a method at some start, merged down to exact counts by each cost, against BSDS500.
 
-    result = run_regions(["ainet", "slic"], BSDS500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
+    result = run_regions(["ainet", "slic"], bsds500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
 
 A start is the number of superpixels asked for; a cost is "plain", "image" (learned, of the image alone) or "network" (learned, with the
 border map of the model file). Beside the rows of all images stand those of the images with an even place in the sorted list, on which
-choices are made, and of the odd ones, which are kept back. Means are over all pairs of image and annotation, CO over images.
+choices are made, and of the odd ones, which are kept back. Means are over all pairs of image and ground truth, CO over images.
 """
 
 from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ def run_regions(
     model: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Measure.
+    """Merge the superpixels of every method, and evaluate the regions.
 
     Args:
         methods: of `ainet.benchmarks.peers`.
@@ -52,7 +52,7 @@ def run_regions(
     """
     if not counts or min(counts) < 1:
         raise UsageError(f"counts must be 1 or more, not {list(counts)}")
-    found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by annotation
+    found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by ground truth
     for method in methods:
         grow = _grower(method, model)
         for number, sample in enumerate(samples):

@@ -37,7 +37,7 @@ from ainet.training.datasets import FileSample
 
 EXAMPLES = 3  # images whose labels are kept for the report's strips
 
-Progress = Callable[[str, int, int], None]  # method, images done, images of the split
+ImageDone = Callable[[str, int, int], None]  # method, images done, images of the split
 
 
 def run_accuracy(
@@ -48,7 +48,7 @@ def run_accuracy(
     weights: Path | None = None,
     jobs: int = 1,
     keep_labels: bool = False,
-    progress: Progress = lambda method, done, total: None,
+    progress: ImageDone = lambda method, done, total: None,
     on_skip: Callable[[str], None] = lambda line: None,
     protocol: Protocol = BSDS,
 ) -> list[Path]:
@@ -104,7 +104,11 @@ def run_accuracy(
         work = partial(_evaluate, methods[name]) if jobs == 1 else _evaluate_in_process
         for done, _ in enumerate(run_tasks(work, tasks, jobs)):
             progress(name, done + 1, len(samples))
-        rows = {scale: [row for sample in samples for row in _read_rows(folder, sample.image_id)[scale]] for scale in scales}
+        rows: dict[float, list[Row]] = {scale: [] for scale in scales}
+        for sample in samples:
+            of_image = _read_rows(folder, sample.image_id)
+            for scale in scales:
+                rows[scale] += of_image[scale]
         write_csv(Path(out) / f"accuracy_{name}.csv", rows, protocol)
         results.append(Path(out) / f"accuracy_{name}.json")
         write_result(results[-1], "accuracy", {**about[name], **summarise_scales(rows, protocol), "skipped": skipped})
@@ -129,6 +133,9 @@ class _Task:
     def keeps(self, scale: float) -> bool:
         return self.keep and (self.keep_all or scale == 1)
 
+    def lacks_labels(self, scale: float) -> bool:
+        return self.keeps(scale) and not self.labels_path(scale).is_file()
+
     def labels_path(self, scale: float) -> Path:
         return self.folder / "labels" / f"{scale:g}" / f"{self.sample.image_id}.csv"
 
@@ -146,7 +153,7 @@ def _evaluate(method: Method, task: _Task, stop: Stop) -> None:
     """Segment and evaluate what is missing of one image; every scale is on the disk before the next begins."""
     name, image_id = task.method, task.sample.image_id
     done = _read_rows(task.folder, image_id)
-    todo = [scale for scale in task.protocol.scales if scale not in done or (task.keeps(scale) and not task.labels_path(scale).is_file())]
+    todo = [scale for scale in task.protocol.scales if scale not in done or task.lacks_labels(scale)]
     if not todo:
         return
     image, truths = task.sample.image(), task.sample.segmentations()

@@ -1,6 +1,6 @@
 """What a network in training is worth on unseen images: the callback that the trainer takes.
 
-validate = validator(BSDS500(root, "val"))
+validate = validator(bsds500(root, "val"))
 validate(network)      # {"loss": ..., "semantic": ..., "position": ..., "asa": ..., "br": ..., "bp": ..., "co": ...}
 """
 
@@ -17,7 +17,7 @@ from ainet.training.validation import validation_loss
 
 
 def validator(samples: Sequence[Sample], n_segments: int = 600) -> Callable[[UNet], dict[str, float]]:
-    """The training loss, and ASA, BR, BP and CO at `n_segments` superpixels; means over all (image, annotation) pairs."""
+    """The training loss, and ASA, BR, BP and CO at `n_segments` superpixels; means over all (image, ground truth) pairs."""
 
     def validate(network: UNet) -> dict[str, float]:
         info = ModelInfo("in training", "logits", "fp32", MEAN, "", {}, __version__)

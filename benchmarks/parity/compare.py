@@ -1,7 +1,7 @@
 """How far exported models are from PyTorch in float32, engine by engine, and whether that is within the bounds.
 
 candidates = [Candidate("model.onnx", open_backend(Path("model.onnx"), "openvino"))]
-rows = compare_models(reference, candidates, images, BSDS500(root, "val"))
+rows = compare_models(reference, candidates, images, bsds500(root, "val"))
 rows[0].failures    # what is out of its bound: () or, say, ("argmax", "br")
 """
 
@@ -74,11 +74,14 @@ def compare_models(
     """
     backends = [candidate.backend for candidate in candidates]
     agreements = compare(reference, backends, images, n_segments)
-    expected, *found = mean_metrics([reference, *backends], samples, n_segments) if samples else [{}] * (len(backends) + 1)
+    metrics: list[dict[str, float]] = [{} for _ in (reference, *backends)]
+    if samples:
+        metrics = mean_metrics([reference, *backends], samples, n_segments)
+    expected, *found = metrics
     rows = []
-    for candidate, agreement, metrics in zip(candidates, agreements, found, strict=True):
+    for candidate, agreement, own in zip(candidates, agreements, found, strict=True):
         info = candidate.backend.info
-        agreement.differences = {name: value - expected[name] for name, value in metrics.items()}
+        agreement.differences = {name: value - expected[name] for name, value in own.items()}
         failures = agreement.failures(BOUNDS[info.precision])
         figures = (agreement.argmax, agreement.q, agreement.nan, agreement.differences, failures)
         rows.append(Row(candidate.model, info.precision, info.output, candidate.backend.name, *figures))

@@ -62,7 +62,7 @@ def seeds_grid(height: int, width: int, n_segments: int) -> tuple[int, int, int]
     """What to ask of SEEDS for a number of superpixels as near to `n_segments` as its grids allow.
 
     SEEDS starts from a grid of equal blocks, each of whole pixels that were doubled (levels - 1) times; what this leaves at
-    the right and lower side goes to the last blocks. So few numbers can be had, and fewer with more levels.
+    the right and the bottom goes to the last blocks. So few numbers can be had, and fewer with more levels.
 
     Returns:
         `num_superpixels` and `num_levels` for the constructor, of equally near ones that with most levels, and the number that comes out.
@@ -83,10 +83,10 @@ def seeds_count(height: int, width: int, asked: int, levels: int) -> int:
     columns = rows * width // height if rows else 0
     count = 1
     for size, blocks in ((height, rows), (width, columns)):
-        side = size / blocks / 2 ** (levels - 1) if blocks else 0  # of the smallest block
-        if side < 1:
+        block = size / blocks / 2 ** (levels - 1) if blocks else 0  # height or width of the smallest block
+        if block < 1:
             return 0
-        count *= size // math.ceil(side) >> (levels - 1)
+        count *= size // math.ceil(block) >> (levels - 1)
     return count
 
 
@@ -97,18 +97,18 @@ def _slic(image: Image, n_segments: int, compactness: float, sigma: float) -> ND
 
 
 def _slic_cv(image: Image, n_segments: int, ruler: float, blur: bool) -> Labels:
-    lab, side = _lab(image, blur), _side(image, n_segments)
-    return _clustered(cv2.ximgproc.createSuperpixelSLIC(lab, cv2.ximgproc.SLIC, side, ruler))
+    lab, size = _lab(image, blur), _cell_size(image, n_segments)
+    return _clustered(cv2.ximgproc.createSuperpixelSLIC(lab, cv2.ximgproc.SLIC, size, ruler))
 
 
 def _slico(image: Image, n_segments: int, blur: bool) -> Labels:
-    lab, side = _lab(image, blur), _side(image, n_segments)
-    return _clustered(cv2.ximgproc.createSuperpixelSLIC(lab, cv2.ximgproc.SLICO, side))
+    lab, size = _lab(image, blur), _cell_size(image, n_segments)
+    return _clustered(cv2.ximgproc.createSuperpixelSLIC(lab, cv2.ximgproc.SLICO, size))
 
 
 def _lsc(image: Image, n_segments: int, ratio: float, blur: bool) -> Labels:
-    lab, side = _lab(image, blur), _side(image, n_segments)
-    return _clustered(cv2.ximgproc.createSuperpixelLSC(lab, side, ratio))
+    lab, size = _lab(image, blur), _cell_size(image, n_segments)
+    return _clustered(cv2.ximgproc.createSuperpixelLSC(lab, size, ratio))
 
 
 def _seeds(image: Image, n_segments: int, colour: str, prior: int, bins: int) -> Labels:
@@ -132,8 +132,8 @@ def _lab(image: Image, blur: bool) -> NDArray[np.uint8]:
     return cv2.cvtColor(cv2.GaussianBlur(image, (3, 3), 0) if blur else image, cv2.COLOR_RGB2LAB)  # type: ignore[return-value]
 
 
-def _side(image: Image, n_segments: int) -> int:
-    """Side of a cell in pixels; at most such that a grid of them fits into the image, for else OpenCV divides by zero."""
+def _cell_size(image: Image, n_segments: int) -> int:
+    """Height and width of a cell in pixels; at most such that a grid of them fits into the image, for else OpenCV divides by zero."""
     height, width = image.shape[:2]
     largest = math.isqrt(height * width // max(math.ceil(height / width), math.ceil(width / height)))
     return max(1, min(round(math.sqrt(height * width / n_segments)), largest))

@@ -1,12 +1,12 @@
 """SEAL: a network that predicts the affinity of neighbouring pixels, and ERS on it (Tu et al., "Learning Superpixels with
-Segmentation-Aware Affinity Loss", CVPR 2018). For measuring only; weights: `seal.safetensors` or `seal.pth` in the folder of weights.
+Segmentation-Aware Affinity Loss", CVPR 2018). For benchmarks only; weights: `seal.safetensors` or `seal.pth` in the folder of weights.
 
 The affinity does not depend on the number of superpixels and costs nearly all the time. So the method keeps that of the last
-image: many counts of one image in a row cost one run of the network. With `stages`, when time is measured, it runs anew.
+image: many counts of one image in a row cost one run of the network. With `stages`, when the method is timed, it runs anew.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 
 import cv2
@@ -90,31 +90,46 @@ def affinity_weights(affinity: NDArray[np.floating]) -> NDArray[np.float64]:
     return weights
 
 
-@dataclass
-class _Seal(Peer):
-    kept: dict[bytes, NDArray[np.float32]] = field(default_factory=dict)  # affinity of the last image, by the image's hash
+class KeptAffinity:
+    """The affinity of images; that of the last one is kept."""
+
+    def __init__(self, network: AffinityNetwork, device: str) -> None:
+        self._network, self._device = network, device
+        self._digest = b""
+        self._affinity = np.zeros((2, 0, 0), np.float32)
+
+    def of(self, image: Image) -> NDArray[np.float32]:
+        """As of `predict_affinity`."""
+        digest = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
+        if digest != self._digest:
+            self._affinity = predict_affinity(self._network, image, self._device)
+            self._digest = digest
+        return self._affinity
+
+    def forget(self) -> None:
+        self._digest = b""
+
+
+@dataclass(kw_only=True)
+class SealPeer(Peer):
+    affinity: KeptAffinity
 
     def __call__(self, image: Image, n_segments: int, stages: Stages | None = None) -> Labels:
         if stages is not None:
-            self.kept.clear()
+            self.affinity.forget()
         return super().__call__(image, n_segments, stages)
 
 
 def open_method(name: str, options: Options) -> Method:
     network, sha256 = open_network(AffinityNetwork, "seal", options)
-    kept: dict[bytes, NDArray[np.float32]] = {}
+    affinity = KeptAffinity(network, options.device)
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         torch.set_num_threads(options.threads)
         with stages("network"):
-            key = hashlib.sha256(repr(image.shape).encode() + image.tobytes()).digest()
-            affinity = kept.get(key)
-            if affinity is None:
-                affinity = predict_affinity(network, image, options.device)
-                kept.clear()
-                kept[key] = affinity
+            found = affinity.of(image)
         with stages("assignment"):
-            labels, _ = entropy_rate_superpixels(affinity_weights(affinity), n_segments)
+            labels, _ = entropy_rate_superpixels(affinity_weights(found), n_segments)
         with stages("connectivity"):
             return join_fragments(labels)
 
@@ -126,4 +141,4 @@ def open_method(name: str, options: Options) -> Method:
         "opencv": cv2.__version__,
         "device": options.device,
     }
-    return _Seal(name, parameters, segment, sha256 is not None, options.threads, kept)
+    return SealPeer(name, parameters, segment, sha256 is not None, options.threads, affinity=affinity)

@@ -20,7 +20,7 @@ from ainet.benchmarks.peers.base import Options
 from ainet.benchmarks.peers.classic import open_method
 from ainet.errors import UsageError
 from ainet.metrics import LabelMap, achievable_segmentation_accuracy, boundary_precision, boundary_recall
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "slic": {"compactness": [5.0, 10.0, 20.0, 30.0], "sigma": [0.0, 1.0]},
@@ -46,16 +46,19 @@ def sweep(name: str, bsds_root: Path, images: int, progress: Callable[[str], Non
     if name not in GRIDS:
         raise UsageError(f"method '{name}' has no parameters to choose; name one of {', '.join(GRIDS)}")
     grid = GRIDS[name]
-    samples = sorted(random.Random(0).sample(list(BSDS500(bsds_root, "train")), images), key=lambda sample: sample.image_id)
-    methods = [open_method(name, Options(), **dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
+    drawn = random.Random(0).sample(bsds500(bsds_root, "train"), images)
+    samples = sorted(drawn, key=lambda sample: sample.image_id)
+    combinations = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    methods = [open_method(name, Options(), **parameters) for parameters in combinations]
     means = np.zeros((len(methods), len(COUNTS), 1 + len(METRICS)))  # count and metrics
     for number, sample in enumerate(samples, 1):
         progress(f"{name}: image {number} of {images}, {len(methods)} combinations")
         image, truths = sample.image(), [LabelMap(truth) for truth in sample.segmentations()]
-        for (m, method), (c, count) in itertools.product(enumerate(methods), enumerate(COUNTS)):
-            labels = LabelMap(method(image, count))
-            scores = [np.mean([metric(labels, truth) for truth in truths]) for metric in METRICS.values()]
-            means[m, c] += np.array([labels.largest_id + 1, *scores]) / images
+        for m, method in enumerate(methods):
+            for c, count in enumerate(COUNTS):
+                labels = LabelMap(method(image, count))
+                scores = [np.mean([metric(labels, truth) for truth in truths]) for metric in METRICS.values()]
+                means[m, c] += np.array([labels.largest_id + 1, *scores]) / images
     rows = [
         {**{key: method.parameters[key] for key in grid}, **_read(mean), "counts": mean[:, 0].tolist()}
         for method, mean in zip(methods, means, strict=True)

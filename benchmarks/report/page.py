@@ -152,7 +152,7 @@ def _conditions(results: Results) -> Section:
     for result in results:
         about = {key: result.data[key] for key in CONDITIONS if key in result.data}
         content += f"<details><summary>{escape(result.name)}</summary><pre>{escape(json.dumps(about, indent=1))}</pre></details>"
-    return ("conditions", "How it was measured", content)
+    return ("conditions", "How the results were made", content)
 
 
 def _figure(plot: Plot) -> str:

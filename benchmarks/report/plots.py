@@ -114,11 +114,12 @@ def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
 
 def _times(rows: Sequence[Mapping[str, Any]], group: str, x: Any) -> list[Curve]:
     methods = sorted({row["method"] for row in rows}, key=method_order)
-    found = {method: [row for row in rows if row["method"] == method] for method in methods}
-    return [
-        Curve(method, [x(row) for row in own], [1e3 * row["seconds"]["median"] for row in own], [latency_row_id(group, row) for row in own])
-        for method, own in found.items()
-    ]
+    curves = []
+    for method in methods:
+        own = [row for row in rows if row["method"] == method]
+        milliseconds = [1e3 * row["seconds"]["median"] for row in own]
+        curves.append(Curve(method, [x(row) for row in own], milliseconds, [latency_row_id(group, row) for row in own]))
+    return curves
 
 
 def latency_row_id(group: str, row: Mapping[str, Any]) -> str:
@@ -154,6 +155,6 @@ def _finish(figure: Figure, axes: Axes, x: str, y: str, log_x: bool, log_y: bool
     axes.tick_params(which="both", color=GRID, labelcolor=FAINT, length=0)
     axes.grid(color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
     figure.legend(loc="outside right center", frameon=False, labelcolor=INK, handlelength=2.6)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ainet.models import Device
+
 Candidate = Callable[[], object]
 Now = Callable[[], float]
 
@@ -60,7 +62,7 @@ def alternate(
         repeats: rounds that count; where they differ by candidate, one with fewer leaves the later rounds out.
         warm_up: rounds before them, which do not count.
         pause: seconds before each call, in which the threads of the candidate before it go to rest.
-        device: a torch device. On a GPU a call has ended once the GPU has done all it was given.
+        device: "cpu", "cuda" or "cuda:N". On a GPU a call has ended once the GPU has done all it was given.
         on_round: told the number of each round; those of the warm-up are 0.
         on_failure: told what a candidate raised, which then takes no further part and has no times; None: the error goes on.
         now: the time in seconds.
@@ -108,7 +110,7 @@ class Stages:
 
 def _gpu_barrier(device: str) -> Callable[[], None]:
     """What waits for all work of a GPU; for the CPU, nothing."""
-    if not device.startswith("cuda"):
+    if Device.parse(device).gpu is None:
         return lambda: None
     import torch
 

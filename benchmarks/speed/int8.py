@@ -26,11 +26,11 @@ from ainet.export.agreement import compare, mean_metrics
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
 SIZE = (320, 480)  # working pixels
-OPENVINO = (("fp32", "f32"), ("fp32", "bf16"), ("int8", "f32"), ("int8", "bf16"), ("all int8", "f32"), ("all int8", "bf16"))  # model, rest
+OPENVINO = tuple((model, rest) for model in ("fp32", "int8", "all int8") for rest in ("f32", "bf16"))  # model, precision of the rest
 
 Models = dict[str, tuple[Path, str]]  # file and device, by name; the first is the reference
 
@@ -43,12 +43,14 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         ModelError: see `keep_boundaries`.
     """
     model = load_whole(bundled("ainet.onnx"))
-    pool = [sample.image_path for sample in BSDS500(bsds, "train")]
-    samples = BSDS500(bsds, "val")[::step]
+    pool = [sample.image_path for sample in bsds500(bsds, "train")]
+    samples = bsds500(bsds, "val")[::step]
     images = choose_images(pool, DEFAULT_COUNT)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        files = {"fp32": bundled("ainet.onnx"), **{name: folder / f"{name}.onnx" for name in ("min-max", "all int8", "int8")}}
+        files = {"fp32": bundled("ainet.onnx")}
+        for name in ("min-max", "all int8", "int8"):
+            files[name] = folder / f"{name}.onnx"
         save_model(Calibration(model, images, "minmax", equalised=False).model(), files["min-max"])
         calibration = Calibration(model, images)
         save_model(calibration.model(), files["all int8"])
@@ -57,13 +59,17 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         save_model(calibration.model(found.layers), files["int8"])
         progress("speed")
         times = alternate(_candidates(files, threads), repeats)
-        models = {name: (path, "cpu") for name, path in files.items()} | {"int8, OpenVINO": (files["int8"], "openvino")}
+        models = {name: (path, "cpu") for name, path in files.items()}
+        models["int8, OpenVINO"] = files["int8"], "openvino"
         progress("accuracy")
         figures = accuracy(models, samples)
+        calibrated = {"fp32": models["fp32"]}
         for count in COUNTS:
             progress(f"calibrating on {count} images")
-            save_model(Calibration(model, choose_images(pool, count)).model(), folder / f"{count}.onnx")
-        by_count = accuracy({"fp32": models["fp32"], **{str(count): (folder / f"{count}.onnx", "cpu") for count in COUNTS}}, samples)
+            path = folder / f"{count}.onnx"
+            save_model(Calibration(model, choose_images(pool, count)).model(), path)
+            calibrated[str(count)] = path, "cpu"
+        by_count = accuracy(calibrated, samples)
     reference = times["ONNX Runtime fp32"]
     return {
         "threads": threads,
@@ -80,9 +86,13 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
 def accuracy(models: Models, samples: Any) -> dict[str, dict[str, float]]:
     """ASA, BR, BP, CO and the share of equal best cells of every model."""
     backends = [open_backend(path, device) for path, device in models.values()]
-    agreements = compare(backends[0], backends, ((sample.image_path, sample.image()) for sample in samples), SEGMENTS)
+    images = ((sample.image_path, sample.image()) for sample in samples)
+    agreements = compare(backends[0], backends, images, SEGMENTS)
     metrics = mean_metrics(backends, samples, SEGMENTS)
-    return {name: {**means, "equal": agreement.argmax} for name, means, agreement in zip(models, metrics, agreements, strict=True)}
+    figures = {}
+    for name, means, agreement in zip(models, metrics, agreements, strict=True):
+        figures[name] = {**means, "equal": agreement.argmax}
+    return figures
 
 
 def _change(count: int, figures: dict[str, dict[str, float]]) -> dict[str, float]:

@@ -36,7 +36,7 @@ LEAST = 3  # repeats
 DEFAULTS = Options()
 MEMORY_SHARE = 0.8  # of what is free
 
-TakeProbe = Callable[[str, Options, NDArray[np.uint8], int], Probe]
+Prober = Callable[[str, Options, NDArray[np.uint8], int], Probe]
 Row = dict[str, Any]
 
 
@@ -48,7 +48,7 @@ class _Run:
     picture: NDArray[np.uint8]
     methods: Mapping[str, Method]
     progress: Callable[[str], None]
-    take_probe: TakeProbe
+    prober: Prober
     free_mib: Callable[[], float | None]
     memory: list[Row] = field(default_factory=list)
     left_out: list[Row] = field(default_factory=list)
@@ -68,7 +68,7 @@ def run_latency(
     batches: Sequence[int] = (),
     progress: Callable[[str], None] = lambda line: None,
     on_skip: Callable[[str], None] = lambda line: None,
-    take_probe: TakeProbe = probe,
+    prober: Prober = probe,
     free_mib: Callable[[], float | None] = available_mib,
 ) -> dict[str, Any]:
     """Time methods, ours and their peers; those with random weights too, and the result says so.
@@ -84,7 +84,7 @@ def run_latency(
         batches: sizes of batches for which the stages of our networks on a GPU are timed too, in all cases.
         progress: told before each case and round.
         on_skip: given a line for each method that is not installed.
-        take_probe, free_mib: time and memory of a first call, and the memory that is free.
+        prober, free_mib: time and memory of a first call, and the memory that is free.
 
     Returns:
         Settings, methods, rows of `counts` and `sizes`, `growth`, `memory`, `left_out`, `skipped`, and with `batches` those of
@@ -103,12 +103,12 @@ def run_latency(
     for case in (*by_count, *by_size):
         check_size(case.height, case.width)
         if case.n_segments < 4 or case.n_segments > case.pixels // 4 or min(case.height, case.width) < 16:
-            raise UsageError(f"cannot time {case}: choose images of 16 pixels a side or more, and 4 superpixels to a quarter of the pixels")
+            raise UsageError(f"cannot time {case}: choose images of at least 16x16 pixels, and 4 superpixels to a quarter of the pixels")
     methods, skipped = open_methods(names, options)
     for line in skipped.values():
         on_skip(line)
     picture = synthetic_picture() if picture is None else picture
-    run = _Run(options, budget, repeats, picture, methods, progress, take_probe, free_mib)
+    run = _Run(options, budget, repeats, picture, methods, progress, prober, free_mib)
     counted, sized = _by_count(run, by_count), _by_size(run, by_size)
     stages: list[Row] = []
     if batches:
@@ -184,14 +184,14 @@ def _by_count(run: _Run, cases: Sequence[Case]) -> list[Row]:
 def _by_size(run: _Run, cases: Sequence[Case]) -> list[Row]:
     rows = []
     for case in cases:
-        bearable = []
+        possible = []
         for name in run.methods:
             reason = _too_much(run, name, case)
             if reason is None:
-                bearable.append(name)
+                possible.append(name)
             else:
                 run.leave_out(name, case, reason)
-        rows += _time(run, case, _probe_all(run, bearable, case))
+        rows += _time(run, case, _probe_all(run, possible, case))
     return rows
 
 
@@ -213,12 +213,12 @@ def _too_much(run: _Run, name: str, case: Case) -> str | None:
 
 
 def _probe_all(run: _Run, names: Iterable[str], case: Case) -> dict[str, float]:
-    """Seconds of a first call, of the methods that bear the case."""
+    """Seconds of a first call, of the methods that can run the case."""
     seconds = {}
     for name in names:
         run.progress(f"{name}: memory at {case}")
         try:
-            found = run.take_probe(name, run.options, case.picture(run.picture), case.n_segments)
+            found = run.prober(name, run.options, case.picture(run.picture), case.n_segments)
         except AINetError as error:
             run.leave_out(name, case, str(error))
             continue
@@ -260,11 +260,16 @@ def _time(run: _Run, case: Case, first_call: Mapping[str, float]) -> list[Row]:
             "superpixels": superpixels[name],
             "repeats": repeats[name],
             "seconds": {"median": own.median, "p95": own.p95},
-            "stages": {stage: float(np.median([one[stage] for one in stages[name][WARM_UP:]])) for stage in stages[name][0]},
+            "stages": _medians(stages[name][WARM_UP:]),
             "ratio": _ratios(name, times, run.options),
         }
         for name, own in times.items()
     ]
+
+
+def _medians(calls: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Of each stage the median over the calls."""
+    return {stage: float(np.median([call[stage] for call in calls])) for stage in calls[0]}
 
 
 def _ratios(name: str, times: Mapping[str, Times], options: Options) -> dict[str, float]:

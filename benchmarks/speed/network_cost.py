@@ -1,6 +1,6 @@
 """What the association-implantation module costs: multiply-adds and time of each network, as ratios to SCN.
 
-    rows = network_cost(320, 480, threads=2, repeats=25)
+    rows = network_cost(320, 480, threads=2, repeats=25)["rows"]
 
 Times are of ONNX Runtime. They do not depend on the weights, which are random.
 """

@@ -1,4 +1,4 @@
-"""One call of a method in a process of its own: its time and memory, and whether the machine bears it at all."""
+"""One call of a method in a process of its own: its time and memory, and whether the machine can run it at all."""
 
 import multiprocessing
 import re
@@ -22,8 +22,8 @@ MIB = 2**20
 class Probe:
     """Of a first call: seconds, and MiB of memory (None where the system does not tell).
 
-    `loaded_mib`: resident once the method is open; `peak_mib`: highest until the call is done; `gpu_mib`: what open and call have taken
-    of the GPUs and not given back (engines keep their highest).
+    `loaded_mib`: resident once the method is open; `peak_mib`: highest until the call is done; `gpu_mib`: what open and call have allocated
+    on the GPUs and not released (engines keep their highest).
     """
 
     seconds: float

@@ -18,7 +18,8 @@ from torch import Tensor
 
 from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
 from ainet.benchmarks.speed.clock import Candidate, alternate
-from ainet.training.datasets import BSDS500, Sample
+from ainet.models import Device
+from ainet.training.datasets import Sample, bsds500
 from ainet.training.losses import association_loss
 from ainet.training.recipe import Recipe
 from ainet.training.trainer import RunOptions, Trainer
@@ -33,7 +34,7 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
     Raises:
         AINetError: see `Trainer`.
     """
-    on_gpu = device.startswith("cuda")
+    on_gpu = Device.parse(device).gpu is not None
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(network, recipe, samples, out, RunOptions(device=device, compiled=on_gpu))
         # The first steps compile, capture and allocate.
@@ -91,4 +92,4 @@ def _picture() -> NDArray[np.uint8]:
 
 def some_samples(bsds: Path | None) -> list[Sample]:
     """The first images of BSDS500 train, or synthetic ones; the speed does not depend on how many."""
-    return [SyntheticSample(number) for number in range(IMAGES)] if bsds is None else list(BSDS500(bsds, "train")[:IMAGES])
+    return [SyntheticSample(number) for number in range(IMAGES)] if bsds is None else list(bsds500(bsds, "train")[:IMAGES])

@@ -17,6 +17,8 @@ from ainet.export.engine import build_engine
 from ainet.runtime.backends import open_backend
 from ainet.runtime.model import ModelInfo
 
+pytestmark = pytest.mark.slow
+
 
 def run(model, image):
     options = onnxruntime.SessionOptions()

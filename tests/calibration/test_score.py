@@ -9,6 +9,8 @@ from ainet.calibration.score import judges_of_bsds, judges_of_folder, score_by
 from ainet.images import image_files
 from ainet.metrics import achievable_segmentation_accuracy, boundary_recall
 
+pytestmark = pytest.mark.slow
+
 
 def test_means_over_all_pairs() -> None:
     rng = np.random.default_rng(0)

@@ -9,6 +9,8 @@ from ainet.errors import ModelError, UsageError
 from ainet.export.agreement import METRICS, Agreement
 from ainet.export.search import Found
 
+pytestmark = pytest.mark.slow
+
 
 class Scripted:
     """A score that is told by the number of its call: the first is the float model's."""

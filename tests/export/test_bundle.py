@@ -15,6 +15,8 @@ from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", params=["ainet", "scn"])
 def checkpoint(request: pytest.FixtureRequest) -> Checkpoint:

@@ -28,6 +28,8 @@ from ainet.runtime.plan import MAX_NETWORK_PIXELS, Plan
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.checkpoint import load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm120")
 HALF = json.dumps({"Layers": [{"Outputs": [{"Format/Datatype": "Half"}]}] * 2 + [{"Outputs": [{"Format/Datatype": "Float"}]}]})
 FLOAT = HALF.replace("Half", "Float")

@@ -21,6 +21,8 @@ from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:

@@ -25,6 +25,8 @@ from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build
 
+pytestmark = pytest.mark.slow
+
 HALF = BOUNDS["fp16"].argmax
 
 

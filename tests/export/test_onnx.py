@@ -18,6 +18,8 @@ from ainet.runtime.model import ModelInfo
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
 
+pytestmark = pytest.mark.slow
+
 CASES = ("a_1x3x64x96", "b_2x3x48x32", "c_1x3x208x208")
 
 

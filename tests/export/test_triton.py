@@ -31,6 +31,8 @@ from google.protobuf import text_format  # noqa: E402  # both come with the clie
 from tritonclient.grpc import model_config_pb2 as protobuf  # noqa: E402
 from tritonclient.grpc import service_pb2, service_pb2_grpc  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = bundled("ainet.onnx")
 NUMPY = {"UINT8": np.uint8, "INT32": np.int32}

@@ -103,6 +103,7 @@ def test_an_engine_that_refuses_a_model(monkeypatch: pytest.MonkeyPatch) -> None
     assert "ONNX Runtime" in open_backend(bundled("ainet.onnx"), "auto").name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"])
 def test_int8_where_the_processor_cannot_add_it_up(instructions: str) -> None:
     """OpenVINO says so rather than give wrong cells. The variable works at the start of a process alone, and on x86 alone."""

@@ -9,6 +9,8 @@ import pytest
 from ainet.errors import DeviceError
 from ainet.runtime.cuda import binary
 
+pytestmark = pytest.mark.slow
+
 KERNELS = {f"resize_to_{kind}" for kind in ("bytes", "floats", "halves")} | {"assign_floats", "assign_halves", "resize_ids"}
 KERNELS |= {f"connect_{step}" for step in ("start", "unite", "flatten", "cut", "adopt", "number", "fill")}
 TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm90", "sm100", "sm120")  # of the compiled file, see CMakeLists.txt

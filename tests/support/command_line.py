@@ -49,8 +49,11 @@ def expected(segmenter: ainet.Segmenter, path: str) -> NDArray[np.int32]:
 def frames(path: str) -> Iterator[NDArray[np.uint8]]:
     """Every frame of a video, RGB."""
     capture = cv2.VideoCapture(path)
-    while (read := capture.read())[0]:
-        yield cv2.cvtColor(read[1], cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+    while True:
+        there, frame = capture.read()
+        if not there:
+            return
+        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
 
 
 def ainet_process(*arguments: str, **options: object) -> subprocess.Popen[str]:

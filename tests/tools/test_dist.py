@@ -15,6 +15,8 @@ import ainet
 pytest.importorskip("auditwheel", reason="auditwheel is not installed: pip install 'ainet-toolkit[dist]'")
 pytest.importorskip("scikit_build_core", reason="scikit-build-core is not installed")
 
+pytestmark = pytest.mark.slow
+
 spec = importlib.util.spec_from_file_location("dist", ROOT / "tools/dist.py")
 assert spec is not None
 assert spec.loader is not None

@@ -13,6 +13,8 @@ import psutil
 import pytest
 from support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = ROOT / "tools/gpu_check.py"
 spec = importlib.util.spec_from_file_location("gpu_check", SCRIPT)
 assert spec is not None and spec.loader is not None

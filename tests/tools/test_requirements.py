@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
 EXTRAS = sorted(set(re.findall(r"`\[([a-z-]+)\]`", (ROOT / "docs/usage.md").read_text())))

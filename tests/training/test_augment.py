@@ -124,11 +124,11 @@ def test_batches_follow_from_seed_and_iteration_alone(data: ResidentData) -> Non
     assert not torch.equal(CropSampler(data, SIZE, 4, seed=6).batch(3).image, CropSampler(data, SIZE, 4, seed=5).batch(3).image)
 
 
-def test_ranks_share_a_batch(data: ResidentData) -> None:
-    shares = [CropSampler(data, SIZE, 4, seed=5, rank=rank, ranks=2) for rank in (0, 1)]
-    numbers = [colours(sampler.batch(1))[:, 0, 0, 0] for sampler in shares]
+def test_processes_divide_a_batch(data: ResidentData) -> None:
+    parts = [CropSampler(data, SIZE, 4, seed=5, rank=rank, count=2) for rank in (0, 1)]
+    numbers = [colours(sampler.batch(1))[:, 0, 0, 0] for sampler in parts]
     assert [len(part) for part in numbers] == [2, 2]
-    assert sorted(torch.cat(numbers).tolist()) == sorted((shares[0].chosen(1) // 2).tolist())
+    assert sorted(torch.cat(numbers).tolist()) == sorted((parts[0].chosen(1) // 2).tolist())
 
 
 def test_data_that_do_not_fit(data: ResidentData) -> None:
@@ -136,8 +136,8 @@ def test_data_that_do_not_fit(data: ResidentData) -> None:
         CropSampler(data, 64, 2, seed=1)
     with pytest.raises(UsageError, match="8 annotations, fewer than one batch of 16"):
         CropSampler(data, SIZE, 16, seed=1)
-    with pytest.raises(UsageError, match="shared evenly"):
-        CropSampler(data, SIZE, 4, seed=1, ranks=3)
+    with pytest.raises(UsageError, match="divided evenly among 3 processes"):
+        CropSampler(data, SIZE, 4, seed=1, count=3)
     with pytest.raises(UsageError, match="empty"):
         ResidentData.load([])
     bare: Any = Coordinates(7, SIZE, SIZE)

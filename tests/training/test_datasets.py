@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.io import savemat
 
 from ainet.errors import ImageError, UsageError
-from ainet.training.datasets import BSDS500, LabelFolder, nyuv2
+from ainet.training.datasets import bsds500, label_folder, nyuv2
 from ainet.training.datasets.nyu import fill_gaps
 from ainet.training.datasets.resident import ResidentData
 
@@ -49,7 +49,7 @@ def bsds(tmp_path: Path) -> Path:
 
 class TestBSDS500:
     def test_official_files(self, shared: Path) -> None:
-        train, val = (BSDS500(shared / "bsds500", split) for split in ("train", "val"))
+        train, val = (bsds500(shared / "bsds500", split) for split in ("train", "val"))
         assert (len(train), len(val)) == (200, 100)
         assert [sample.image_id for sample in train] == sorted(sample.image_id for sample in train)
         sample = next(sample for sample in train if sample.image_id == "100075")
@@ -59,26 +59,26 @@ class TestBSDS500:
         assert all(labels.min() == 1 and len(np.unique(labels)) == labels.max() for labels in maps)
 
     def test_every_annotation_is_a_sample(self, shared: Path) -> None:
-        val = BSDS500(shared / "bsds500", "val")[:3]
+        val = bsds500(shared / "bsds500", "val")[:3]
         data = ResidentData.load(val)
         assert Counter(name.split(",")[0] for name in data.names) == {sample.image_id: len(sample.segmentations()) for sample in val}
 
     def test_small_copy(self, bsds: Path) -> None:
-        first = BSDS500(bsds, "train")[0]
+        first = bsds500(bsds, "train")[0]
         np.testing.assert_array_equal(first.segmentations()[1], regions(40, 60) + 3)
 
     def test_wrong_folder_shows_the_layout(self, tmp_path: Path, bsds: Path) -> None:
         for root, split in ((tmp_path / "nowhere", "train"), (bsds, "val")):
             with pytest.raises(UsageError, match=rf"no image of BSDS500 '{split}'(.|\n)*ROOT/groundTruth/{split}/100075.mat"):
-                BSDS500(root, split)
+                bsds500(root, split)
 
     def test_half_downloaded(self, bsds: Path) -> None:
         (bsds / "groundTruth/train/2.mat").unlink()
         with pytest.raises(UsageError, match=r"1 of BSDS500 'train' .* lack a partner: 2 has no ground truth"):
-            BSDS500(bsds, "train")
+            bsds500(bsds, "train")
         (bsds / "images/train/1.jpg").rename(bsds / "images/train/3.jpg")
         with pytest.raises(UsageError, match="1 has no image"):
-            BSDS500(bsds, "train")
+            bsds500(bsds, "train")
 
     @pytest.mark.parametrize("damage", ["truncated", "text", "other"])
     def test_corrupt_mat(self, bsds: Path, damage: str) -> None:
@@ -90,28 +90,28 @@ class TestBSDS500:
         else:
             savemat(path, {"something": np.ones(3)})
         with pytest.raises(ImageError, match=r"1\.mat is not a BSDS500 ground truth .* fetch it again"):
-            BSDS500(bsds, "train")[0].segmentations()
+            bsds500(bsds, "train")[0].segmentations()
 
     def test_damaged_image(self, bsds: Path) -> None:
         (bsds / "images/train/1.jpg").write_bytes(b"\xff\xd8 not a jpeg")
         with pytest.raises(ImageError, match=r"1\.jpg"):
-            BSDS500(bsds, "train")[0].image()
+            bsds500(bsds, "train")[0].image()
 
     def test_half_downloaded_image(self, bsds: Path) -> None:
         path = bsds / "images/train/1.jpg"
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         with pytest.raises(ImageError, match=r"1\.jpg"):
-            BSDS500(bsds, "train")[0].image()
+            bsds500(bsds, "train")[0].image()
 
     def test_sizes_differ(self, bsds: Path) -> None:
         write_mat(bsds / "groundTruth/train/1.mat", [regions(40, 60), regions(60, 40)])
         with pytest.raises(ImageError, match=r"annotation 1 of .*1\.mat is \(60, 40\), its image is \(40, 60\)"):
-            BSDS500(bsds, "train")[0].segmentations()
+            bsds500(bsds, "train")[0].segmentations()
 
     def test_no_annotation(self, bsds: Path) -> None:
         write_mat(bsds / "groundTruth/train/1.mat", [])
         with pytest.raises(ImageError, match=r"1\.mat"):
-            BSDS500(bsds, "train")[0].segmentations()
+            bsds500(bsds, "train")[0].segmentations()
 
 
 class TestLabelFolder:
@@ -128,7 +128,7 @@ class TestLabelFolder:
         palette.putpalette([value for index in range(256) for value in (index, 255 - index, 7)])
         palette.save(tmp_path / "labels/c.png")
         np.savetxt(tmp_path / "labels/d.csv", labels, "%d", delimiter=",")
-        samples = LabelFolder(tmp_path / "images", tmp_path / "labels")
+        samples = label_folder(tmp_path / "images", tmp_path / "labels")
         assert [sample.image_id for sample in samples] == ["a", "b", "c", "d"]
         for sample in samples:
             (found,) = sample.segmentations()
@@ -140,35 +140,35 @@ class TestLabelFolder:
         (tmp_path / "labels").mkdir()
         for number, name in enumerate(("x-0", "x-1", "y-1")):
             cv2.imwrite(str(tmp_path / f"labels/{name}.png"), regions(20, 30) + number)
-        x, y = LabelFolder(tmp_path / "images", tmp_path / "labels")
+        x, y = label_folder(tmp_path / "images", tmp_path / "labels")
         assert [labels.min() for labels in x.segmentations()] == [1, 2]
         assert [labels.min() for labels in y.segmentations()] == [3]
 
     def test_wrong_folders(self, tmp_path: Path) -> None:
         write_rgb(tmp_path / "images/a.png", picture(20, 30))
         with pytest.raises(UsageError, match=r"no folder .*labels"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")
+            label_folder(tmp_path / "images", tmp_path / "labels")
         (tmp_path / "labels").mkdir()
         with pytest.raises(UsageError, match=r"nothing usable in .*labels; expected(.|\n)*LABELS/NAME.png"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")
+            label_folder(tmp_path / "images", tmp_path / "labels")
         cv2.imwrite(str(tmp_path / "labels/b.png"), regions(20, 30))
         with pytest.raises(UsageError, match="2 files lack a partner: 'a' has no label map"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")
+            label_folder(tmp_path / "images", tmp_path / "labels")
         cv2.imwrite(str(tmp_path / "labels/a.png"), regions(30, 20))
         (tmp_path / "labels/b.png").unlink()
         with pytest.raises(ImageError, match=r"a\.png is \(30, 20\), its image is \(20, 30\)"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+            label_folder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
 
     def test_more_regions_than_16_bits_hold(self, tmp_path: Path) -> None:
         write_rgb(tmp_path / "images/a.png", picture(257, 256))
         (tmp_path / "labels").mkdir()
         many = np.arange(257 * 256).reshape(257, 256) * 9
         np.save(tmp_path / "labels/a.npy", many % (2**16 * 9))
-        (found,) = LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+        (found,) = label_folder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
         np.testing.assert_array_equal(found.ravel(), np.arange(257 * 256) % 2**16)
         np.save(tmp_path / "labels/a.npy", many)
         with pytest.raises(ImageError, match=r"a\.npy has 65792 regions"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+            label_folder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
 
     def test_suffixes_in_capitals(self, tmp_path: Path) -> None:
         labels = regions(20, 30)
@@ -177,7 +177,7 @@ class TestLabelFolder:
         (tmp_path / "labels").mkdir()
         cv2.imwrite(str(tmp_path / "labels/a.PNG"), labels)
         np.savetxt(tmp_path / "labels/b.CSV", labels, "%d", delimiter=",")
-        for sample in LabelFolder(tmp_path / "images", tmp_path / "labels"):
+        for sample in label_folder(tmp_path / "images", tmp_path / "labels"):
             np.testing.assert_array_equal(sample.segmentations(), [labels])
 
     def test_two_files_of_one_name(self, tmp_path: Path) -> None:
@@ -187,10 +187,10 @@ class TestLabelFolder:
         for name in ("a-0.png", "b.png", "b.csv"):
             (tmp_path / "labels" / name).touch()
         with pytest.raises(UsageError, match=r"images has a\.jpg and a\.png under one name; keep one of them"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")
+            label_folder(tmp_path / "images", tmp_path / "labels")
         (tmp_path / "images/a.jpg").unlink()
         with pytest.raises(UsageError, match=r"labels has b\.csv and b\.png for one image"):
-            LabelFolder(tmp_path / "images", tmp_path / "labels")
+            label_folder(tmp_path / "images", tmp_path / "labels")
 
 
 def dense(found: NDArray[np.uint16], labels: NDArray[np.uint16]) -> NDArray[Any]:

@@ -28,7 +28,10 @@ def can_make_namespaces() -> bool:
     return made and subprocess.run(["ip", "netns", "del", name], capture_output=True).returncode == 0
 
 
-pytestmark = pytest.mark.skipif(not can_make_namespaces(), reason="making network namespaces needs root and the command ip")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not can_make_namespaces(), reason="making network namespaces needs root and the command ip"),
+]
 
 
 class Host:

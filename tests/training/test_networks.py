@@ -10,10 +10,10 @@ from support.literal_window import literal_implantation
 from ainet.errors import ModelError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.networks import NETWORKS, build
-from ainet.training.networks.implantation import CPixImplantation, Implantation, PNborImplantation, ReleasedImplantation
+from ainet.training.networks.implantation import CPixImplantation, Implantation, PNborImplantation, PublicImplantation
 
 CASES = ("a_1x3x64x96", "b_2x3x48x32", "c_1x3x208x208")
-VARIANTS = {"paper": Implantation, "pnbor": PNborImplantation, "cpix": CPixImplantation, "released": ReleasedImplantation}
+VARIANTS = {"paper": Implantation, "pnbor": PNborImplantation, "cpix": CPixImplantation, "released": PublicImplantation}
 
 
 @pytest.mark.parametrize("case", CASES)

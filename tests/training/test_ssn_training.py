@@ -22,6 +22,8 @@ from ainet.training.ssn import SSNStep, ssn_loss
 from ainet.training.step import FIGURES
 from ainet.training.trainer import WEIGHTS, Trainer
 
+pytestmark = pytest.mark.slow
+
 RECIPE = replace(load_recipe("ssn"), iterations=4, batch_size=2, crop=32, lr=1e-3, ema_decay=0.9)
 
 

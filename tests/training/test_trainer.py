@@ -5,7 +5,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +31,9 @@ from ainet.training.recipe import Recipe
 from ainet.training.state import STATE, locked
 from ainet.training.step import has_fast_bf16
 from ainet.training.train import choose_device, train
-from ainet.training.trainer import LOGS, WEIGHTS, Progress, RunOptions, Trainer, TrainingError
+from ainet.training.trainer import LOGS, WEIGHTS, RunOptions, Trainer, TrainingError, TrainingProgress
+
+pytestmark = pytest.mark.slow
 
 RECIPE = Recipe(
     "tiny",
@@ -102,7 +105,7 @@ class Kill(BaseException):
 
 @pytest.mark.parametrize("saved", [0, 1, 3, 5])
 def test_a_killed_run_ends_with_the_same_weights(tmp_path: Path, unbroken: Trainer, saved: int) -> None:
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.iteration == saved + 1:  # one iteration after the last checkpoint
             raise Kill
 
@@ -214,7 +217,7 @@ def test_validation_and_logs(tmp_path: Path) -> None:
         assert not network.training and not any(value.requires_grad for value in network.parameters())
         return {"ASA": 0.9 + trainer.iteration / 1000}
 
-    reports: list[Progress] = []
+    reports: list[TrainingProgress] = []
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(validate=validate, log_every=3, report=reports.append))
     trainer.run()
     assert seen == [6]
@@ -341,6 +344,17 @@ def test_other_pixels_of_the_same_names_are_refused(unbroken: Trainer, monkeypat
     monkeypatch.setattr(Squares, method, lambda self: given(self)[::-1])  # upside down; or the annotations in another order
     with pytest.raises(ModelError, match="data is '"):
         Trainer("scn", RECIPE, SAMPLES, unbroken.out)
+
+
+def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
+
+    def slow(splits: Sequence[str]) -> list[Squares]:
+        time.sleep(1)
+        return SAMPLES
+
+    assert not train("scn", str(tmp_path / "tiny.toml"), slow, str(tmp_path / "out"), "cpu", budget="1s")
+    assert load_checkpoint(tmp_path / "out" / WEIGHTS).config["iteration"] == 1  # what is begun is finished
 
 
 def test_processes_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

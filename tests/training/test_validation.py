@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from ainet.spec import MEAN
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 from ainet.training.losses import association_loss
 from ainet.training.networks import build
 from ainet.training.validation import validation_loss
@@ -39,7 +39,7 @@ def test_an_image_smaller_than_the_crop_counts_as_far_as_cells_fill_it() -> None
 def test_equals_one_annotation_at_a_time(shared: Path) -> None:
     torch.manual_seed(0)
     network = build("scn").eval()
-    samples = BSDS500(shared / "bsds500", "val")[:2]
+    samples = bsds500(shared / "bsds500", "val")[:2]
     losses = []
     for sample in samples:
         image, maps = sample.image(), sample.segmentations()

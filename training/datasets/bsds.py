@@ -1,10 +1,8 @@
-"""BSDS500 in its official layout (Arbelaez et al., PAMI 2011): `BSDS500("BSDS500/data", "train")`."""
+"""BSDS500 in its official layout (Arbelaez et al., PAMI 2011): `bsds500("BSDS500/data", "train")`."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +20,7 @@ where ROOT is the folder BSDS500/data of the official archive BSR_bsds500.tgz"""
 
 @dataclass(frozen=True)
 class BSDSSample:
-    """An image with 4 to 9 annotations."""
+    """An image with 4 to 9 ground truths."""
 
     image_path: Path
     truth_path: Path
@@ -41,7 +39,7 @@ class BSDSSample:
         return read_image(self.image_path)
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
-        """One (H, W) map of region ids per annotation, as they are in the file (from 1).
+        """One (H, W) map of region ids per ground truth, as they are in the file (from 1).
 
         Raises:
             ImageError: the .mat file is damaged or of another kind, or an annotation is not of the image's size.
@@ -53,7 +51,7 @@ class BSDSSample:
         return [as_uint16(labels, self.truth_path) for labels in maps]
 
 
-class BSDS500(Sequence[BSDSSample]):
+def bsds500(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
     """The images of one split, sorted by name.
 
     Args:
@@ -63,27 +61,14 @@ class BSDS500(Sequence[BSDSSample]):
     Raises:
         UsageError: the folders are not there or empty, or an image or ground truth lacks its partner.
     """
-
-    def __init__(self, root: str | os.PathLike[str], split: str) -> None:
-        images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
-        truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
-        layout = LAYOUT.format(split=split)
-        if not images or not truths:
-            missing = "image" if not images else "ground truth"
-            raise UsageError(f"no {missing} of BSDS500 '{split}' in {root}; {layout}")
-        if lonely := sorted(images.keys() ^ truths.keys()):
-            partner = "ground truth" if lonely[0] in images else "image"
-            raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
-        self._samples = [BSDSSample(images[name], truths[name]) for name in images]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, index: int) -> BSDSSample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[BSDSSample]: ...
-
-    def __getitem__(self, index: int | slice) -> BSDSSample | list[BSDSSample]:
-        return self._samples[index]
+    images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
+    truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
+    layout = LAYOUT.format(split=split)
+    if not images or not truths:
+        missing = "image" if not images else "ground truth"
+        raise UsageError(f"no {missing} of BSDS500 '{split}' in {root}; {layout}")
+    lonely = sorted(images.keys() ^ truths.keys())
+    if lonely:
+        partner = "ground truth" if lonely[0] in images else "image"
+        raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
+    return [BSDSSample(images[name], truths[name]) for name in images]

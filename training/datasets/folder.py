@@ -1,10 +1,8 @@
-"""Any folder of images with label maps: `LabelFolder("data/images", "data/labels")`."""
+"""Any folder of images with label maps: `label_folder("data/images", "data/labels")`."""
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,36 +53,23 @@ class FolderSample:
         return maps
 
 
-class LabelFolder(Sequence[FolderSample]):
+def label_folder(images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> list[FolderSample]:
     """Images and label maps that share their names, sorted by name.
 
     Raises:
         UsageError: a folder is not there or empty, two files in it differ in their suffixes alone, or an image or label map lacks
             its partner.
     """
-
-    def __init__(self, images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> None:
-        image_paths = _images(Path(images))
-        label_paths = find_labels(labels, image_paths)
-        for found, folder in ((image_paths, images), (label_paths, labels)):
-            if not found:
-                raise UsageError(f"nothing usable in {folder}; {LAYOUT}")
-        if lonely := sorted(image_paths.keys() ^ label_paths.keys()):
-            missing = f"no label map in {labels}" if lonely[0] in image_paths else f"no image in {images}"
-            raise UsageError(f"{len(lonely)} files lack a partner: '{lonely[0]}' has {missing}; {LAYOUT}")
-        self._samples = [FolderSample(path, tuple(label_paths[name]), border) for name, path in image_paths.items()]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    @overload
-    def __getitem__(self, index: int) -> FolderSample: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> list[FolderSample]: ...
-
-    def __getitem__(self, index: int | slice) -> FolderSample | list[FolderSample]:
-        return self._samples[index]
+    image_paths = _images(Path(images))
+    label_paths = find_labels(labels, image_paths)
+    for found, folder in ((image_paths, images), (label_paths, labels)):
+        if not found:
+            raise UsageError(f"nothing usable in {folder}; {LAYOUT}")
+    lonely = sorted(image_paths.keys() ^ label_paths.keys())
+    if lonely:
+        missing = f"no label map in {labels}" if lonely[0] in image_paths else f"no image in {images}"
+        raise UsageError(f"{len(lonely)} files lack a partner: '{lonely[0]}' has {missing}; {LAYOUT}")
+    return [FolderSample(path, tuple(label_paths[name]), border) for name, path in image_paths.items()]
 
 
 def _images(folder: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""NYUv2 (Silberman et al., ECCV 2012) as superpixels are measured on it: 448 x 608 pixels, without the blank frame.
+"""NYUv2 (Silberman et al., ECCV 2012) as superpixels are evaluated on it: 448 x 608 pixels, without the blank frame.
 
     nyuv2("NYUV2", "test")
 
@@ -8,7 +8,6 @@ train, numbered in `nyuv2_subset.json`, and cuts 16 pixels from each side of 480
 
 import json
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
 from ainet.images import IMAGE_SUFFIXES, read_image
-from ainet.training.datasets.folder import LabelFolder
-from ainet.training.datasets.sample import FileSample, without_border
+from ainet.training.datasets.folder import FolderSample, label_folder
+from ainet.training.datasets.sample import without_border
 
 BORDER = 16
 FULL_SIZE = (480, 640)
@@ -65,8 +64,10 @@ class NYUSample:
             ImageError: the .mat file is damaged or of another kind.
         """
         labels, instances = (self._read(name, np.int64, FULL_SIZE) for name in ("labels", "instances"))
-        key = (labels * 256 + instances) * (labels > 0)  # instances are 8 bits
-        regions = np.unique(key, return_inverse=True)[1].reshape(key.shape) + (key.min() > 0)
+        key = np.where(labels > 0, labels * 256 + instances, 0)  # instances are 8 bits
+        regions = np.unique(key, return_inverse=True)[1].reshape(key.shape)
+        if key.min() > 0:
+            regions += 1  # 0 stays for what nobody has labelled
         return [without_border(fill_gaps(regions.astype(np.uint16)), BORDER)]
 
     def _read(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -83,7 +84,7 @@ class NYUSample:
         return array
 
 
-def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
+def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[FolderSample]:
     """The images of one split, "train" (200 images) or "test" (400).
 
     From the .mat file (needs h5py), unlabelled gaps are closed by `fill_gaps`; the benchmark's own files used a
@@ -111,7 +112,7 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> Sequence[FileSample]:
         raise UsageError(f"no NYUv2 '{split}' in {root}; {LAYOUT.format(split=split)}")
     first = next((path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES), None)
     uncut = first is not None and read_image(first).shape[:2] == FULL_SIZE
-    return LabelFolder(images, labels, border=BORDER if uncut else 0)
+    return label_folder(images, labels, border=BORDER if uncut else 0)
 
 
 def fill_gaps(regions: NDArray[np.uint16]) -> NDArray[np.uint16]:

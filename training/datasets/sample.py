@@ -10,7 +10,7 @@ from ainet.errors import ImageError
 
 
 class Sample(Protocol):
-    """An image and the ways in which people have segmented it."""
+    """An image and its ground truths: the ways in which people have segmented it."""
 
     @property
     def image_id(self) -> str:
@@ -24,7 +24,7 @@ class Sample(Protocol):
         """
 
     def segmentations(self) -> list[NDArray[np.uint16]]:
-        """One (H, W) uint16 map of region ids per annotation; ids are arbitrary, equal ids are one region.
+        """One (H, W) uint16 map of region ids per ground truth; ids are arbitrary, equal ids are one region.
 
         Raises:
             ImageError: the file cannot be read, or a map is not of the image's size.

@@ -71,18 +71,18 @@ def tree_of(network: MergeNetwork, image: LabelledImage) -> MergeTree:
 def train(network: MergeNetwork, data: list[Pairs], steps: int, report: Callable[[str], None] = lambda line: None) -> None:
     """Minimise the cross entropy of p and what a merge loses; every level of every image weighs the same. A step takes one image."""
     network.fit_scales(data)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     order: list[int] = []
     recent: list[float] = []
     network.train()
     for step in range(steps):
         order = order or torch.randperm(len(data)).tolist()
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = RATE * min(1, (step + 1) / WARMUP) * (1 + math.cos(math.pi * step / steps)) / 2
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss = loss_of(network, data[order.pop()])
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         recent.append(loss.item())
         if (step + 1) % REPORT == 0:
             report(f"step {step + 1} of {steps}: loss {sum(recent[-REPORT:]) / REPORT:.4f}")

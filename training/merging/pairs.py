@@ -1,7 +1,7 @@
 """What the cost learns from: pairs of neighbouring regions at several levels of merge hierarchies, and what a merge would lose.
 
 The loss of a pair is the share of the smaller region's pixels that the achievable segmentation accuracy loses when the two
-merge, mean over annotators: 0 where both belong to one segment, up to 1 where they do not.
+merge, mean over ground truths: 0 where both belong to one segment, up to 1 where they do not.
 """
 
 from collections.abc import Sequence
@@ -19,9 +19,9 @@ from ainet.runtime.merging import MergeTree, RegionGraph, region_graph
 
 @dataclass(frozen=True)
 class LabelledImage:
-    """An image cut into K regions, with its annotations.
+    """An image cut into K regions, with its ground truths.
 
-    labels: (H, W) int32, 0..K-1, each region 4-connected. image: (H, W, 3) uint8 RGB. overlaps: for each annotation (K, S),
+    labels: (H, W) int32, 0..K-1, each region 4-connected. image: (H, W, 3) uint8 RGB. overlaps: for each ground truth (K, S),
     pixels that a region shares with each segment. maps: the features of a network that the border map is made of, each
     (C, h, w) of the working image at its own resolution; none where the cost shall need no network.
     """
@@ -33,9 +33,9 @@ class LabelledImage:
 
     @classmethod
     def of(
-        cls, labels: NDArray[np.int32], image: NDArray[np.uint8], annotations: Sequence[NDArray[np.uint16]], maps: tuple[Tensor, ...] = ()
+        cls, labels: NDArray[np.int32], image: NDArray[np.uint8], truths: Sequence[NDArray[np.uint16]], maps: tuple[Tensor, ...] = ()
     ) -> "LabelledImage":
-        return cls(labels, image, [_overlap(labels, annotation) for annotation in annotations], maps)
+        return cls(labels, image, [_overlap(labels, truth) for truth in truths], maps)
 
     def graph(self) -> RegionGraph:
         """The region graph without a border map."""
@@ -115,7 +115,7 @@ def _sums(group: NDArray[np.integer[Any]], groups: int, rows: NDArray[Any]) -> N
     return csr_array((np.ones(len(group), rows.dtype), (group, np.arange(len(group)))), shape=(groups, len(group))) @ rows
 
 
-def _overlap(labels: NDArray[np.int32], annotation: NDArray[np.uint16]) -> NDArray[np.int64]:
-    segments, index = np.unique(annotation, return_inverse=True)
+def _overlap(labels: NDArray[np.int32], truth: NDArray[np.uint16]) -> NDArray[np.int64]:
+    segments, index = np.unique(truth, return_inverse=True)
     count = int(labels.max()) + 1
     return np.bincount(labels.ravel() * len(segments) + index.ravel(), minlength=count * len(segments)).reshape(count, -1)

@@ -19,7 +19,7 @@ from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
-from ainet.training.datasets import BSDS500, Sample
+from ainet.training.datasets import Sample, bsds500
 from ainet.training.merging.fit import STEPS, fit
 from ainet.training.merging.model import BorderHead
 from ainet.training.merging.pairs import LabelledImage
@@ -57,7 +57,7 @@ def train_merging(
             f"cannot write '{out}': the name must end in .safetensors, for the network with its cost, or .json, for a cost alone"
         )
     checkpoint = load_checkpoint(weights)
-    samples = list(BSDS500(bsds, "train"))
+    samples = list(bsds500(bsds, "train"))
     with_maps = path.suffix == ".safetensors"
     report(f"{checkpoint.name}: superpixels of {len(samples)} images at {counts[0]} and {counts[1]}")
     fine = list(label_images(checkpoint.network, samples, counts[1], with_maps))

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from ainet.spec import EMBEDDING_CHANNELS
 from ainet.training.networks.ainet import AINet
 from ainet.training.networks.blocks import conv
-from ainet.training.networks.implantation import ReleasedImplantation
+from ainet.training.networks.implantation import PublicImplantation
 
 
 class LocalAttention(nn.Module):
@@ -43,7 +43,7 @@ class AINetPublic(AINet):
     """Loads the public checkpoints key by key and gives the public code's outputs."""
 
     def __init__(self) -> None:
-        super().__init__(ReleasedImplantation(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS, bias=False))
+        super().__init__(PublicImplantation(EMBEDDING_CHANNELS, EMBEDDING_CHANNELS, bias=False))
         self.sp_pred = LocalAttention(256)
 
     def encode(self, image: Tensor) -> list[Tensor]:

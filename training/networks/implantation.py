@@ -54,8 +54,8 @@ class CPixImplantation(Implantation):
         return self.weight * (1 - centre)
 
 
-class ReleasedImplantation(Implantation):
-    """The released code: windows of the 3H x 3W map start one row and one column early (stride 3 and padding 1).
+class PublicImplantation(Implantation):
+    """The public code: windows of the 3H x 3W map start one row and one column early (stride 3 and padding 1).
 
     In row y of cell i = y // 16 the three kernel rows meet the rows (i+1, i-1, i) of M, except that kernel row 0
     meets row i in the first row of a cell, and nothing in the first row of the image. Columns behave alike, and the
@@ -66,12 +66,12 @@ class ReleasedImplantation(Implantation):
         return F.conv2d(pixel, self.weight[:, :, 2:3, 2:3], self.bias)
 
     def grid_part(self, grid: Tensor) -> Tensor:
-        windows = _released_lines(_released_lines(grid, 2), 3)  # (B, C, 6h, 6w)
+        windows = _public_lines(_public_lines(grid, 2), 3)  # (B, C, 6h, 6w)
         kinds = F.conv2d(windows, self.weight, stride=3)  # (B, C', 2h, 2w)
         return _expand_lines(_expand_lines(kinds, 2), 3)  # (B, C', 16h, 16w)
 
 
-def _released_lines(grid: Tensor, dim: int) -> Tensor:
+def _public_lines(grid: Tensor, dim: int) -> Tensor:
     """Gather along `dim` the lines that the 3 kernel lines meet in the first and in the other lines of each cell."""
     size = grid.shape[dim]
     zero = torch.zeros_like(grid.narrow(dim, 0, 1))

@@ -60,8 +60,8 @@ def grid_size(height: int, width: int, n_segments: int) -> tuple[int, int]:
 def ssn_input(lab: Tensor, n_segments: int) -> Tensor:
     """CIELAB (B, 3, H, W), L in [0, 100] -> (B, 5, H, W): scaled colour, row and column."""
     height, width = lab.shape[2:]
-    side = int(math.sqrt(n_segments))
-    scale = POSITION_SCALE * max(side / height, side / width)
+    cells = int(math.sqrt(n_segments))
+    scale = POSITION_SCALE * max(cells / height, cells / width)
     y, x = (torch.arange(size, dtype=lab.dtype, device=lab.device) * scale for size in (height, width))
     position = torch.stack(torch.meshgrid(y, x, indexing="ij")).expand(len(lab), -1, -1, -1)
     return torch.cat((COLOUR_SCALE * lab, position), 1)
@@ -113,7 +113,7 @@ def near_cells(height: int, width: int, rows: int, columns: int, device: torch.d
 
 
 def _home(size: int, cells: int, device: torch.device) -> Tensor:
-    """(size,) the cell of each pixel along one side: cells resized to the nearest."""
+    """(size,) the cell of each pixel along one axis: cells resized to the nearest."""
     return F.interpolate(torch.arange(cells, dtype=torch.float32, device=device)[None, None], size, mode="nearest")[0, 0].long()
 
 
@@ -127,7 +127,7 @@ class _Blocks:
 
     def __init__(self, features: Tensor, rows: int, columns: int) -> None:
         (height, width), device = features.shape[2:], features.device
-        self._rows, self._columns = _Side(height, rows, device), _Side(width, columns, device)
+        self._rows, self._columns = _Axis(height, rows, device), _Axis(width, columns, device)
         self.pixels = self._rows.depth * self._columns.depth
         filled = self._rows.filled[:, None, :, None] & self._columns.filled[None, :, None]  # (rows, columns, depth, depth)
         self.filled = filled.reshape(rows * columns, self.pixels, 1)
@@ -147,8 +147,8 @@ class _Blocks:
         return blocks.flatten(1, 2)[:, cell * self.pixels + place].permute(0, 3, 1, 2)
 
 
-class _Side:
-    """How one side of the image is cut into cells."""
+class _Axis:
+    """How the rows or the columns of the image are cut into cells."""
 
     def __init__(self, size: int, cells: int, device: torch.device) -> None:
         self.home = _home(size, cells, device)  # (size,) cell of each pixel

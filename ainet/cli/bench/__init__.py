@@ -1,4 +1,4 @@
-"""`ainet bench`: everything that is measured, one subcommand a module."""
+"""`ainet bench`: accuracy, speed and parity, one subcommand a module."""
 
 import typer
 

@@ -7,14 +7,14 @@ import typer
 
 from ainet.cli.bench.options import needs_packages
 from ainet.cli.console import print_line, print_table
-from ainet.cli.options import BsdsOption
+from ainet.cli.options import BsdsOption, TrainingDeviceOption
 
 
 def ablation(
     bsds: BsdsOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the states found there.", show_default=False)],
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file; with boundary loss and jitter.")] = "ablation-cpu",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: TrainingDeviceOption = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Images evaluated at the same time, each in a process of one thread.")] = 1,
 ) -> None:

@@ -7,13 +7,14 @@ import typer
 
 from ainet.cli.bench.options import MethodOption, WeightsOption, needs_packages, tell_skipped
 from ainet.cli.console import errors, print_line
+from ainet.cli.options import BsdsOrNone
 from ainet.errors import UsageError
 
 
 def accuracy(
     method: MethodOption,
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder of the run; goes on from what is found there.", show_default=False)],
-    bsds: Annotated[Path | None, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default=False)] = None,
+    bsds: BsdsOrNone = None,
     nyuv2: Annotated[Path | None, typer.Option(help="Folder of NYUv2, in place of BSDS500.", show_default=False)] = None,
     split: Annotated[str, typer.Option(help="BSDS500: train, val or test; NYUv2: train or test.")] = "val",
     weights: WeightsOption = None,

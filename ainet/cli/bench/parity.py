@@ -10,6 +10,7 @@ from ainet.cli.bench.options import ResultOption, needs_packages
 from ainet.cli.console import errors
 from ainet.cli.options import BsdsOption
 from ainet.cli.verify import verify
+from ainet.models import bundled_checkpoint
 
 
 def parity(
@@ -22,12 +23,11 @@ def parity(
     with needs_packages():
         from ainet.export.onnx import export_onnx
         from ainet.training.checkpoint import load_checkpoint
-    from ainet.models import bundled
 
     with TemporaryDirectory() as folder:
         models = [Path(folder, "ainet.onnx"), Path(folder, "ainet-fp16.onnx")]
         with errors.status("exporting"):
-            checkpoint = load_checkpoint(bundled("ainet.safetensors"))
+            checkpoint = load_checkpoint(bundled_checkpoint())
             export_onnx(checkpoint, models[0], "fp32")
             export_onnx(checkpoint, models[1], "fp16")
         verify(models, bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)

@@ -21,9 +21,9 @@ def proposals(
     with needs_packages():
         from ainet.benchmarks.accuracy.proposals import proposals as run
         from ainet.benchmarks.peers import Options
-        from ainet.training.datasets import BSDS500
+        from ainet.training.datasets import bsds500
 
-    samples = BSDS500(bsds, split)[::step]
+    samples = bsds500(bsds, split)[::step]
     with errors.status("") as status:
         result = run(method, samples, Options(weights), status.update, tell_skipped)
     finish(out, "proposals", {"split": split, **result}, result["rows"])

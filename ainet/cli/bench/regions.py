@@ -24,9 +24,9 @@ def regions(
     """ASA, BR, BP and CO of superpixels merged down to exact counts, by the plain and the learned costs."""
     with needs_packages():
         from ainet.benchmarks.accuracy.regions import run_regions
-        from ainet.training.datasets import BSDS500
+        from ainet.training.datasets import bsds500
 
-    samples = BSDS500(bsds, split)[::step]
+    samples = bsds500(bsds, split)[::step]
     with errors.status("") as status:
         result = run_regions(method, samples, _numbers(starts), _numbers(counts), model, status.update)
     names = ("method", "start", "cost", "count")

@@ -6,16 +6,15 @@ from typing import Annotated
 import typer
 
 from ainet.cli.bench.options import ResultOption, finish, needs_packages
+from ainet.cli.options import BSDS_HELP, TrainingDeviceOption
 
 
 def training_speed(
     out: ResultOption,
     network: Annotated[str, typer.Option(help="ainet, scn or another network of `ainet train`.")] = "ainet",
     recipe: Annotated[str, typer.Option(help="Name of a recipe, or a .toml file.")] = "interim-cpu",
-    bsds: Annotated[
-        Path | None, typer.Option(help="Folder with BSDS500's images/ and groundTruth/.", show_default="synthetic pictures")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    bsds: Annotated[Path | None, typer.Option(help=BSDS_HELP, show_default="synthetic pictures")] = None,
+    device: TrainingDeviceOption = "auto",
     steps: Annotated[int, typer.Option(min=2, help="Steps that count.")] = 10,
 ) -> None:
     """Time of a step of `ainet train`, of its parts each alone, and of the whole recipe at this speed."""

@@ -27,6 +27,8 @@ from ainet.bulk.parts import Part, parts_of_files, parts_of_parquet
 from ainet.bulk.worker import Task, Worker
 from ainet.cli.bulk import segment_on_ray
 
+pytestmark = pytest.mark.slow
+
 COUNT = 40
 
 

@@ -23,6 +23,7 @@ from ainet.models import bundled
 pytestmark = pytest.mark.usefixtures("folder")
 
 
+@pytest.mark.slow
 def test_libraries_say_nothing_of_damaged_inputs(video: list[NDArray[np.uint8]]) -> None:
     data = Path("clip.avi").read_bytes()
     Path("text.mp4").write_text("not a video")
@@ -159,6 +160,7 @@ def test_unwritable_outputs(run: Run, video: list[NDArray[np.uint8]]) -> None:
     assert sorted(tree(".")) == ["a.png", "b.jpg", "clip.avi", "file"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [["npy"], ["csv"], ["png16", "overlay"], ["overlay"]])
 def test_full_disk(video: list[NDArray[np.uint8]], kinds: list[str]) -> None:
     """Files may grow to 3,000 bytes: nothing that was cut off stays."""
@@ -172,6 +174,7 @@ def test_full_disk(video: list[NDArray[np.uint8]], kinds: list[str]) -> None:
     assert not [name for name in tree() if not name.endswith("_labels.png")]  # those are small enough
 
 
+@pytest.mark.slow
 def test_full_terminal() -> None:
     with Path("/dev/full").open("w") as full:
         process = ainet_process("segment", "a.png", "-o", "out", *FAST, stdout=full)
@@ -180,6 +183,7 @@ def test_full_terminal() -> None:
     assert err == "error: cannot go on: [Errno 28] No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interruption(sent: signal.Signals, code: int) -> None:
     Path("many").mkdir()

@@ -16,6 +16,8 @@ from ainet.models import bundled
 pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def photos(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -53,7 +55,11 @@ def test_calibrate_and_use(run: Run, photos: Path) -> None:
         (["-o", "x.onnx", "--images", "photos", "--count", "1"], 2, "1 calibration images are too few"),
         (["-o", "x.onnx", "--images", "photos", "--report", "x.txt"], 2, "cannot write the report 'x.txt'"),
         (["-o", "x.onnx", "--bsds", "none"], 2, "no folder none/images/train"),
-        ([bundled("ainet.onnx"), "-o", "x.onnx", "--images", "photos"], 1, f"{bundled('ainet.onnx')} is an ONNX model, perhaps quantised"),
+        (
+            [bundled("ainet.onnx"), "-o", "x.onnx", "--images", "photos"],
+            1,
+            f"{bundled('ainet.onnx')} is an ONNX model already; name a checkpoint",
+        ),
         (["photos/0.png", "-o", "x.onnx", "--images", "photos"], 1, "refused photos/0.png"),
     ],
 )

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from support.command_line import Run, tree
 
+pytestmark = pytest.mark.slow
+
 
 def test_convert(run: Run, public_checkpoints: dict[str, Path]) -> None:
     pytest.importorskip("torch")

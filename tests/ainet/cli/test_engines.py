@@ -17,7 +17,9 @@ from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import find_devices
 from ainet.runtime.engine_file import sidecar
 
-SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine")
+pytestmark = pytest.mark.slow
+
+SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine", "--quality", "fast")
 
 
 @pytest.fixture

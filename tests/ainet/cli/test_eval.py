@@ -10,7 +10,7 @@ from support.command_line import FAST, Run, expected
 
 from ainet import Segmenter, read_image
 from ainet.metrics import achievable_segmentation_accuracy
-from ainet.training.datasets import LabelFolder
+from ainet.training.datasets import label_folder
 
 COLUMN = np.arange(8) * np.ones((4, 1), np.uint16)  # (4, 8)
 
@@ -77,5 +77,5 @@ def test_eval_and_training_read_what_segment_writes(run: Run, segmenter: Segment
     asa = json.loads(Path("means.json").read_text())["means"]["row_mean"]["all_gts"]["asa"]
     assert asa == pytest.approx(achievable_segmentation_accuracy(expected(segmenter, "a.png"), truth))
     Path("b.jpg").unlink()
-    (sample,) = LabelFolder(".", "labels")
+    (sample,) = label_folder(".", "labels")
     np.testing.assert_array_equal(sample.segmentations(), [expected(segmenter, "a.png")])

@@ -10,6 +10,8 @@ from support.command_line import FAST, Run, expected, tree
 
 from ainet import Segmenter
 
+pytestmark = pytest.mark.slow
+
 
 def test_export_info_and_segment(run: Run, segmenter: Segmenter) -> None:
     pytest.importorskip("onnxscript")

@@ -10,8 +10,10 @@ from support.blocks import write_sample
 from support.command_line import Run
 
 from ainet.training.checkpoint import load_checkpoint
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 from ainet.training.validation import validation_loss
+
+pytestmark = pytest.mark.slow
 
 RECIPE = "iterations = 1\nbatch_size = 2\ncrop = 32\nlr = 1e-3"
 
@@ -40,7 +42,7 @@ def test_data_sets(run: Run, tiny: Path, data: tuple[str, ...]) -> None:
     assert load_checkpoint(Path("out/weights.safetensors")).config["iteration"] == 1
 
 
-def test_val_is_measured(run: Run, tiny: Path) -> None:
+def test_val_is_evaluated(run: Run, tiny: Path) -> None:
     result = run("train", "scn", "--recipe", "tiny.toml", "--bsds", "bsds", "-o", "out", "--device", "cpu")
     assert (result.code, result.lines[-1]) == (0, "finished")
     (line,) = [line for line in result.lines if line.startswith("val ")]
@@ -48,14 +50,14 @@ def test_val_is_measured(run: Run, tiny: Path) -> None:
     assert list(figures) == ["loss", "semantic", "position", "asa", "br", "bp", "co"]
     assert all(math.isfinite(value) for value in figures.values()) and 0.5 <= figures["asa"] <= 1
     network = load_checkpoint(Path("out/weights.safetensors")).network
-    assert figures["loss"] == pytest.approx(validation_loss(network, BSDS500("bsds", "val"))["loss"], rel=1e-3)
+    assert figures["loss"] == pytest.approx(validation_loss(network, bsds500("bsds", "val"))["loss"], rel=1e-3)
 
 
-def test_val_is_not_measured_where_it_is_trained_on(run: Run, tiny: Path) -> None:
+def test_val_is_not_evaluated_where_it_is_trained_on(run: Run, tiny: Path) -> None:
     Path("both.toml").write_text(RECIPE + '\nsplits = ["train", "val"]')
     result = run("train", "scn", "--recipe", "both.toml", "--bsds", "bsds", "-o", "out", "--device", "cpu")
     assert (result.code, result.lines[-1]) == (0, "finished")
-    assert [line for line in result.lines if "val" in line] == ["the recipe trains on val, so nothing is measured on it"]
+    assert [line for line in result.lines if "val" in line] == ["the recipe trains on val, so nothing is evaluated on it"]
 
 
 def test_a_budget_stops_with_a_checkpoint_from_which_the_same_command_goes_on(run: Run, tiny: Path) -> None:

@@ -20,6 +20,8 @@ onnx = pytest.importorskip("onnx")
 
 from ainet.export.whole import load_whole  # noqa: E402  # needs onnx
 
+pytestmark = pytest.mark.slow
+
 MODEL = bundled("ainet.onnx")
 SMALL = ("--images", ".", "-n", "12", "--device", "cpu")  # for images of 48 x 64
 

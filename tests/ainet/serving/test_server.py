@@ -23,7 +23,7 @@ triton = pytest.importorskip("tritonclient.grpc")
 pytest.importorskip("grpc")
 from tritonclient.utils import InferenceServerException  # noqa: E402
 
-pytestmark = needs_triton
+pytestmark = [needs_triton, pytest.mark.slow]
 
 PHOTO = PHOTOS / "chelsea.jpg"
 COUNT = 150

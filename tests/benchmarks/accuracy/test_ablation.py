@@ -16,6 +16,8 @@ from ainet.training.recipe import Recipe
 from ainet.training.state import STATE
 from ainet.training.trainer import WEIGHTS
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe("tiny", iterations=1, batch_size=2, lr=1e-3, crop=32, boundary="paper", jitter="paper")
 
 

@@ -12,6 +12,8 @@ from support.paths import ROOT
 from ainet.benchmarks.accuracy.pool import run_tasks
 from ainet.errors import DeviceError
 
+pytestmark = pytest.mark.slow
+
 
 def test_leaving_the_loop_stops_what_runs_and_drops_what_waits(tmp_path: Path) -> None:
     tasks = [tmp_path / name for name in ("endless", "quick", "a", "b", "c", "d", "e", "f")]

@@ -8,12 +8,12 @@ from ainet.benchmarks.accuracy.proposals import COUNTS, START, proposals
 from ainet.errors import DeviceError
 from ainet.merge_tree import COSTS, Hierarchy
 from ainet.metrics import achievable_segmentation_accuracy
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 
 def test_rows_are_the_means_over_all_ground_truths(bsds: Path, methods: dict[str, Blocks]) -> None:
     skipped: list[str] = []
-    samples = BSDS500(bsds, "val")
+    samples = bsds500(bsds, "val")
     result = proposals(["blocks", "absent"], samples, on_skip=skipped.append)
     assert [(row["method"], row["cost"], row["regions"]) for row in result["rows"]] == [
         ("blocks", cost, count) for cost in COSTS for count in COUNTS
@@ -29,9 +29,9 @@ def test_rows_are_the_means_over_all_ground_truths(bsds: Path, methods: dict[str
 
 
 def test_more_regions_are_never_less_accurate(bsds: Path, methods: dict[str, Blocks]) -> None:
-    rows = proposals(["blocks"], BSDS500(bsds, "val"))["rows"]
+    rows = proposals(["blocks"], bsds500(bsds, "val"))["rows"]
     for cost in COSTS:
         accuracies = [row["asa"] for row in rows if row["cost"] == cost]
         assert accuracies == sorted(accuracies)  # cuts of one tree are nested
     with pytest.raises(DeviceError):
-        proposals(["absent"], BSDS500(bsds, "val"))
+        proposals(["absent"], bsds500(bsds, "val"))

@@ -11,7 +11,7 @@ from support.paths import PHOTOS
 from ainet import read_image
 from ainet.metrics import achievable_segmentation_accuracy
 from ainet.runtime.postprocess import enforce_connectivity
-from ainet.training.datasets import BSDS500
+from ainet.training.datasets import bsds500
 
 PHOTO = PHOTOS / "chelsea.jpg"
 
@@ -54,7 +54,7 @@ def check_labels() -> Callable[..., int]:
 @pytest.fixture(scope="session")
 def mean_asa(shared: Path) -> Callable[[NDArray[np.integer], str], float]:
     """Mean ASA of a label map against the ground truths of an image of BSDS500 val."""
-    samples = {sample.image_id: sample for sample in BSDS500(shared / "bsds500", "val")}
+    samples = {sample.image_id: sample for sample in bsds500(shared / "bsds500", "val")}
 
     def mean(labels: NDArray[np.integer], image_id: str) -> float:
         return float(np.mean([achievable_segmentation_accuracy(labels, truth) for truth in samples[image_id].segmentations()]))

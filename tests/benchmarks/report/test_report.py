@@ -220,6 +220,7 @@ addEventListener("load", () => {
 """
 
 
+@pytest.mark.slow
 def test_in_a_browser(page: str, tmp_path: Path) -> None:
     """It renders without errors or requests, sorts, says where a number stands, and opens the row of a point."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)

@@ -26,7 +26,7 @@ class FakeProbes:
 
 
 def timed(names: list[str], counts: list[int], sizes: list[tuple[int, int]], **options: Any) -> dict[str, Any]:
-    return run_latency(names, counts, sizes, **{"repeats": 3, "take_probe": FakeProbes(), **options})
+    return run_latency(names, counts, sizes, **{"repeats": 3, "prober": FakeProbes(), **options})
 
 
 def rows_of(result: dict[str, Any], part: str) -> list[tuple[Any, ...]]:
@@ -48,7 +48,7 @@ def test_a_row_per_method_and_count(methods: dict[str, Blocks]) -> None:
 def test_what_is_too_large_is_left_out_with_the_reason(methods: dict[str, Blocks]) -> None:
     probes, skipped = FakeProbes(), []
     sizes = [(160, 160), (80, 80), (48, 64)]
-    result = timed(["absent", "blocks", "other"], [], sizes, budget=1.9, on_skip=skipped.append, take_probe=probes)
+    result = timed(["absent", "blocks", "other"], [], sizes, budget=1.9, on_skip=skipped.append, prober=probes)
     assert probes.asked == ["blocks 64x48 12", "other 64x48 12", "blocks 80x80 25", "other 80x80 25"]  # small ones first
     assert rows_of(result, "sizes") == [("blocks", 64, 48, 12, 3), ("other", 64, 48, 12, 3), ("blocks", 80, 80, 25, 3)]
     assert [(row["method"], row["width"], row["reason"]) for row in result["left_out"]] == [

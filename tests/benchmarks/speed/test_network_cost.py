@@ -11,6 +11,8 @@ from ainet.errors import UsageError
 from ainet.models import bundled
 from ainet.training.networks import build
 
+pytestmark = pytest.mark.slow
+
 
 def counted_in_the_graph(path: Path, height: int, width: int) -> int:
     """Each weight of a convolution meets each place of its output once, of a transposed convolution each place of its input."""

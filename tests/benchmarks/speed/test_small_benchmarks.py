@@ -9,6 +9,8 @@ from ainet.benchmarks.speed.training_speed import some_samples, training_speed
 from ainet.errors import DeviceError
 from ainet.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 
 def test_postprocessing() -> None:
     pytest.importorskip("skimage")

@@ -14,6 +14,8 @@ from ainet.training.merging.model import MergeNetwork
 from ainet.training.merging.pairs import LabelledImage, collect_pairs
 from ainet.training.networks import build
 
+pytestmark = pytest.mark.slow
+
 LEVELS = (20, 10, 5)
 
 

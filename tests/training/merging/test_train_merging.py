@@ -13,6 +13,8 @@ from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.merging.train import train_merging
 from ainet.training.networks import build
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"counts": (24, 48), "steps": (3, 3)}
 
 
