@@ -1,4 +1,5 @@
-// Rows of an image in CIE Lab, made as they are needed and kept in a ring: little memory at any image size, and in the cache.
+// Rows of an image's colours in Lab, of their 3x3 means and of the gradient of L, made as they are needed. A ring keeps those around
+// the current row, so that a pass over the image needs little memory at any size and stays in the cache.
 #pragma once
 
 #include <algorithm>

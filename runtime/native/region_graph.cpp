@@ -25,7 +25,8 @@ struct Side {
 // The sides of pixels between regions, row by row, and the pairs of regions that touch, numbered as they are found.
 class Sides {
   public:
-    Sides(const int32_t* labels, int height, int width, int regions) : labels_(labels), height_(height), width_(width), apart_(width + kWord) {
+    Sides(const int32_t* labels, int height, int width, int regions)
+        : labels_(labels), height_(height), width_(width), apart_(width + kWord) {
         size_t slots = 16;
         while (slots < 6 * size_t(regions)) slots *= 2;  // connected regions in a plane have fewer than three borders each
         slots_.assign(slots, -1);
@@ -229,13 +230,11 @@ class Description {
     }
 };
 
-AINET_CLONES RegionGraph run(Description& description) { return description.run(); }
-
 }  // namespace
 
-RegionGraph describe_regions(const int32_t* labels, const uint8_t* rgb, int height, int width, int regions, const BorderMap& map) {
-    Description description(labels, rgb, height, width, regions, map);
-    return run(description);
+AINET_CLONES RegionGraph describe_regions(const int32_t* labels, const uint8_t* rgb, int height, int width, int regions,
+                                          const BorderMap& map) {
+    return Description(labels, rgb, height, width, regions, map).run();
 }
 
 void add_map_gradient(const int32_t* labels, int height, int width, int regions, const BorderMap& map, const float* gradient, float* out) {
