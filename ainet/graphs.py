@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ainet.regions import Labels, adjacency, region_table
 
 
-class RegionGraph(NamedTuple):
+class AdjacencyGraph(NamedTuple):
     """Nodes are the labels in ascending order, numbered 0..K-1.
 
     edge_index: (2, E) int64, each pair of neighbouring regions in both directions, sorted by source and then target.
@@ -29,7 +29,7 @@ class RegionGraph(NamedTuple):
     labels: NDArray[np.integer[Any]]
 
 
-def graph(labels: Labels, image: Any) -> RegionGraph:
+def graph(labels: Labels, image: Any) -> AdjacencyGraph:
     """The region adjacency graph of a label map, with colour, place and area of each region.
 
     Args:
@@ -49,4 +49,4 @@ def graph(labels: Labels, image: Any) -> RegionGraph:
     one_way = np.searchsorted(table["label"], adjacency(labels))  # (E / 2, 2), node numbers
     edges = np.concatenate([one_way, one_way[:, ::-1]]).astype(np.int64)
     edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]
-    return RegionGraph(np.ascontiguousarray(edges.T), features.astype(np.float32), table["label"])
+    return AdjacencyGraph(np.ascontiguousarray(edges.T), features.astype(np.float32), table["label"])

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ainet.errors import ImageError, UsageError
 
-MAX_PIXELS = 2**26  # 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
+MAX_IMAGE_PIXELS = 2**26  # 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm"})
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"})
 _FOREIGN_COLOURS = frozenset({"CMYK", "HSV", "LAB", "YCbCr"})
@@ -79,9 +79,9 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
     """
     try:
         with Image.open(file if data is None else data, formats=formats) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > MAX_IMAGE_PIXELS:
                 size = f"{image.height}x{image.width}"
-                raise ImageError(f"{file} has {size} pixels, more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+                raise ImageError(f"{file} has {size} pixels, more than {MAX_IMAGE_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
             yield image
     except ImageError:
         raise
@@ -89,7 +89,7 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
         kind = "an image" if formats is None else f"a {' or '.join(formats)} file"
         raise ImageError(f"{file} is not {kind} that can be read; convert it to PNG or JPEG") from error
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{file} has far more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it") from error
+        raise ImageError(f"{file} has far more than {MAX_IMAGE_PIXELS / 1e6:.0f} megapixels; scale it down or cut it") from error
     except OSError as error:
         if error.errno is not None:
             raise ImageError(f"cannot read {file}: {error.strerror}; check the path") from error
@@ -100,9 +100,12 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
 
 def has_deep_colours(image: ImageFile.ImageFile) -> bool:
     """Whether Pillow would drop the low bits of 16-bit colour: its mode is RGB then, only the decoder's arguments tell."""
-    return any(
-        ";16" in str(args) or (codec.startswith("ppm") and isinstance(args, tuple) and args[1] > 255) for codec, _, _, args in image.tile
-    )
+    for codec, _, _, arguments in image.tile:
+        if ";16" in str(arguments):
+            return True
+        if codec.startswith("ppm") and isinstance(arguments, tuple) and arguments[1] > 255:
+            return True
+    return False
 
 
 def as_rgb(image: Any) -> NDArray[np.uint8]:
@@ -149,5 +152,5 @@ def as_mask(image: Any, mask: Any) -> Any:
 
 def check_size(height: int, width: int) -> None:
     """Raise `ImageError` for an image over 67 megapixels."""
-    if height * width > MAX_PIXELS:
-        raise ImageError(f"an image of {height}x{width} has more than {MAX_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+    if height * width > MAX_IMAGE_PIXELS:
+        raise ImageError(f"an image of {height}x{width} has more than {MAX_IMAGE_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")

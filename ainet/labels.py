@@ -62,21 +62,10 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
         OutputError: the file cannot be written; as PNG: ids above 65,535, or a height or width over 1,000,000.
     """
     file = Path(path)
-    suffix = file.suffix.lower()
-    if suffix not in _READERS:
-        raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_READERS))}")
-    if suffix == ".png":
-        if labels.max() > np.iinfo(np.uint16).max:
-            raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
-        check_png_size(file, *labels.shape)
-    with atomic_path(file) as temporary:
-        if suffix == ".npy":
-            with temporary.open("wb") as stream:
-                np.save(stream, labels)
-        elif suffix == ".csv":
-            np.savetxt(temporary, labels, fmt="%d", delimiter=",")
-        else:
-            temporary.write_bytes(cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes())
+    writer = _WRITERS.get(file.suffix.lower())
+    if writer is None:
+        raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
+    writer(file, labels)
 
 
 def check_png_size(file: Path, height: int, width: int) -> None:
@@ -127,9 +116,11 @@ def find_labels(folder: str | os.PathLike[str], images: Collection[str]) -> dict
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}; name the folder of label maps")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _READERS and not path.name.endswith(OVERLAY_ENDING))
+    label_maps = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _READERS]
     found: dict[tuple[str, str], Path] = {}
-    for path in files:
+    for path in label_maps:
+        if path.name.endswith(OVERLAY_ENDING):
+            continue
         other = found.setdefault(_owner(path.stem, images), path)
         if other != path:
             raise UsageError(f"{folder} has {other.name} and {path.name} for one image; keep one of them")
@@ -185,7 +176,26 @@ def _read_png(file: Path) -> NDArray[Any]:
     return red << 16 | green << 8 | blue
 
 
+def _write_npy(file: Path, labels: NDArray[np.integer[Any]]) -> None:
+    with atomic_path(file) as temporary, temporary.open("wb") as stream:
+        np.save(stream, labels)
+
+
+def _write_csv(file: Path, labels: NDArray[np.integer[Any]]) -> None:
+    with atomic_path(file) as temporary:
+        np.savetxt(temporary, labels, fmt="%d", delimiter=",")
+
+
+def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
+    if labels.max() > np.iinfo(np.uint16).max:
+        raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
+    check_png_size(file, *labels.shape)
+    with atomic_path(file) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes())
+
+
 _READERS: dict[str, Callable[[Path], NDArray[Any]]] = {".npy": _read_npy, ".csv": _read_csv, ".png": _read_png}
+_WRITERS: dict[str, Callable[[Path, NDArray[np.integer[Any]]], None]] = {".npy": _write_npy, ".csv": _write_csv, ".png": _write_png}
 
 
 def _bsds_segmentations(file: Path) -> list[NDArray[Any]]:

@@ -9,7 +9,6 @@ Heights never fall along the merges: a merge that costs less than an earlier one
 of every cut are unions of those of finer cuts, by count as by threshold.
 """
 
-import operator
 from collections.abc import Iterable
 from functools import cache, cached_property
 from typing import Any, SupportsIndex
@@ -17,10 +16,11 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arguments import checked_integer
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.models import bundled
-from ainet.runtime.backends.base import Backend
+from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap, MergeModel, MergeTree, RegionGraph, merge, region_graph
 from ainet.runtime.oversegmentation import over_segment, plan_finer
 from ainet.runtime.partition import connected_parts, cut_to_count, parts_of
@@ -126,10 +126,10 @@ class Hierarchy:
             smaller, larger = np.minimum(a, b)[apart].astype(np.int64), np.maximum(a, b)[apart]
             wanted = smaller * self.max_segments + larger
             place = np.searchsorted(keys, wanted)
-            side = np.zeros(a.shape, np.float32)
-            side[apart] = np.where(keys[place] == wanted, heights[place], np.float32(np.inf))
-            np.maximum(strength[here], side, out=strength[here])
-            np.maximum(strength[there], side, out=strength[there])
+            between = np.zeros(a.shape, np.float32)
+            between[apart] = np.where(keys[place] == wanted, heights[place], np.float32(np.inf))
+            np.maximum(strength[here], between, out=strength[here])
+            np.maximum(strength[there], between, out=strength[there])
         return strength
 
     @cached_property
@@ -137,10 +137,7 @@ class Hierarchy:
         return np.maximum.accumulate(self._tree.costs)
 
     def _checked_count(self, n_segments: SupportsIndex) -> int:
-        try:
-            count = operator.index(n_segments)
-        except TypeError:
-            raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
+        count = checked_integer("n_segments", n_segments)
         if not self.min_segments <= count <= self.max_segments:
             raise UsageError(
                 f"n_segments={count} is out of range: choose {self.min_segments} to {self.max_segments}, which this hierarchy has"
@@ -189,8 +186,8 @@ def tree_of_image(
     height, width = image.shape[:2]
     plan = plan_finer(height, width, n_segments, height * width if parts is None else int((parts >= 0).sum()))
     labels, border_map = over_segment(backend, image, plan)
-    model = image_model() if border_map is None else backend.merge_model  # type: ignore[attr-defined]
-    return grow_tree(labels, image, model, border_map, parts, operator.index(n_segments))
+    model = backend.merge_model if border_map is not None and isinstance(backend, MergingBackend) else image_model()
+    return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments))
 
 
 @cache

@@ -19,6 +19,9 @@ def boundaries(labels: Labels) -> NDArray[np.bool_]:
     """(H, W) bool: pixels with another label above, below, left or right; so lines are two pixels wide.
 
     The definition of the superpixel benchmark (Stutz et al., 2018) and of scikit-image's `find_boundaries`, mode "thick".
+
+    Raises:
+        UsageError: the labels are no such array, or empty.
     """
     return count_other_neighbours(_checked(labels)) > 0
 
@@ -27,6 +30,10 @@ def overlay(image: Any, labels: Labels, colour: tuple[int, int, int] = (255, 255
     """Draw the superpixels' outlines, one pixel wide, into a copy of the image.
 
     `image`: as for `ainet.segment`, of the labels' size. `colour`: R, G, B in 0..255. Returns RGB uint8 (H, W, 3).
+
+    Raises:
+        UsageError: the labels are no such array, or differ from the image in size.
+        ImageError: an image of another shape, type or range.
     """
     labels, picture = _checked(labels), _matching(image, labels).copy()
     line = np.zeros(labels.shape, bool)
@@ -37,7 +44,12 @@ def overlay(image: Any, labels: Labels, colour: tuple[int, int, int] = (255, 255
 
 
 def mean_colour(image: Any, labels: Labels) -> NDArray[np.uint8]:
-    """The image with every superpixel painted in its mean colour: RGB uint8 (H, W, 3)."""
+    """The image with every superpixel painted in its mean colour: RGB uint8 (H, W, 3).
+
+    Raises:
+        UsageError: the labels are no such array, or differ from the image in size.
+        ImageError: an image of another shape, type or range.
+    """
     labels = _checked(labels)
     _, index = np.unique(labels, return_inverse=True)
     index = index.reshape(-1)
@@ -51,6 +63,10 @@ def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
     Returns:
         label (K,); area (K,) in pixels; centroid (K, 2) row and column, float64; bbox (K, 4) min_row, min_column, max_row,
         max_column, the last two exclusive; and with an `image` mean_colour (K, 3) R, G, B in 0..255, float64.
+
+    Raises:
+        UsageError: the labels are no such array, or differ from the image in size.
+        ImageError: an image of another shape, type or range.
     """
     labels = _checked(labels)
     ids, index = np.unique(labels, return_inverse=True)
@@ -68,7 +84,11 @@ def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
 
 
 def adjacency(labels: Labels) -> NDArray[np.integer[Any]]:
-    """Edge list (E, 2) of labels that share a pixel side: smaller label first, rows unique and sorted."""
+    """Edge list (E, 2) of labels that share a side of a pixel: smaller label first, rows unique and sorted.
+
+    Raises:
+        UsageError: the labels are no such array, or empty.
+    """
     labels = _checked(labels)
     pairs = np.concatenate([
         np.stack([labels[1:].ravel(), labels[:-1].ravel()], 1),
@@ -96,7 +116,8 @@ def _extent(index: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]
     """First and last row of each of the regions 0..K-1 in `index` (H, W): of repeated assignments the last one stays."""
     rows = np.repeat(np.arange(index.shape[0]), index.shape[1])
     flat = index.reshape(-1)
-    first, last = np.empty((2, int(flat.max()) + 1), np.intp)
+    count = int(flat.max()) + 1
+    first, last = np.empty(count, np.intp), np.empty(count, np.intp)
     first[flat[::-1]] = rows[::-1]
     last[flat] = rows
     return first, last

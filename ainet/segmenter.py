@@ -8,18 +8,16 @@ or with a model that stays loaded:
         labels = segmenter(image, n_segments=600)
 """
 
-import operator
 import os
 from functools import cache
-from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet import __version__
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.arguments import checked_integer
+from ainet.errors import ModelError, UsageError
 from ainet.images import as_mask, as_rgb, check_size
 from ainet.merge_tree import Hierarchy, tree_of_image
 from ainet.models import ENGINE, ONNX, Device, model_path
@@ -30,7 +28,7 @@ from ainet.runtime.oversegmentation import plan_finer
 from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
-from ainet.spec import MEAN
+from ainet.torch_backend import open_torch
 
 QUALITIES = ("best", "fast")
 
@@ -187,9 +185,7 @@ class Segmenter:
         if on_device:
             if start_label is not None and _checked_start(start_label) != 0:
                 raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
-            height, width = device_image_size(image)
-            check_size(height, width)
-            return run_on_device(backend, image, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
+            return run_on_device(backend, image, _plan_on_device(image, n_segments, scale, protocol))
         is_batch = np.ndim(image) == 4
         if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
@@ -202,8 +198,7 @@ class Segmenter:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
         if exact:
-            parts = parts_of(images[0], mask, within)
-            labels = np.stack([tree_of_image(backend, one, n_segments, parts).cut(n_segments) for one in images])
+            labels = _exact_labels(backend, images, n_segments, mask, within)
         else:
             height, width = images.shape[1:3]
             labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
@@ -294,28 +289,20 @@ def check_quality(quality: str | None, scale: float | None, protocol: str | None
     return quality
 
 
+def _plan_on_device(images: DeviceArray, n_segments: SupportsIndex, scale: float | None, protocol: str | None) -> Plan:
+    height, width = device_image_size(images)
+    check_size(height, width)
+    return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
+
+
+def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: SupportsIndex, mask: Any, within: Any) -> NDArray[np.int32]:
+    """Images (N, H, W, 3) -> labels (N, H, W), exactly `n_segments` in each, -1 outside the mask."""
+    parts = parts_of(images[0], mask, within)
+    return np.stack([tree_of_image(backend, image, n_segments, parts).cut(n_segments) for image in images])
+
+
 def _checked_start(start_label: SupportsIndex) -> np.int32:
-    try:
-        first = operator.index(start_label)
-    except TypeError:
-        raise UsageError(f"start_label must be an integer, not {start_label!r}") from None
+    first = checked_integer("start_label", start_label)
     if abs(first) > 2**30:
         raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
     return np.int32(first)
-
-
-def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
-    """Open a checkpoint with PyTorch in float32, on a device in its words; errors as of `Segmenter.load`."""
-    try:
-        from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
-        from ainet.training.checkpoint import load_checkpoint
-        from ainet.training.merging.model import WithBorderMap
-    except ImportError as error:
-        raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
-    loaded = load_checkpoint(checkpoint)
-    info = ModelInfo(loaded.name, "logits", "fp32", MEAN, loaded.sha256, loaded.config, __version__)
-    gpu = Device.parse(f"torch:{device}").gpu
-    if gpu is None and loaded.merging is not None and loaded.merging.head is not None:
-        with_map = WithBorderMap(loaded.network, loaded.merging.head)
-        return TorchBackend(loaded.network, info, device, with_map, loaded.merging.weights())
-    return TorchBackend(loaded.network, info, device) if gpu is None else open_cuda(loaded.network, info, gpu)

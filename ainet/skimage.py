@@ -6,12 +6,12 @@
 scikit-image itself is not needed for it.
 """
 
-import operator
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arguments import checked_integer
 from ainet.errors import ImageError, UsageError
 from ainet.segmenter import segment
 
@@ -68,10 +68,7 @@ def slic(
         raise UsageError(f"{', '.join(given)}: the network has no such parameter; leave it out, or use skimage.segmentation.slic")
     if not enforce_connectivity:
         raise UsageError("enforce_connectivity=False: superpixels of the network are always connected; leave it out")
-    try:
-        first = operator.index(start_label)
-    except TypeError:
-        first = -1
+    first = checked_integer("start_label", start_label)
     if first not in (0, 1):
         raise UsageError(f"start_label={start_label!r}: choose 0 or 1, as of skimage.segmentation.slic")
     pixels = _channels_last(image, channel_axis)

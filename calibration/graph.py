@@ -15,7 +15,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from ainet.errors import ModelError
 
 QUANTISABLE = ("Conv", "ConvTranspose")
-EQUALISATION = 0.7  # how far a channel's activation, as against its weights, decides its scale; measured on BSDS500
+EQUALISATION = 0.7  # how far a channel's activation, as against its weights, decides its scale; chosen on BSDS500
 LARGEST_SCALE = 64.0
 
 
@@ -65,11 +65,11 @@ def split_concatenations(model: onnx.ModelProto) -> None:
         if len(value.type.tensor_type.shape.dim) == 4
     }
     users = Counter(name for node in graph.node for name in node.input)
-    joins = {
-        node.output[0]: node
-        for node in graph.node
-        if node.op_type == "Concat" and node.attribute[0].i == 1 and users[node.output[0]] == 1 and all(map(channels.get, node.input))
-    }
+    joins: dict[str, NodeProto] = {}
+    for node in graph.node:
+        of_channels = node.op_type == "Concat" and node.attribute[0].i == 1
+        if of_channels and users[node.output[0]] == 1 and all(channels.get(name) for name in node.input):
+            joins[node.output[0]] = node
     nodes: list[NodeProto] = []
     for node in graph.node:
         join = joins.get(node.input[0]) if node.op_type == "Conv" else None

@@ -22,15 +22,14 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-import ainet
 from ainet.calibration.graph import QUANTISABLE, equalise, layers, split_concatenations, to_half
 from ainet.calibration.images import CalibrationImage, network_input
 from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
 from ainet.errors import UsageError
 from ainet.export.graph import PRECISIONS, Output, Precision
+from ainet.export.model_file import model_info, sign
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_path
-from ainet.runtime.model import ModelInfo
 from ainet.training.checkpoint import Checkpoint
 
 TENSORRT_FORM = {
@@ -85,19 +84,18 @@ class Calibration:
         if method not in METHODS:
             raise UsageError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
         layers(exported)  # refuses what cannot be quantised, before anything is split
-        metadata = {entry.key: entry.value for entry in exported.metadata_props}
-        self.info = replace(ModelInfo.from_json(metadata.get("ainet"), "the model"), precision="int8")
+        self.info = replace(model_info(exported, "the model"), precision="int8")
         model = onnx.ModelProto()
         model.CopyFrom(exported)
         split_concatenations(model)
         self.layers = layers(model)
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
         inputs = [network_input(image.pixels, self.info) for image in images]
-        channels = channel_maxima(observe(model, _told(inputs, progress, 0), names))
+        channels = channel_maxima(observe(model, _with_progress(inputs, progress, 0), names))
         if equalised:
             channels = equalise(model, channels)
         largest = {name: max(float(values.max()), 1e-6) for name, values in channels.items()}
-        counts = histograms(observe(model, _told(inputs, progress, 1), names), largest)
+        counts = histograms(observe(model, _with_progress(inputs, progress, 1), names), largest)
         self.limits = {name: clip(counts[name], largest[name], method) for name in names}
         self.float_model = model
         self._notes = {"method": method, "equalised": equalised, "images_sha256": sorted(image.sha256 for image in images)}
@@ -133,16 +131,13 @@ class Calibration:
         model: onnx.ModelProto = quantizer.model.model
         if rest == "fp16":
             model = to_half(model)
-        model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
-        model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)
-        del model.metadata_props[:]
         notes = {**self._notes, "float_layers": [name for name in self.layers if name in float_layers], "rest": rest}
-        onnx.helper.set_model_props(model, {"ainet": self.info.to_json(), "calibration": json.dumps(notes, sort_keys=True)})
+        sign(model, self.info, {"calibration": json.dumps(notes, sort_keys=True)})
         onnx.checker.check_model(model, full_check=True)
         return model
 
 
-def _told(inputs: Sequence[NDArray[Any]], progress: Callable[[int, int], None], number: int) -> Iterator[NDArray[Any]]:
+def _with_progress(inputs: Sequence[NDArray[Any]], progress: Callable[[int, int], None], number: int) -> Iterator[NDArray[Any]]:
     """The inputs, with `progress` told of each in pass `number` of two."""
     for done, image in enumerate(inputs, 1 + number * len(inputs)):
         yield image

@@ -22,7 +22,7 @@ STEPS = 128
 
 
 def observe(model: onnx.ModelProto, inputs: Iterable[NDArray[Any]], names: Sequence[str]) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """The tensors `names` of the float `model`, image by image."""
+    """The tensors `names` (N, C, h, w) of the float `model`, by name, for each of the `inputs` (N, 3, H, W) or (N, H, W, 3)."""
     watched = onnx.ModelProto()
     watched.CopyFrom(model)
     own = {value.name for value in (*watched.graph.input, *watched.graph.output)}

@@ -48,7 +48,11 @@ def judges_of_folder(files: Sequence[Path], calibrated: Sequence[CalibrationImag
     others = [path for path in files if path not in taken]
     images = choose_images(others, JUDGES, seed=1) if len(others) >= JUDGES else list(calibrated[:JUDGES])
     segmenter = cv2.ximgproc.segmentation.createGraphSegmentation(sigma=0.8, k=300, min_size=400)
-    return images, score_by([[segmenter.processImage(image.pixels[..., ::-1].copy()).astype(np.int32)] for image in images])
+    truths = []
+    for image in images:
+        bgr = image.pixels[..., ::-1].copy()
+        truths.append([segmenter.processImage(bgr).astype(np.int32)])
+    return images, score_by(truths)
 
 
 def score_by(truths: Sequence[Sequence[NDArray[np.integer]]]) -> Score:

@@ -75,7 +75,7 @@ def keep_boundaries(
 ) -> Found:
     """Leave as many layers in float as it takes to stay within the bounds of int8, with `max_asa_drop` for that of ASA.
 
-    `every_layer`: measure each layer alone even where that is not needed.
+    `every_layer`: try each layer alone even where that is not needed.
 
     Raises:
         UsageError: `max_asa_drop` is not in [0, 1].
@@ -87,11 +87,11 @@ def keep_boundaries(
     names = list(calibration.layers)
     compare = Comparison(calibration, images, score)
 
-    def measure(float_layers: Collection[str]) -> Agreement:
+    def agreement_with(float_layers: Collection[str]) -> Agreement:
         return compare(calibration.model(float_layers))
 
     try:
-        return keep_in_float(names, measure, bounds, every_layer, progress)
+        return keep_in_float(names, agreement_with, bounds, every_layer, progress)
     except ModelError as error:
         raise ModelError(f"INT8 will not do: {error}; allow a larger --max-asa-drop, or train the network longer") from error
 

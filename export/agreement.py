@@ -57,7 +57,7 @@ class Agreement:
 
     pixels: how many were compared. equal: those whose best cell is the same. q: largest difference of a probability, in
     [0, 1]; None for a model that gives labels. nan: number of values that are NaN or infinite. differences: of the means of
-    `METRICS`, model minus reference; empty where none were measured.
+    `METRICS`, model minus reference; empty where none were computed.
     """
 
     pixels: int = 0

@@ -1,4 +1,4 @@
-"""ONNX file -> TensorRT engine: a plan, and a JSON sidecar that the runtime reads.
+"""ONNX file -> TensorRT engine, and a JSON sidecar that the runtime reads.
 
     build_engine("ainet.onnx", "ainet.engine", ["320x480", "160x160..1088x1920"])
     build_engine("ainet.onnx", "ainet.engine", package="tensorrt-rtx", targets=["sm86", "sm120"])
@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
+from ainet.export.model_file import read_model
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
-from ainet.export.whole import load_whole
 from ainet.files import atomic_path
 from ainet.runtime.cuda.devices import local_capability
 from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
@@ -56,8 +54,8 @@ def build_engine(
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
     machine = f"times of {chosen} on {' '.join(capabilities)}"
-    plan, timings = _build(chosen, model, info, onnx_path, profiles, capabilities, read_cache(path, machine))
-    precisions = inspect(chosen, plan, _input_shape(info, profiles[0].largest))
+    content, timings = _build(chosen, model, info, onnx_path, profiles, capabilities, read_cache(path, machine))
+    precisions = inspect(chosen, content, _input_shape(info, profiles[0].largest))
     check_precisions(precisions, info.precision)
     engine = EngineInfo(
         package=chosen.name,
@@ -66,11 +64,11 @@ def build_engine(
         profiles=profiles,
         model=info,
         onnx_sha256=hashlib.sha256(model).hexdigest(),
-        plan_sha256=hashlib.sha256(plan).hexdigest(),
+        plan_sha256=hashlib.sha256(content).hexdigest(),
         layer_precisions=precisions,
     )
-    with atomic_path(path) as plan_file, atomic_path(sidecar(path)) as sidecar_file:
-        plan_file.write_bytes(plan)
+    with atomic_path(path) as engine_file, atomic_path(sidecar(path)) as sidecar_file:
+        engine_file.write_bytes(content)
         sidecar_file.write_text(engine.to_json(), encoding="utf-8")
     if timings:
         write_cache(path, machine, timings)
@@ -91,27 +89,6 @@ def _capabilities(package: TensorRtPackage, targets: Sequence[str]) -> tuple[str
     return tuple(target for target in package.targets if target in targets)
 
 
-def read_model(path: Path) -> tuple[bytes, ModelInfo]:
-    """The bytes of an exported ONNX file, its external data among them, and what it says of itself.
-
-    Raises:
-        ModelError: the file cannot be read, or was not exported by this toolkit.
-    """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        reason = error.strerror or error
-        raise ModelError(f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx") from error
-    try:
-        model = onnx.load_model_from_string(content)
-        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
-            content = load_whole(path).SerializeToString(deterministic=True)
-    except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export
-        raise ModelError(f"{path} is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx") from error
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    return content, ModelInfo.from_json(metadata.get("ainet"), path)
-
-
 def _input_shape(info: ModelInfo, shape: Shape) -> tuple[int, int, int, int]:
     """Shape of the input `image` for (batch, height, width): NHWC for `labels`, NCHW otherwise."""
     batch, height, width = shape
@@ -127,7 +104,7 @@ def _build(
     capabilities: Sequence[str],
     timings: bytes,
 ) -> tuple[bytes, bytes]:
-    """The plan, and the times of kernels where the package takes them: `timings` and new ones. `source`: the model's name in messages."""
+    """The engine, and the times of kernels where the package takes them: `timings` and new ones. `source`: the model's name in messages."""
     api = package.api
     package.logger.errors.clear()
     builder = api.Builder(package.logger)
@@ -138,7 +115,7 @@ def _build(
     while network.num_outputs > 1:  # a border map, which GPUs do without
         network.unmark_output(network.get_output(1))
     config = builder.create_builder_config()
-    config.clear_flag(api.BuilderFlag.TF32)  # whoever asks for fp32 gets its 24 bits; fp16 is the fast choice
+    config.clear_flag(api.BuilderFlag.TF32)  # TF32 would round fp32 to 10 bits; fp16 is the fast choice
     if hasattr(api.BuilderFlag, "REQUIRE_USER_ALLOCATION"):  # else TensorRT-RTX may allocate in a run, which no CUDA graph can hold
         config.set_flag(api.BuilderFlag.REQUIRE_USER_ALLOCATION)
     config.profiling_verbosity = api.ProfilingVerbosity.DETAILED  # lets the inspector see precisions
@@ -158,11 +135,11 @@ def _build(
     if not package.targets:
         _use_timings(config, timings)
         package.logger.errors.clear()  # of a cache that was refused
-    plan = builder.build_serialized_network(network, config)
-    if plan is None:
+    engine = builder.build_serialized_network(network, config)
+    if engine is None:
         raise ModelError(f"{package} cannot build {source}: {package.first_error()}")
     timed = None if package.targets else config.get_timing_cache()
-    return bytes(plan), b"" if timed is None else bytes(timed.serialize())
+    return bytes(engine), b"" if timed is None else bytes(timed.serialize())
 
 
 def _use_timings(config: Any, timings: bytes) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import ainet
 from ainet.errors import ModelError
-from ainet.export.engine import read_model
 from ainet.export.graph import Output
+from ainet.export.model_file import read_model
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_folder, write_json
 from ainet.spec import CELL_SIZE, MEAN, NEIGHBOURS

@@ -16,7 +16,7 @@ TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")
 PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
 
 
-def inspect(package: TensorRtPackage, plan: bytes, shape: Sequence[int]) -> dict[str, int]:
+def inspect(package: TensorRtPackage, engine: bytes, shape: Sequence[int]) -> dict[str, int]:
     """How many layer outputs of the engine have which precision at the input `shape`, such as {"fp16": 40, "fp32": 3}.
 
     Empty where nothing could be learned: there is no GPU, the engine is for other GPUs, or the inspector names no types.
@@ -27,11 +27,11 @@ def inspect(package: TensorRtPackage, plan: bytes, shape: Sequence[int]) -> dict
     api = package.api
     package.logger.errors.clear()
     runtime = api.Runtime(package.logger)
-    engine = runtime.deserialize_cuda_engine(plan)
-    if engine is None and (not _has_gpu() or _is_for_others(api, runtime, plan)):
+    loaded = runtime.deserialize_cuda_engine(engine)
+    if loaded is None and (not _has_gpu() or _is_for_others(api, runtime, engine)):
         return {}
     # Without memory: it would take what the largest input of all profiles needs, and nothing runs in it.
-    context = None if engine is None else engine.create_execution_context(api.ExecutionContextAllocationStrategy.USER_MANAGED)
+    context = None if loaded is None else loaded.create_execution_context(api.ExecutionContextAllocationStrategy.USER_MANAGED)
     if context is None:
         hint = ", or build without the GPU: CUDA_VISIBLE_DEVICES= ainet build MODEL.onnx" if package.targets else ""
         raise DeviceError(
@@ -39,7 +39,7 @@ def inspect(package: TensorRtPackage, plan: bytes, shape: Sequence[int]) -> dict
             f"free memory of other programs, or update the driver{hint}"
         )
     context.set_input_shape("image", tuple(shape))
-    inspector = engine.create_engine_inspector()
+    inspector = loaded.create_engine_inspector()
     inspector.execution_context = context
     return count_precisions(inspector.get_engine_information(api.LayerInformationFormat.JSON))
 
@@ -52,11 +52,11 @@ def _has_gpu() -> bool:
     return True
 
 
-def _is_for_others(api: Any, runtime: Any, plan: bytes) -> bool:
+def _is_for_others(api: Any, runtime: Any, engine: bytes) -> bool:
     """Whether the GPU here is none of those that the engine was built for, which TensorRT-RTX alone can do."""
     if not hasattr(runtime, "get_engine_validity"):
         return False
-    _, reasons = runtime.get_engine_validity(plan)
+    _, reasons = runtime.get_engine_validity(engine)
     return bool(reasons & int(api.EngineInvalidityDiagnostics.UNSUPPORTED_CC))
 
 
@@ -86,6 +86,9 @@ def check_precisions(found: dict[str, int], asked: str) -> None:
     """
     full = found.get("fp32", 0)
     reduced = sum(found.values()) - full
-    if found and (reduced > full if asked == "fp32" else full > reduced or asked not in found):
+    reduced_unasked = asked == "fp32" and reduced > full
+    mostly_full = asked != "fp32" and full > reduced
+    missing = asked != "fp32" and asked not in found
+    if found and (reduced_unasked or mostly_full or missing):
         names = ", ".join(f"{count} {name}" for name, count in found.items())
         raise ModelError(f"the engine is not {asked}: its layers' outputs are {names}; the graph says otherwise, so update TensorRT")

@@ -33,7 +33,7 @@ def choose_islands(network: UNet, inputs: Sequence[Tensor], progress: Progress =
     Args:
         network: deployable, in float32.
         inputs: normalised images, each (1, 3, h, w), h and w multiples of 16.
-        progress: told what is measured, and how many of how many models are done.
+        progress: told which model is being compared, and how many of how many models are done.
 
     Raises:
         ModelError: not even with half of the layers in float32.
@@ -41,7 +41,7 @@ def choose_islands(network: UNet, inputs: Sequence[Tensor], progress: Progress =
     with torch.inference_mode():
         expected = [network(image).numpy() for image in inputs]
 
-    def measure(islands: Collection[str]) -> Agreement:
+    def agreement_with(islands: Collection[str]) -> Agreement:
         rounded = _rounded(network, islands)
         agreement = Agreement()
         with torch.inference_mode():
@@ -50,7 +50,7 @@ def choose_islands(network: UNet, inputs: Sequence[Tensor], progress: Progress =
         return agreement
 
     try:
-        return keep_in_float(list(layers(network)), measure, BOUNDS["fp16"], progress=progress)
+        return keep_in_float(list(layers(network)), agreement_with, BOUNDS["fp16"], progress=progress)
     except ModelError as error:
         raise ModelError(f"half precision will not do: {error}; use --precision fp32") from error
 

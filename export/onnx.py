@@ -15,14 +15,13 @@ from collections.abc import Collection, Iterator
 import onnx
 import torch
 
-import ainet
 from ainet.errors import UsageError
 from ainet.export.check import check_file
 from ainet.export.graph import OUTPUTS, PRECISIONS, Output, Precision, WithOutput, deployable
+from ainet.export.model_file import sign
 from ainet.files import atomic_path
 from ainet.runtime.merging import BORDER_MAP, MERGING_ENTRY
-from ainet.runtime.model import ModelInfo
-from ainet.spec import CELL_SIZE, MEAN
+from ainet.spec import CELL_SIZE
 from ainet.training.checkpoint import Checkpoint
 
 OPSET = 18
@@ -85,13 +84,10 @@ def _trace(module: WithOutput, output: Output) -> onnx.ModelProto:
 
 def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precision, output: Output, entries: dict[str, str]) -> None:
     """Replace the exporter's notes (file names, stack traces) by our metadata, and name the dynamic dimensions."""
-    model.producer_name, model.producer_version = "ainet-toolkit", ainet.__version__
-    model.ir_version = onnx.helper.find_min_ir_version_for(model.opset_import)  # the exporter's own shuts out older engines
     graph = model.graph
     graph.name = checkpoint.name
     graph.doc_string = ""
     del graph.value_info[:]
-    del model.metadata_props[:]
     for item in (*graph.node, *graph.input, *graph.output, graph):
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
@@ -102,8 +98,7 @@ def _describe(model: onnx.ModelProto, checkpoint: Checkpoint, precision: Precisi
                 dimension.dim_param = names[dimension.dim_param]
     for value in graph.output[1:]:  # the border map: the exporter derives its sizes from the layers
         value.type.tensor_type.shape.dim[1].dim_param, value.type.tensor_type.shape.dim[2].dim_param = "half_height", "half_width"
-    info = ModelInfo(checkpoint.name, output, precision, MEAN, checkpoint.sha256, checkpoint.config, ainet.__version__)
-    onnx.helper.set_model_props(model, {"ainet": info.to_json(), **entries})
+    sign(model, checkpoint.info(output, precision), entries)
 
 
 @contextlib.contextmanager

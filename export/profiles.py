@@ -5,8 +5,8 @@
     160x160..1088x1920       every size in between, batch 1
     1x320x480..32x320x480    one size, batches of 1 to 32
 
-An engine holds one profile for each name. A profile is tuned for its upper end, where most time goes, but for no side
-above 2048, as the largest tile of the runtime has: timing kernels takes memory, too. At run time an input takes the
+An engine holds one profile for each name. A profile is tuned for its upper end, where most time goes, but for no
+height or width above 2048, as the largest tile of the runtime has: timing kernels takes memory, too. At run time an input takes the
 smallest profile that holds it. So name what must be fastest on its own, beside the range for the rest.
 """
 
@@ -20,8 +20,8 @@ from ainet.spec import CELL_SIZE
 # The range holds what the runtime asks of a network: tiles of large images, and working images in one piece of up to 4 : 1.
 DEFAULT_SIZES = ("320x480", "480x320", "16x16..4096x4096")
 CHANNELS = 32  # of a network's largest map, which is of full resolution: two of 16 joined, before the last layers
-TUNED_SIDE = 2048
-MAX_PIXELS = (2**31 - 1) // CHANNELS  # of a batch: a tensor of TensorRT has at most 2**31 - 1 elements
+LARGEST_TUNED = 2048
+MAX_BATCH_PIXELS = (2**31 - 1) // CHANNELS  # of a batch: a tensor of TensorRT has at most 2**31 - 1 elements
 
 _SIZE = r"(?:(\d{1,6})x)?(\d{1,6})x(\d{1,6})"
 _PROFILE = re.compile(rf"{_SIZE}(?:\.\.{_SIZE})?")
@@ -31,7 +31,7 @@ def parse_profiles(sizes: Sequence[str]) -> tuple[Profile, ...]:
     """Profiles from their names, in the same order.
 
     Raises:
-        UsageError: a name has none of the forms above, a side is no multiple of 16, a range runs backwards, a size is
+        UsageError: a name has none of the forms above, a height or width is no multiple of 16, a range runs backwards, a size is
             too large, two names mean the same, or there is none.
     """
     if not sizes:
@@ -48,7 +48,7 @@ def parse_profiles(sizes: Sequence[str]) -> tuple[Profile, ...]:
 def tuned_shape(profile: Profile) -> Shape:
     """The size that a profile is tuned for."""
     batch = profile.largest[0]
-    height, width = (max(low, min(high, TUNED_SIDE)) for low, high in zip(profile.smallest[1:], profile.largest[1:], strict=True))
+    height, width = (max(low, min(high, LARGEST_TUNED)) for low, high in zip(profile.smallest[1:], profile.largest[1:], strict=True))
     return batch, height, width
 
 
@@ -66,13 +66,15 @@ def _parse(text: str) -> Profile:
 
 def _shape(text: str, numbers: tuple[str | None, ...]) -> Shape:
     batch, height, width = (int(number or 1) for number in numbers)
-    for name, side in (("height", height), ("width", width)):
-        if side % CELL_SIZE or side == 0:
-            nearest = max(CELL_SIZE, round(side / CELL_SIZE) * CELL_SIZE)
-            raise UsageError(f"the {name} {side} of size '{text}' is not a multiple of {CELL_SIZE}; the nearest is {nearest}")
+    for name, pixels in (("height", height), ("width", width)):
+        if pixels % CELL_SIZE or pixels == 0:
+            nearest = max(CELL_SIZE, round(pixels / CELL_SIZE) * CELL_SIZE)
+            raise UsageError(f"the {name} {pixels} of size '{text}' is not a multiple of {CELL_SIZE}; the nearest is {nearest}")
     if batch == 0:
         raise UsageError(f"the batch of size '{text}' must be at least 1")
-    pixels = batch * height * width
-    if pixels > MAX_PIXELS:
-        raise UsageError(f"the size '{text}' has {pixels:,} pixels in a batch, more than {MAX_PIXELS:,}; lower its batch or its sides")
+    total = batch * height * width
+    if total > MAX_BATCH_PIXELS:
+        raise UsageError(
+            f"the size '{text}' has {total:,} pixels in a batch, more than {MAX_BATCH_PIXELS:,}; lower its batch, height or width"
+        )
     return batch, height, width

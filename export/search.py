@@ -1,9 +1,9 @@
 """Which layers have to stay in float for the others to run in a smaller precision: as few as it takes.
 
-    found = keep_in_float(names, measure, BOUNDS["int8"])
+    found = keep_in_float(names, compare, BOUNDS["int8"])
     found.layers        # () where all layers may be reduced
 
-`measure(layers)` gives the agreement of the model that keeps these layers in float with the float model.
+`compare(layers)` gives the agreement of the model that keeps these layers in float with the float model.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ainet.errors import ModelError
 from ainet.export.agreement import Agreement, Bounds
 
-Progress = Callable[[str, int, int], None]  # what is measured, how many models are done, how many there are at most
+Progress = Callable[[str, int, int], None]  # which model is compared, how many models are done, how many there are at most
 
 MAX_FLOAT = 0.5  # share of the layers that may stay in float; with more of them a reduced model is not worth the name
 
@@ -30,14 +30,14 @@ class Found:
 
 def keep_in_float(
     names: Sequence[str],
-    measure: Callable[[Collection[str]], Agreement],
+    compare: Callable[[Collection[str]], Agreement],
     bounds: Bounds,
     every_layer: bool = False,
     progress: Progress = lambda what, done, total: None,
 ) -> Found:
     """Keep one layer of `names` more in float until the model is within `bounds`, those first that alone move most pixels.
 
-    `every_layer`: measure each layer alone even where none has to stay in float.
+    `every_layer`: try each layer alone even where none has to stay in float.
 
     Raises:
         ModelError: not even with half of the layers in float; the message says the best that was found.
@@ -45,17 +45,17 @@ def keep_in_float(
     most = int(len(names) * MAX_FLOAT)
     total = 1 + len(names) + most
     progress("all layers reduced", 0, total)
-    tried = [measure(())]  # with 0, 1, 2 ... layers in float
+    tried = [compare(())]  # with 0, 1, 2 ... layers in float
     alone: dict[str, Agreement] = {}
     if every_layer or tried[0].failures(bounds):
         for done, name in enumerate(names, 1):
             progress(f"{name} alone", done, total)
-            alone[name] = measure([other for other in names if other != name])
+            alone[name] = compare([other for other in names if other != name])
     order = sorted(alone, key=lambda name: alone[name].argmax)
     while tried[-1].failures(bounds) and len(tried) <= most:
         kept = order[: len(tried)]
         progress(f"{', '.join(kept)} in float", len(names) + len(kept), total)
-        tried.append(measure(kept))
+        tried.append(compare(kept))
     if failures := tried[-1].failures(bounds):
         best = max(tried, key=lambda agreement: agreement.argmax)
         kept = order[: tried.index(best)]

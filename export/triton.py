@@ -14,7 +14,7 @@ from pathlib import Path
 import onnx
 
 from ainet.errors import ModelError, UsageError
-from ainet.export.engine import read_model
+from ainet.export.model_file import read_model
 from ainet.files import atomic_folder
 from ainet.runtime.engine_file import EngineInfo
 

@@ -1,10 +1,10 @@
-"""Engine files: a TensorRT plan, and a JSON sidecar beside it that says what the plan is and where it runs.
+"""Engine files: what TensorRT has built, and a JSON sidecar beside it that says what that is and where it runs.
 
     info = EngineInfo.load("model.engine")              # reads model.engine.json
     info.check_host("model.engine", "tensorrt", "11.4.0.106", "sm90")
-    plan = info.verify("model.engine")                  # bytes that are safe to hand to TensorRT
+    content = info.verify("model.engine")               # bytes that are safe to hand to TensorRT
 
-TensorRT can crash on a damaged plan: it never gets bytes that `verify` has not passed.
+TensorRT can crash on a damaged engine: it never gets bytes that `verify` has not passed.
 """
 
 import hashlib
@@ -34,6 +34,7 @@ class Profile:
     largest: Shape
 
     def holds(self, shape: Shape) -> bool:
+        """Whether batch, height and width of `shape` all lie between its ends, both included."""
         return all(low <= size <= high for low, size, high in zip(self.smallest, shape, self.largest, strict=True))
 
     def __str__(self) -> str:
@@ -45,12 +46,12 @@ class Profile:
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What a plan is, and where it runs.
+    """What an engine is, and where it runs.
 
-    package: "tensorrt" or "tensorrt-rtx". version: of that library; a plan runs on the very version that built it.
+    package: "tensorrt" or "tensorrt-rtx". version: of that library; an engine runs on the very version that built it.
     compute_capabilities: GPUs it was built for, such as "sm86"; none for the default of TensorRT-RTX (sm80 and later).
-    profiles: the input sizes it takes, in the plan's order. model: what the ONNX file said of itself.
-    onnx_sha256, plan_sha256: hashes of the two files. layer_precisions: how many layer outputs have which precision in
+    profiles: the input sizes it takes, in the engine's order. model: what the ONNX file said of itself.
+    onnx_sha256, plan_sha256: hashes of the ONNX file and of the engine. layer_precisions: how many layer outputs have which precision in
     the built engine ("fp16": 40); empty where no GPU was there to load it.
     """
 
@@ -64,18 +65,18 @@ class EngineInfo:
     layer_precisions: dict[str, int]
 
     @classmethod
-    def load(cls, plan: str | os.PathLike[str]) -> "EngineInfo":
-        """Read the sidecar of the file `plan`.
+    def load(cls, engine: str | os.PathLike[str]) -> "EngineInfo":
+        """Read the sidecar of the file `engine`.
 
         Raises:
             ModelError: it is missing or damaged.
         """
-        path = sidecar(plan)
+        path = sidecar(engine)
         try:
             return cls.from_json(path.read_text(encoding="utf-8"), path)
         except (OSError, UnicodeDecodeError):
             raise ModelError(
-                f"no readable sidecar at {path}; copy it along with {plan}, or build both again with: ainet build MODEL.onnx -o {plan}"
+                f"no readable sidecar at {path}; copy it along with {engine}, or build both again with: ainet build MODEL.onnx -o {engine}"
             ) from None
 
     @classmethod
@@ -104,26 +105,26 @@ class EngineInfo:
         """The sidecar's text; equal engines give equal text."""
         return json.dumps({**asdict(self), "model": json.loads(self.model.to_json())}, indent=2, sort_keys=True) + "\n"
 
-    def verify(self, plan: str | os.PathLike[str]) -> bytes:
-        """Read the file `plan` and give its bytes if their SHA-256 is the sidecar's.
+    def verify(self, engine: str | os.PathLike[str]) -> bytes:
+        """Read the file `engine` and give its bytes if their SHA-256 is the sidecar's.
 
         Raises:
             ModelError: the file is missing or not the one that was built; the field `plan_sha256` differs.
         """
         try:
-            content = Path(plan).read_bytes()
+            content = Path(engine).read_bytes()
         except OSError as error:
             reason = error.strerror or error
-            raise ModelError(f"cannot read the engine {plan}: {reason}; make one with: {self.build_command(plan)}") from error
+            raise ModelError(f"cannot read the engine {engine}: {reason}; make one with: {self.build_command(engine)}") from error
         found = hashlib.sha256(content).hexdigest()
         if found != self.plan_sha256:
             raise ModelError(
-                f"{plan} is damaged or not the engine of its sidecar: plan_sha256 is {found[:12]}..., not {self.plan_sha256[:12]}...; "
-                f"copy both files again, or build them with: {self.build_command(plan)}"
+                f"{engine} is damaged or not the engine of its sidecar: plan_sha256 is {found[:12]}..., not {self.plan_sha256[:12]}...; "
+                f"copy both files again, or build them with: {self.build_command(engine)}"
             )
         return content
 
-    def check_host(self, plan: str | os.PathLike[str], package: str, version: str, compute_capability: str) -> None:
+    def check_host(self, engine: str | os.PathLike[str], package: str, version: str, compute_capability: str) -> None:
         """Raise unless the engine was built for this package, this version of it and a GPU of this compute capability.
 
         Raises:
@@ -139,8 +140,8 @@ class EngineInfo:
             differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
         if differences:
             target = "" if self.compute_capabilities else f" --package {self.package} --target {compute_capability}"
-            command = self.build_command(plan) + target
-            raise ModelError(f"{plan} was built for another machine ({'; '.join(differences)}); build it here with: {command}")
+            command = self.build_command(engine) + target
+            raise ModelError(f"{engine} was built for another machine ({'; '.join(differences)}); build it here with: {command}")
 
     def profile_for(self, shape: Shape) -> int:
         """Index of the profile to run `shape` with: of those that hold it the smallest, as it is tuned nearest to it.
@@ -157,40 +158,40 @@ class EngineInfo:
             )
         return min(fitting, key=lambda index: math.prod(self.profiles[index].largest))
 
-    def build_command(self, plan: str | os.PathLike[str], model: str | os.PathLike[str] = "MODEL.onnx") -> str:
-        """What to type to build the file `plan` again, for the sizes that it has."""
-        return f"ainet build {model} -o {plan}{_options(self.profiles)}"
+    def build_command(self, engine: str | os.PathLike[str], model: str | os.PathLike[str] = "MODEL.onnx") -> str:
+        """What to type to build the file `engine` again, for the sizes that it has."""
+        return f"ainet build {model} -o {engine}{_options(self.profiles)}"
 
 
-def sidecar(plan: str | os.PathLike[str]) -> Path:
-    """Where the sidecar of the file `plan` stands: model.engine -> model.engine.json."""
-    return Path(f"{os.fspath(plan)}.json")
+def sidecar(engine: str | os.PathLike[str]) -> Path:
+    """Where the sidecar of the file `engine` stands: model.engine -> model.engine.json."""
+    return Path(f"{os.fspath(engine)}.json")
 
 
-def cache_file(plan: str | os.PathLike[str]) -> Path:
+def cache_file(engine: str | os.PathLike[str]) -> Path:
     """Where TensorRT leaves what makes it faster the next time: model.engine -> model.engine.cache. It may be deleted.
 
     The full TensorRT keeps how long kernels took, for the next build; TensorRT-RTX the kernels that it compiled for this GPU.
     """
-    return Path(f"{os.fspath(plan)}.cache")
+    return Path(f"{os.fspath(engine)}.cache")
 
 
-def read_cache(plan: str | os.PathLike[str], owner: str) -> bytes:
-    """What `write_cache` left beside the file `plan` for the same owner; nothing if there is none, or it is damaged."""
+def read_cache(engine: str | os.PathLike[str], owner: str) -> bytes:
+    """What `write_cache` left beside the file `engine` for the same owner; nothing if there is none, or it is damaged."""
     try:
-        content = cache_file(plan).read_bytes()
+        content = cache_file(engine).read_bytes()
     except OSError:
         return b""
     cached = content[_DIGEST_SIZE:]
     return cached if content[:_DIGEST_SIZE] == _digest(owner, cached) else b""
 
 
-def write_cache(plan: str | os.PathLike[str], owner: str, cached: bytes) -> None:
+def write_cache(engine: str | os.PathLike[str], owner: str, cached: bytes) -> None:
     """Keep bytes for the next time. They save time and no more: where they cannot be written, nothing happens.
 
     owner: what they are good for, such as a version of TensorRT and a GPU; TensorRT is never handed another's, or damaged ones.
     """
-    with suppress(OutputError), atomic_path(cache_file(plan)) as path:
+    with suppress(OutputError), atomic_path(cache_file(engine)) as path:
         path.write_bytes(_digest(owner, cached) + cached)
 
 

@@ -49,10 +49,6 @@ class MergeModel:
         """Channels of the border map that the model needs."""
         return (len(self.border1) - PAIR_FEATURES) // 2
 
-    @property
-    def parameters(self) -> int:
-        return sum(array.size for array in self.arrays())
-
     def arrays(self) -> list[NDArray[np.float32]]:
         return [getattr(self, field.name) for field in fields(self)]
 
@@ -95,7 +91,7 @@ class MergeModel:
 
 @dataclass(frozen=True)
 class BorderMap:
-    """What a network says of places: `values` (h, w, C) float32, and for each row and column of the image theirs, int32."""
+    """A feature map over image positions: `values` (h, w, C) float32; `rows` (H,) and `columns` (W,) of the map for those of the image."""
 
     values: NDArray[np.float32]
     rows: NDArray[np.int32]
@@ -147,20 +143,23 @@ class MergeTree:
         joined = np.arange(self.count, self.count + merges, dtype=np.int32)
         top = np.arange(self.count + merges, dtype=np.int32)
         top[self.children[:merges]] = joined[:, None]
-        while not np.array_equal(top, above := top[top]):
-            top = above
+        above = top[top]
+        while not np.array_equal(top, above):
+            top, above = above, above[above]
         _, first, region = np.unique(top[: self.count], return_index=True, return_inverse=True)
         return np.argsort(np.argsort(first)).astype(np.int32)[region]
 
 
 def region_graph(labels: NDArray[np.int32], image: NDArray[np.uint8], border_map: BorderMap | None = None) -> RegionGraph:
     """The graph of a label map (H, W), 0..K-1, each region 4-connected, or -1 outside; image RGB (H, W, 3)."""
-    none = np.zeros(0, np.int32)
-    values, rows, columns = (
-        (np.zeros((1, 1, 0), np.float32), none, none) if border_map is None else (border_map.values, border_map.rows, border_map.columns)
-    )
+    if border_map is None:
+        none = np.zeros(0, np.int32)
+        border_map = BorderMap(np.zeros((1, 1, 0), np.float32), none, none)
     regions = int(labels.max()) + 1
-    return RegionGraph(*_native.describe_regions(np.ascontiguousarray(labels), image, regions, values, rows, columns))
+    described = _native.describe_regions(
+        np.ascontiguousarray(labels), image, regions, border_map.values, border_map.rows, border_map.columns
+    )
+    return RegionGraph(*described)
 
 
 def merge(graph: RegionGraph, model: MergeModel | None = None) -> MergeTree:

@@ -7,6 +7,8 @@ from typing import Any
 from ainet.errors import ModelError
 from ainet.spec import CELL_SIZE
 
+ENTRY = "ainet"  # of an ONNX file's metadata: what `ModelInfo.to_json` writes
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -27,7 +29,7 @@ class ModelInfo:
 
     @classmethod
     def from_json(cls, text: str | None, source: object) -> "ModelInfo":
-        """Read the metadata entry "ainet" of the file `source`.
+        """Read the metadata entry `ENTRY` of the file `source`.
 
         Raises:
             ModelError: there is no such entry, or this version of the toolkit cannot run what it describes.

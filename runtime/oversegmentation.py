@@ -4,12 +4,12 @@ plan = plan_finer(321, 481, 100, 321 * 481)
 labels, border_map = over_segment(backend, image, plan)
 """
 
-import operator
 from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arguments import checked_integer
 from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
@@ -31,10 +31,7 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int) 
     """
     most = height * width // 4
     finest = plan_segments(height, width, most)
-    try:
-        count = operator.index(n_segments)
-    except TypeError:
-        raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
+    count = checked_integer("n_segments", n_segments)
     if not 1 <= count <= max(1, inside // 4):
         raise UsageError(
             f"n_segments={count} is out of range: choose 1 to {max(1, inside // 4)}, a quarter of the pixels of a {height}x{width} image"

@@ -41,8 +41,8 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan) -> NDA
         return backend.labels(images, plan)
     try:
         labels = []
-        for start in range(0, len(images), plan.chunk):
-            output = network_output(backend, images[start : start + plan.chunk], plan)
+        for start in range(0, len(images), plan.chunk_size):
+            output = network_output(backend, images[start : start + plan.chunk_size], plan)
             labels.append(postprocess(output, plan.height, plan.width, plan.min_size, plan.max_size, plan.public))
         return np.concatenate(labels)
     except MemoryError as error:

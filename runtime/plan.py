@@ -3,14 +3,15 @@
     plan = plan_image(321, 481, n_segments=600)
 
 Every decision is taken here, once: the working size, whether the network sees it whole or in tiles, how many images at a time.
+Only a GPU cuts batches by a limit of its own, see `ainet.runtime.cuda.chunks`.
 """
 
 import math
-import operator
 from dataclasses import dataclass
 from numbers import Real
 from typing import SupportsIndex
 
+from ainet.arguments import checked_integer
 from ainet.errors import ImageError, UsageError
 from ainet.spec import CELL_SIZE
 
@@ -51,7 +52,7 @@ class Plan:
         return self.working_height * self.working_width > self.limit
 
     @property
-    def chunk(self) -> int:
+    def chunk_size(self) -> int:
         """How many images go through the network at once."""
         return max(1, self.limit // (self.working_height * self.working_width))
 
@@ -108,10 +109,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
     """
     _check_image(height, width)
     most = height * width // 4
-    try:
-        count = operator.index(n_segments)
-    except TypeError:
-        raise UsageError(f"n_segments must be an integer, not {n_segments!r}") from None
+    count = checked_integer("n_segments", n_segments)
     if not MIN_SEGMENTS <= count <= most:
         raise UsageError(
             f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image"

@@ -9,12 +9,12 @@ several threads at once.
 """
 
 from collections.abc import Sequence
-from operator import index
-from typing import Any, SupportsIndex
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ainet.arguments import checked_integer
 from ainet.errors import UsageError
 from ainet.runtime import _native
 from ainet.spec import CELL_SIZE, NEIGHBOURS
@@ -156,7 +156,7 @@ def _checked_ids(array: NDArray[Any]) -> NDArray[np.int32]:
 
 
 def _checked_size(height: int, width: int) -> tuple[int, int]:
-    height, width = _integer("height", height), _integer("width", width)
+    height, width = checked_integer("height", height), checked_integer("width", width)
     if height < 1 or width < 1:
         raise UsageError(f"height and width must be at least 1, not {height}x{width}")
     _check_pixels("the result", height, width)
@@ -164,18 +164,11 @@ def _checked_size(height: int, width: int) -> tuple[int, int]:
 
 
 def _checked_sizes(min_size: int, max_size: int) -> tuple[int, int]:
-    min_size, max_size = _integer("min_size", min_size), _integer("max_size", max_size)
+    min_size, max_size = checked_integer("min_size", min_size), checked_integer("max_size", max_size)
     if max_size < 1:
         raise UsageError(f"max_size must be at least 1 pixel, not {max_size}")
     beyond = 2**31  # more than any image has pixels
     return max(0, min(min_size, beyond)), min(max_size, beyond)
-
-
-def _integer(name: str, value: SupportsIndex) -> int:
-    try:
-        return index(value)
-    except TypeError:
-        raise UsageError(f"{name} must be an integer, not {value!r}") from None
 
 
 def _check_filled(name: str, array: NDArray[Any]) -> None:

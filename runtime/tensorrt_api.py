@@ -54,17 +54,16 @@ def load_package(name: str | None = None) -> TensorRtPackage:
     if name is not None and name not in MODULES:
         raise UsageError(f"unknown TensorRT package '{name}'; choose one of {', '.join(MODULES)}")
     if name is not None:
-        return _load(name)
+        return _import(name)
     for candidate in MODULES:
         try:
-            return _load(candidate)
+            return _import(candidate)
         except DeviceError:
             continue
     raise DeviceError("no TensorRT is installed: pip install 'ainet-toolkit[tensorrt-rtx]', or [tensorrt]")
 
 
-@cache  # TensorRT heeds only the first logger that a process gives it
-def _load(name: str) -> TensorRtPackage:
+def _import(name: str) -> TensorRtPackage:
     try:
         api = importlib.import_module(MODULES[name])
         flags = api.NetworkDefinitionCreationFlag  # missing where a package holds nothing but type stubs
@@ -75,6 +74,7 @@ def _load(name: str) -> TensorRtPackage:
     return TensorRtPackage(name, api, _logger(api))
 
 
+@cache  # TensorRT heeds only the first logger that a process gives it
 def _logger(api: Any) -> Any:
     class ErrorList(api.ILogger):
         """Keeps errors in memory: without a GPU TensorRT logs many that mean nothing to a user."""

@@ -17,13 +17,13 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 # Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "spec", "package"),
-    ("files",),
+    ("files", "arguments"),
     ("images",),
     ("labels", "metrics"),
     ("models",),
     ("runtime",),
     ("training",),
-    ("regions", "merge_tree"),
+    ("regions", "merge_tree", "torch_backend"),
     ("segmenter", "graphs"),
     ("skimage", "serving", "bulk"),
     ("export",),

@@ -21,8 +21,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from ainet import __version__
 from ainet.errors import ModelError
 from ainet.files import atomic_path
+from ainet.runtime.model import ModelInfo
+from ainet.spec import MEAN
 from ainet.training.merging.model import MergeNetwork
 from ainet.training.networks import NETWORKS, UNet, build
 
@@ -46,6 +49,10 @@ class Checkpoint:
     @property
     def name(self) -> str:
         return self.config["network"]
+
+    def info(self, output: str, precision: str) -> ModelInfo:
+        """What a model made of it says about itself; the words as of `ModelInfo`."""
+        return ModelInfo(self.name, output, precision, MEAN, self.sha256, self.config, __version__)
 
 
 def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:

@@ -68,6 +68,17 @@ def association_loss(
     return AssociationLoss(semantic + spatial, semantic, spatial)
 
 
+def dense_ids(label: Tensor, classes: int) -> tuple[Tensor, int]:
+    """Number the ids of each annotation (B, A, H, W) anew, 0 to its count - 1, and give the largest count.
+
+    A crop holds few of its image's regions, and the association loss takes time and memory by the number of classes. Waits for the device.
+    """
+    ids = label.flatten(2)
+    present = torch.zeros(*ids.shape[:2], classes, dtype=torch.long, device=label.device).scatter_(2, ids, 1)
+    new = present.cumsum(2) - 1
+    return new.gather(2, ids).view_as(label), int(new.max()) + 1
+
+
 def _log_rebuilt_class(q: Tensor, weight: Tensor, own: Tensor, classes: int, single_class_weight: float) -> Tensor:
     """Logarithm of the reconstructed share of each pixel's own class, weighted; (B, h, w, 256).
 

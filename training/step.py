@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from ainet.training.augment import Batch
 from ainet.training.boundary import boundary_loss
 from ainet.training.laplacian import laplacian_loss
-from ainet.training.losses import LOSS_SCALE, association_loss
+from ainet.training.losses import LOSS_SCALE, association_loss, dense_ids
 from ainet.training.networks import UNet
 from ainet.training.recipe import Recipe
 
@@ -31,7 +31,10 @@ class TrainingStep(nn.Module):
         with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.bf16):
             logits, embedding = self.network.features(batch.image)
         prob = logits.float().softmax(1)
-        association = association_loss(prob, batch.label, self.classes, recipe.position_weight, recipe.single_class_weight)
+        label, classes = batch.label, self.classes
+        if label.device.type == "cpu":  # on a GPU it does not pay to wait for the count
+            label, classes = dense_ids(label, classes)
+        association = association_loss(prob, label, classes, recipe.position_weight, recipe.single_class_weight)
         total, boundary, laplacian = association.total, prob.new_zeros(()), prob.new_zeros(())
         if corners is not None:
             boundary = boundary_loss(embedding.float(), boundary_label(batch, recipe), corners, recipe.boundary == "public")

@@ -93,10 +93,8 @@ def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
     from ainet.export.graph import deployable
     from ainet.export.islands import choose_islands
     from ainet.images import image_files
-    from ainet.runtime.model import ModelInfo
-    from ainet.spec import MEAN
 
-    info = ModelInfo(loaded.name, "logits", "fp16", MEAN, loaded.sha256, loaded.config, "")
+    info = loaded.info("logits", "fp16")
     with errors.status("reading images") as status:
         inputs = [torch.from_numpy(network_input(image.pixels, info)) for image in choose_images(image_files(folder), ISLAND_IMAGES)]
         status.update("rounding to half precision")

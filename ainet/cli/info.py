@@ -24,9 +24,12 @@ def _describe(model: Path) -> dict[str, Any]:
     if model.suffix.lower() == ONNX:
         from ainet.runtime.backends import open_backend
 
-        entries = asdict(open_backend(model).info)
+        backend = open_backend(model)
+        cost = getattr(backend, "merge_model", None)  # of engines that give a border map
+        merging = "by a cost of the image alone" if cost is None else f"by a cost of its own, on a border map of {cost.channels} channels"
+        entries = asdict(backend.info)
         provenance = {f"checkpoint {key}": value for key, value in entries.pop("checkpoint").items()}
-        return {"file": model, "kind": "ONNX model", **entries, **provenance}
+        return {"file": model, "kind": "ONNX model", **entries, "merging": merging, **provenance}
     loaded = read_checkpoint(model)
     parameters = sum(parameter.numel() for parameter in loaded.network.parameters())
     return {"file": model, "kind": "checkpoint", **loaded.config, "parameters": f"{parameters:,}", "sha256": loaded.sha256}

@@ -76,7 +76,7 @@ def _open(model: Path, devices: list[str] | None, opened: ExitStack) -> "list[Ba
 
 def _reference(candidates: "list[Candidate]", against: Path | None, opened: ExitStack) -> "Backend":
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
-    from ainet.segmenter import open_torch
+    from ainet.torch_backend import open_torch
 
     checkpoint = bundled_checkpoint() if against is None else against
     reference = opened.enter_context(closing(open_torch(checkpoint)))

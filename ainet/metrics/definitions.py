@@ -4,7 +4,7 @@
     achievable_segmentation_accuracy(labels, ground_truth)  # or one at a time
 
 `labels` holds superpixel ids and `ground_truth` segment ids, both (H, W), of any integer dtype, with ids in [0, 2**31); ids may have
-gaps and need not be connected. To measure one map several times, pass a `LabelMap` in its place: what is derived from it is kept.
+gaps and need not be connected. To give one map to several metrics, pass a `LabelMap` in its place: what is derived from it is kept.
 
 Notation of the docstrings: N = H * W pixels, S_j the pixels of superpixel j, G_i those of segment i, n_ij = |S_j and G_i|. A pixel
 is a boundary pixel when one of its four neighbours inside the image has another id; boundaries are thus two pixels wide.

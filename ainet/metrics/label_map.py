@@ -86,9 +86,9 @@ class LabelMap:
 
     @cached_property
     def near_boundary(self) -> BoolMap:
-        """(H, W): pixels with a boundary pixel in the square of side 2r + 1 around them, r the tolerance radius of this size."""
-        side = 2 * tolerance_radius(*self.shape) + 1
-        return cv2.dilate(self.boundary.view(np.uint8), np.ones((side, side), np.uint8)).view(np.bool_)
+        """(H, W): pixels with a boundary pixel in the square of 2r + 1 x 2r + 1 pixels around them, r the tolerance radius of this size."""
+        width = 2 * tolerance_radius(*self.shape) + 1
+        return cv2.dilate(self.boundary.view(np.uint8), np.ones((width, width), np.uint8)).view(np.bool_)
 
     @cached_property
     def distance_to_boundary(self) -> npt.NDArray[np.float32]:
@@ -170,7 +170,8 @@ def _run_lengths(values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Counts]:
 def _marginal(ids: Counts, pixels: Counts) -> tuple[Counts, Counts, Counts]:
     """Positions among the distinct ids of the (C,) cells, and per distinct id the sum and the maximum of its cells."""
     distinct, positions = np.unique(ids, return_inverse=True)
-    sums, largest = np.zeros((2, len(distinct)), np.int64)
+    sums = np.zeros(len(distinct), np.int64)
+    largest = np.zeros(len(distinct), np.int64)
     np.add.at(sums, positions, pixels)
     np.maximum.at(largest, positions, pixels)
     return positions, sums, largest

@@ -79,9 +79,9 @@ def compare_models(
         means = mean_metrics([reference, *backends], samples, n_segments)
     expected, *found = means
     rows = []
-    for candidate, agreement, metrics in zip(candidates, agreements, found, strict=True):
+    for candidate, agreement, own in zip(candidates, agreements, found, strict=True):
         info = candidate.backend.info
-        agreement.differences = {name: value - expected[name] for name, value in metrics.items()}
+        agreement.differences = {name: value - expected[name] for name, value in own.items()}
         failures = agreement.failures(BOUNDS[info.precision])
         figures = (agreement.argmax, agreement.q, agreement.nan, agreement.differences, failures)
         rows.append(Row(candidate.model, info.precision, info.output, candidate.backend.name, *figures))

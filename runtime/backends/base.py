@@ -1,5 +1,6 @@
 """The interface of an inference engine."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -7,8 +8,6 @@ from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
-from ainet.runtime.cuda.errors import engine_error
-from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -35,7 +34,10 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the engine holds. Runs that are under way end as usual, later ones raise `UsageError`."""
+        """Release what the engine holds; later runs raise `UsageError`.
+
+        On the CPU, runs that are under way end as usual. On a GPU, and with PyTorch, none may be under way.
+        """
         ...
 
 
@@ -84,15 +86,12 @@ def merge_model(entry: str | None, outputs: int, source: object) -> MergeModel |
     return None if entry is None or outputs < 2 else MergeModel.from_json(entry, source)
 
 
-def failed(engine: str, image: NDArray[Any], error: Exception) -> DeviceError:
-    """The error of an engine that cannot run an input, such as for lack of memory."""
-    return DeviceError(f"{engine} failed on an input of {'x'.join(map(str, image.shape))}: {first_line(error)}; try a smaller one")
+def failed(engine: object, shape: Sequence[int], reason: str, kind: type[DeviceError] = DeviceError) -> DeviceError:
+    """The error of an engine that cannot run an input of this shape, such as for lack of memory.
 
-
-def failed_on_gpu(engine: str, shape: Shape, error: Exception) -> DeviceError:
-    """The same of a network in a `GpuPipeline`, by its class too: an `OutOfMemoryError` lets the pipeline try fewer images."""
-    kind = engine_error(str(error))
-    return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {first_line(error)}; try a smaller one")
+    kind: its class; an `OutOfMemoryError` lets a `GpuPipeline` try fewer images.
+    """
+    return kind(f"{engine} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")
 
 
 def closed(engine: str) -> UsageError:

@@ -11,14 +11,15 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError, ModelError
-from ainet.runtime.backends.base import closed, failed, failed_on_gpu, first_line, merge_model
+from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.cuda.devices import open_gpu
+from ainet.runtime.cuda.errors import engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Allocate, Enqueue, tensor_shapes
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
-from ainet.runtime.model import ModelInfo
+from ainet.runtime.model import ENTRY, ModelInfo
 
 CUDA = "CUDAExecutionProvider"
 
@@ -26,7 +27,12 @@ onnxruntime.set_default_logger_severity(4)  # its errors come as exceptions; wit
 
 
 class OnnxRuntimeBackend:
-    """Runs an ONNX file on the CPU, `threads` 0 for all cores."""
+    """Runs an ONNX file on the CPU, `threads` 0 for all cores.
+
+    Raises:
+        ModelError: the file is damaged or not an exported model.
+        DeviceError: ONNX Runtime cannot use the processor.
+    """
 
     name = "ONNX Runtime (CPU)"
 
@@ -50,7 +56,7 @@ class OnnxRuntimeBackend:
             names = [output.name for output in session.get_outputs()[:outputs]]
             return session.run(names, {session.get_inputs()[0].name: image})
         except Exception as error:
-            raise failed("ONNX Runtime", image, error) from error
+            raise failed("ONNX Runtime", image.shape, first_line(error)) from error
 
     def close(self) -> None:
         self._session = None
@@ -67,7 +73,7 @@ def open_cuda(model: Path, index: int, threads: int = 0) -> GpuPipeline:
         raise DeviceError("device 'cuda' needs ONNX Runtime with CUDA: pip install 'ainet-toolkit[gpu]'")
     with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find; where all of it is missing, the session fails
         onnxruntime.preload_dlls()  # CUDA and cuDNN from NVIDIA's packages
-    session, info = _open(model, threads, [(CUDA, {"device_id": index, "use_tf32": 0})])  # whoever asks for fp32 gets its 24 bits
+    session, info = _open(model, threads, [(CUDA, {"device_id": index, "use_tf32": 0})])  # TF32 would round fp32 to 10 bits
     if session.get_providers()[0] != CUDA:
         raise DeviceError(
             f"CUDA device {index} is not usable by ONNX Runtime; check the driver with nvidia-smi, "
@@ -105,7 +111,7 @@ class OnnxRuntimeNetwork:
                 before.sync()
                 self._session.run_with_iobinding(binding)
             except Exception as error:  # the engine's exceptions have no public common base
-                raise failed_on_gpu("ONNX Runtime", shape, error) from error
+                raise failed("ONNX Runtime", shape, first_line(error), engine_error(str(error))) from error
 
         return enqueue
 
@@ -130,7 +136,7 @@ def _open(model: Path, threads: int, providers: list[Any]) -> tuple[Any, ModelIn
         raise DeviceError(f"ONNX Runtime cannot use the device: {first_line(error)}; check it with: ainet doctor") from error
     except Exception as error:  # the engine's exceptions have no public common base
         raise ModelError(f"ONNX Runtime cannot load {model}: {first_line(error)}; export it again") from error
-    info = ModelInfo.from_json(metadata.get("ainet"), model)
+    info = ModelInfo.from_json(metadata.get(ENTRY), model)
     info = replace(info, precision=precision or info.precision)
     check_types(info, [_type(value) for value in session.get_inputs()], _type(session.get_outputs()[0]), model)
     return session, info

@@ -16,7 +16,7 @@ from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
-from ainet.runtime.model import ModelInfo
+from ainet.runtime.model import ENTRY, ModelInfo
 
 
 class OpenVinoBackend:
@@ -37,7 +37,7 @@ class OpenVinoBackend:
             network = reader.convert(reader.load(str(model)))
         except Exception as error:  # several classes, with C++ traces
             raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
-        info = ModelInfo.from_json(_entry(network, "ainet"), model)
+        info = ModelInfo.from_json(_entry(network, ENTRY), model)
         self.info = replace(info, precision=precision or info.precision)
         check_types(self.info, [_type(port) for port in network.inputs], _type(network.outputs[0]), model)
         if self.info.precision == "int8" and not computes_int8_exactly():
@@ -72,7 +72,7 @@ class OpenVinoBackend:
                 local.request = compiled.create_infer_request()
             return local.request.infer([image])
         except RuntimeError as error:
-            raise failed("OpenVINO", image, error) from error
+            raise failed("OpenVINO", image.shape, first_line(error)) from error
 
     def close(self) -> None:
         self._compiled, self._local = None, threading.local()

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ainet.errors import DeviceError
-from ainet.runtime.backends.base import closed, failed, failed_on_gpu, first_line
+from ainet.runtime.backends.base import closed, failed, first_line
 from ainet.runtime.cuda.captures import CAPTURES
 from ainet.runtime.cuda.devices import open_gpu
 from ainet.runtime.cuda.errors import engine_error
@@ -24,6 +24,9 @@ class TorchBackend:
     """Runs a module that maps normalised images (N, 3, h, w) to logits (N, 9, h, w), on a torch device such as "cpu".
 
     with_map: a module that gives the logits and the border map (N, h/2, w/2, C) that `merge_model` needs.
+
+    Raises:
+        DeviceError: PyTorch cannot use the device.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class TorchBackend:
             with torch.inference_mode():
                 return module(torch.from_numpy(image).to(self._device))
         except RuntimeError as error:  # out of memory is one too
-            raise failed("PyTorch", image, error) from error
+            raise failed("PyTorch", image.shape, first_line(error)) from error
 
     def close(self) -> None:
         self._module, self._with_map = None, None
@@ -98,7 +101,7 @@ class TorchNetwork:
                 with torch.inference_mode(), torch.cuda.stream(queue):
                     target.copy_(self._module(source))
             except RuntimeError as error:
-                raise failed_on_gpu("PyTorch", shape, error) from error
+                raise failed("PyTorch", shape, first_line(error), engine_error(str(error))) from error
 
         return enqueue
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ainet.errors import DeviceError, ModelError
+from ainet.runtime.backends.base import failed
 from ainet.runtime.cuda.devices import open_gpu
 from ainet.runtime.cuda.errors import OutOfMemoryError, engine_error
 from ainet.runtime.cuda.kernels import Shape
@@ -14,19 +15,19 @@ from ainet.runtime.engine_file import EngineInfo, read_cache, write_cache
 from ainet.runtime.tensorrt_api import TensorRtPackage, load_package
 
 
-def open_engine(plan: Path, index: int = 0) -> GpuPipeline:
-    """Load the engine file `plan` on the GPU number `index`.
+def open_engine(engine: Path, index: int = 0) -> GpuPipeline:
+    """Load the engine file `engine` on the GPU number `index`.
 
     Raises:
         ModelError: the engine or its sidecar is missing, damaged, or made for another GPU or TensorRT.
         DeviceError: the GPU, its driver or TensorRT is not there.
     """
-    info = EngineInfo.load(plan)
-    content = info.verify(plan)
+    info = EngineInfo.load(engine)
+    content = info.verify(engine)
     package = load_package(info.package)
     gpu = open_gpu(index)
-    info.check_host(plan, package.name, package.version, gpu.capability)
-    return GpuPipeline(gpu, EngineNetwork(plan, content, info, package, gpu.capability), f"{package} (CUDA {index})")
+    info.check_host(engine, package.name, package.version, gpu.capability)
+    return GpuPipeline(gpu, EngineNetwork(engine, content, info, package, gpu.capability), f"{package} (CUDA {index})")
 
 
 _ERRORS = threading.Lock()  # a process has one list of TensorRT's errors: held from clearing it to reading it
@@ -35,26 +36,26 @@ _ERRORS = threading.Lock()  # a process has one list of TensorRT's errors: held 
 class EngineNetwork:
     """An engine, loaded on the current GPU, of this compute capability; the network of a `GpuPipeline`.
 
-    plan: the file that `content` is from.
+    file: where `content` is from.
     """
 
     capturable = True  # until a context says that it is not
 
-    def __init__(self, plan: Path, content: bytes, info: EngineInfo, package: TensorRtPackage, capability: str) -> None:
+    def __init__(self, file: Path, content: bytes, info: EngineInfo, package: TensorRtPackage, capability: str) -> None:
         with _ERRORS:
             package.logger.errors.clear()
             self._runtime = package.api.Runtime(package.logger)  # has to live as long as the engine
             self._engine = self._runtime.deserialize_cuda_engine(content)
             if self._engine is None and self._memory_is_short(package):
-                raise OutOfMemoryError(f"{package} cannot load {plan}: {package.first_error()}; free memory of other programs")
+                raise OutOfMemoryError(f"{package} cannot load {file}: {package.first_error()}; free memory of other programs")
             if self._engine is None:
                 reason = package.first_error()
-                raise ModelError(f"{package} cannot load {plan}: {reason}; build it again with: {info.build_command(plan)}")
+                raise ModelError(f"{package} cannot load {file}: {reason}; build it again with: {info.build_command(file)}")
         self._image, self._result = (self._engine.get_tensor_name(index) for index in range(2))
         if self._engine.get_tensor_mode(self._image) != package.api.TensorIOMode.INPUT:
             self._image, self._result = self._result, self._image
         self._info, self._package = info, package
-        self._plan, self._cache_owner = plan, f"kernels of {package} on {capability}"
+        self._file, self._cache_owner = file, f"kernels of {package} on {capability}"
         self._cache: Any = None  # of TensorRT-RTX, made by the first context
         self.info = info.model
         gives_ids = info.model.output == "labels"
@@ -72,7 +73,7 @@ class EngineNetwork:
         profile = self._info.profile_for(shape)
         with _ERRORS:
             self._package.logger.errors.clear()
-            context = self._context()
+            context = self._new_context()
             if context is None or not all((
                 context.set_optimization_profile_async(profile, stream),
                 context.set_input_shape(self._image, tensor_shapes(self, shape)[0]),
@@ -99,10 +100,10 @@ class EngineNetwork:
     def close(self) -> None:
         compiled = None if self._cache is None else self._cache.serialize()  # None again if the GPU is lost
         if compiled is not None:
-            write_cache(self._plan, self._cache_owner, bytes(compiled))
+            write_cache(self._file, self._cache_owner, bytes(compiled))
         del self._cache, self._engine, self._runtime
 
-    def _context(self) -> Any:
+    def _new_context(self) -> Any:
         """A context without memory: it would take what the largest input of all profiles needs.
 
         TensorRT-RTX has to wait for the kernels of a shape: a graph would hold the general ones, which it runs until then, for good.
@@ -116,7 +117,7 @@ class EngineNetwork:
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         if self._cache is None:
             self._cache = config.create_runtime_cache()
-            if compiled := read_cache(self._plan, self._cache_owner):
+            if compiled := read_cache(self._file, self._cache_owner):
                 self._cache.deserialize(compiled)
         config.set_runtime_cache(self._cache)
         return self._engine.create_execution_context(config)
@@ -124,7 +125,7 @@ class EngineNetwork:
     def _failure(self, shape: Shape) -> DeviceError:
         reason = self._package.first_error()
         kind = OutOfMemoryError if self._memory_is_short(self._package) else DeviceError
-        return kind(f"{self._package} failed on an input of {'x'.join(map(str, shape))}: {reason}; try a smaller one")
+        return failed(self._package, shape, reason, kind)
 
     @staticmethod
     def _memory_is_short(package: TensorRtPackage) -> bool:

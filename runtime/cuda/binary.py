@@ -5,7 +5,6 @@ from importlib import resources
 
 from ainet.errors import DeviceError
 
-TARGETS = ("sm75", "sm80", "sm86", "sm89", "sm90", "sm100", "sm120")  # what the shipped file holds; newer GPUs take its PTX
 SHIPPED = resources.files("ainet.runtime.cuda") / "kernels.fatbin"
 SOURCES = resources.files("ainet.runtime") / "native" / "device"
 

@@ -1,5 +1,6 @@
 """Execution contexts: a stream with its buffers and graphs, and a pool of them that threads borrow from."""
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
@@ -65,6 +66,8 @@ class ContextPool:
         self._gpu = gpu
         self._idle: list[ExecutionContext] = []
         self._closed = False
+        self._borrowers = 0
+        self._returned = threading.Condition()
 
     @contextmanager
     def borrow(self, count: int) -> Iterator[list[ExecutionContext]]:
@@ -73,17 +76,23 @@ class ContextPool:
         Raises:
             UsageError: the pool is closed.
         """
-        if self._closed:
-            raise UsageError("this model is closed; load it again")
-        self._gpu.activate()
-        contexts = [self._take() for _ in range(count)]
+        with self._returned:
+            if self._closed:
+                raise UsageError("this model is closed; load it again")
+            self._borrowers += 1
+        contexts: list[ExecutionContext] = []
         try:
+            self._gpu.activate()
+            contexts += [self._take() for _ in range(count)]
             yield contexts
         finally:
             for context in contexts:
                 with suppress(DeviceError):  # after an error that is on its way already
                     context.finish()
             self._idle.extend(contexts)
+            with self._returned:
+                self._borrowers -= 1
+                self._returned.notify_all()
 
     def close_idle(self) -> None:
         """Free the memory of the contexts that nobody has borrowed."""
@@ -93,8 +102,10 @@ class ContextPool:
                 self._idle.pop().close()
 
     def close(self) -> None:
-        """The same, and lend no more."""
-        self._closed = True
+        """Lend no more, wait for what is lent, and free all."""
+        with self._returned:
+            self._closed = True
+            self._returned.wait_for(lambda: self._borrowers == 0)
         with suppress(DeviceError):  # a GPU that is lost has nothing left to free
             self.close_idle()
 

@@ -103,7 +103,7 @@ class GpuPipeline:
         return dict(times)
 
     def close(self) -> None:
-        """Release all memory; no call may be running, and none may follow."""
+        """Wait for the calls that are running, and release all memory; a call that follows is a `UsageError`."""
         self._contexts.close()
         self._network.close()
 

@@ -8,7 +8,7 @@
 // Here the same labels are found without visiting most pixels:
 //
 //   1. Links: compare every pixel with its right and its lower neighbour. All the rest follows from these two bit maps.
-//   2. Components: unite runs (stretches of one label in a row) into the 4-connected components, and measure them.
+//   2. Components: unite runs (stretches of one label in a row) into the 4-connected components, and count their pixels.
 //   3. Relabelling: go through the components in the order of their first pixels. One within the bounds is kept as it
 //      is. One below min_size is grown by the rules to find `adjacent`. One above max_size is cut by the rules.
 //   4. Fill: every run takes the label of its component; the pixels of cut components have their own.

@@ -81,14 +81,18 @@ class Merging {
   public:
     Merging(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
             const MergeWeights* weights)
-        : weights_(weights), codes_(weights ? weights->codes : 0), regions_(region_count), sums_(regions, regions + size_t(region_count) * kRegionSums),
-          ends_(edges, edges + 2 * size_t(edge_count)), row_(kBorderSums + codes_), borders_(size_t(edge_count) * row_), version_(edge_count),
-          oldest_(edge_count), joined_(edge_count, -1), number_(region_count), edges_of_(region_count), edge_to_(region_count, -1) {
+        : weights_(weights), codes_(weights ? weights->codes : 0), regions_(region_count),
+          sums_(regions, regions + size_t(region_count) * kRegionSums), ends_(edges, edges + 2 * size_t(edge_count)),
+          row_(kBorderSums + codes_), borders_(size_t(edge_count) * row_), version_(edge_count), oldest_(edge_count),
+          joined_(edge_count, -1), number_(region_count), edges_of_(region_count), edge_to_(region_count, -1) {
         for (int r = 0; r < region_count; ++r) {
             regions_[r] = Region(&sums_[size_t(r) * kRegionSums]);
             number_[r] = r;
         }
-        if (weights) layer_.resize(std::max({2 * channels + kPairFeatures, kPairFeatures + codes_}) + std::max(weights->middle, weights->hidden));
+        if (weights) {
+            const int inputs = std::max(2 * channels + kPairFeatures, kPairFeatures + codes_);
+            layer_.resize(inputs + std::max(weights->middle, weights->hidden));
+        }
         for (int e = 0; e < edge_count; ++e) {
             const float* sums = borders + size_t(e) * (kBorderSums + 2 * channels);
             float* row = &borders_[size_t(e) * row_];
@@ -172,6 +176,7 @@ class Merging {
         return std::min(a.size, b.size) / ((1 + std::exp(-logit)) * std::sqrt(border[0]));
     }
 
+    int32_t& own_end(int32_t edge, int32_t region) { return ends_[2 * edge] == region ? ends_[2 * edge] : ends_[2 * edge + 1]; }
     int32_t other_end(int32_t edge, int32_t region) const { return ends_[2 * edge] == region ? ends_[2 * edge + 1] : ends_[2 * edge]; }
 
     void drop(int32_t region, int32_t edge) {
@@ -206,7 +211,7 @@ class Merging {
         for (int32_t e : edges_of_[b]) {
             const int32_t other = other_end(e, b), taker = edge_to_[other];
             if (taker < 0) {
-                ends_[2 * e + (ends_[2 * e] != b)] = a;
+                own_end(e, b) = a;
                 edges_of_[a].push_back(e);
                 continue;
             }
@@ -232,16 +237,11 @@ class Merging {
     }
 };
 
-AINET_CLONES MergeTree run(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
-                           const MergeWeights* weights) {
-    return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run();
-}
-
 }  // namespace
 
-MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
-                        const MergeWeights* weights) {
-    return run(regions, region_count, edges, borders, edge_count, channels, weights);
+AINET_CLONES MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count,
+                                     int channels, const MergeWeights* weights) {
+    return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run();
 }
 
 void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out) {

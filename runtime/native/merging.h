@@ -10,9 +10,10 @@ namespace ainet {
 
 constexpr int kPairFeatures = 14;
 
-// The weights of the learned cost; matrices are (inputs, outputs). A border's code is the answer of a network of two layers to
-// its means of the border map and to the features of its pair; a pair's probability of a lost pixel that of another to the
-// features of the pair and the mean code of the borders that the pair's regions have joined, by length.
+// The weights of the learned cost, two networks of two layers each; matrices are (inputs, outputs).
+// The first gives the code of a border, from the border's means of the border map and the features of its pair of regions.
+// The second gives the probability that a pixel is lost when a pair merges. It reads the features of the pair, and the mean of
+// the codes of all borders that now lie between the two regions, weighted by their length.
 struct MergeWeights {
     int channels, middle, codes, hidden;
     const float *border1, *border1_bias;  // (2 * channels + kPairFeatures, middle)
@@ -27,9 +28,9 @@ struct MergeTree {
     std::vector<int32_t> vanished;  // (E,) the merge by which an edge comes to lie inside a region, -1: none
 };
 
-// regions, edges, borders: as in RegionGraph, with that many channels. Without weights the plain cost is taken, harmonic size
-// times (squared distance in Lab of the means + 20) over length. Of equal costs
-// the border with the edge of the lowest number is first.
+// regions, edges, borders: as in RegionGraph, with that many channels. Without weights the plain cost is taken: harmonic size
+// times (squared distance in Lab of the means + 20) over length. Of equal costs the border with the edge of the lowest number
+// is first.
 MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
                         const MergeWeights* weights);
 

@@ -1,12 +1,10 @@
 // Python bindings of the region graph and of merging. Arguments are checked in runtime/merging.py.
 #include "merging_module.h"
 
-#include <memory>
 #include <utility>
 #include <vector>
 
-#include <nanobind/ndarray.h>
-
+#include "arrays.h"
 #include "merging.h"
 #include "region_graph.h"
 
@@ -15,17 +13,10 @@ using namespace nb::literals;
 
 namespace {
 
-template <typename T, int... kShape>
-using Input = nb::ndarray<const T, nb::shape<kShape...>, nb::c_contig, nb::device::cpu>;
+using ainet::as_array;
+using ainet::Input;
 using Matrix = Input<float, -1, -1>;
 using Vector = Input<float, -1>;
-
-template <typename T>
-nb::ndarray<nb::numpy, T> as_array(std::vector<T>&& values, std::initializer_list<size_t> shape) {
-    auto* kept = new std::vector<T>(std::move(values));
-    const nb::capsule owner(kept, [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-    return nb::ndarray<nb::numpy, T>(kept->data(), shape, owner);
-}
 
 ainet::BorderMap border_map(const Input<float, -1, -1, -1>& map, const Input<int32_t, -1>& rows, const Input<int32_t, -1>& columns) {
     return {map.data(), static_cast<int>(map.shape(1)), static_cast<int>(map.shape(2)), rows.data(), columns.data()};
@@ -41,7 +32,8 @@ nb::tuple describe(const Input<int32_t, -1, -1>& labels, const Input<uint8_t, -1
         graph = ainet::describe_regions(labels.data(), rgb.data(), height, width, regions, border_map(map, rows, columns));
     }
     const size_t edges = graph.edges.size() / 2;
-    return nb::make_tuple(as_array(std::move(graph.regions), {size_t(regions), ainet::kRegionSums}), as_array(std::move(graph.edges), {edges, 2}),
+    return nb::make_tuple(as_array(std::move(graph.regions), {size_t(regions), ainet::kRegionSums}),
+                          as_array(std::move(graph.edges), {edges, 2}),
                           as_array(std::move(graph.borders), {edges, ainet::kBorderSums + 2 * channels}));
 }
 
@@ -94,7 +86,8 @@ void ainet::define_merging(nb::module_& m) {
         std::vector<float> features(edges.shape(0) * ainet::kPairFeatures);
         {
             const nb::gil_scoped_release release;
-            ainet::pair_features(regions.data(), edges.data(), borders.data(), static_cast<int>(edges.shape(0)), channels_of(borders), features.data());
+            ainet::pair_features(regions.data(), edges.data(), borders.data(), static_cast<int>(edges.shape(0)), channels_of(borders),
+                                 features.data());
         }
         return as_array(std::move(features), {edges.shape(0), ainet::kPairFeatures});
     }, "regions"_a, "edges"_a, "borders"_a);

@@ -1,11 +1,11 @@
 // Python bindings of the native pre- and post-processing. Arguments are checked in postprocess.py; here the images of a
 // batch are spread over threads, and other Python threads run meanwhile.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 
 #include <memory>
 #include <vector>
 
+#include "arrays.h"
 #include "assign.h"
 #include "connectivity.h"
 #include "merging_module.h"
@@ -18,16 +18,16 @@ using namespace nb::literals;
 
 namespace {
 
-template <typename T, int... kShape>
-using Input = nb::ndarray<const T, nb::shape<kShape...>, nb::c_contig, nb::device::cpu>;
+using ainet::Input;
+using ainet::Output;
 template <typename Score>
 using Scores = Input<Score, -1, ainet::kNeighbours, -1, -1>;  // (N, 9, h, w)
 using Ids = Input<int32_t, -1, -1, -1>;                       // (N, h, w)
-using Labels = nb::ndarray<nb::numpy, int32_t>;               // (N, H, W)
+using Labels = Output<int32_t>;                               // (N, H, W)
 
 // A new array of that shape, whose first axis counts images: fill(i, image) writes image i, on some thread.
 template <typename T, typename Fill>
-nb::ndarray<nb::numpy, T> make_batch(const std::vector<size_t>& shape, const Fill& fill) {
+Output<T> make_batch(const std::vector<size_t>& shape, const Fill& fill) {
     size_t size = 1;
     for (size_t n : shape) size *= n;
     std::unique_ptr<T[]> data(new T[size]);
@@ -37,7 +37,7 @@ nb::ndarray<nb::numpy, T> make_batch(const std::vector<size_t>& shape, const Fil
         ainet::parallel_for(static_cast<int64_t>(shape[0]), [&](int64_t i) { fill(i, data.get() + i * image); });
     }
     const nb::capsule owner(data.get(), [](void* p) noexcept { delete[] static_cast<T*>(p); });
-    return nb::ndarray<nb::numpy, T>(data.release(), shape.size(), shape.data(), owner);
+    return Output<T>(data.release(), shape.size(), shape.data(), owner);
 }
 
 template <typename Label>
@@ -82,11 +82,12 @@ template <typename Score>
 void define_for_scores(nb::module_& m) {
     m.def("assign", [](const Scores<Score>& scores, int height, int width, bool public_rules) {
         return make_batch<int32_t>({scores.shape(0), size_t(height), size_t(width)}, id_writer(scores, height, width, public_rules));
-    }, "scores"_a, "height"_a, "width"_a, "public_rules"_a);
+    }, "scores"_a, "height"_a, "width"_a, "public"_a);
 
-    m.def("scores_to_labels", [](const Scores<Score>& scores, int height, int width, int64_t min_size, int64_t max_size, bool public_rules) {
+    m.def("scores_to_labels", [](const Scores<Score>& scores, int height, int width, int64_t min_size, int64_t max_size,
+                                 bool public_rules) {
         return make_labels(scores.shape(0), height, width, min_size, max_size, id_writer(scores, height, width, public_rules));
-    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public_rules"_a);
+    }, "scores"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public"_a);
 }
 
 }  // namespace
@@ -104,11 +105,11 @@ NB_MODULE(_native, m) {
 
     m.def("resize_nearest", [](const Ids& ids, int height, int width, bool public_rules) {
         return make_batch<int32_t>({ids.shape(0), size_t(height), size_t(width)}, id_writer(ids, height, width, public_rules));
-    }, "ids"_a, "height"_a, "width"_a, "public_rules"_a);
+    }, "ids"_a, "height"_a, "width"_a, "public"_a);
 
     m.def("ids_to_labels", [](const Ids& ids, int height, int width, int64_t min_size, int64_t max_size, bool public_rules) {
         return make_labels(ids.shape(0), height, width, min_size, max_size, id_writer(ids, height, width, public_rules));
-    }, "ids"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public_rules"_a);
+    }, "ids"_a, "height"_a, "width"_a, "min_size"_a, "max_size"_a, "public"_a);
 
     m.def("normalise", [](const Input<uint8_t, -1, -1, -1, 3>& images, const Input<float, 3>& mean) {
         const size_t pixels = images.shape(1) * images.shape(2);

@@ -15,7 +15,7 @@ constexpr int kRegionSums = 5 + 2 * kHistogramBins;
 // each channel of a border map, the mean of the two pixels, then for each the difference of the pixels two further out.
 constexpr int kBorderSums = 4;
 
-// What a network says of places, (height, width, channels): the pixel (y, x) of the image lies in (rows[y], columns[x]).
+// A feature map over image positions, (height, width, channels): the pixel (y, x) of the image lies in (rows[y], columns[x]).
 struct BorderMap {
     const float* values;
     int width, channels;

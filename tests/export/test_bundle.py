@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ainet.export.bundle import save_bundle, with_half_kernels
-from ainet.export.engine import read_model
+from ainet.export.model_file import read_model
 from ainet.export.onnx import export_onnx
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend

@@ -16,7 +16,7 @@ from ainet.cli import app
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
 from ainet.export.onnx import export_onnx
-from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_PIXELS, parse_profiles, tuned_shape
+from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_BATCH_PIXELS, parse_profiles, tuned_shape
 from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, bundled
 from ainet.runtime import pipeline
@@ -187,7 +187,7 @@ def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
     graph = onnx.shape_inference.infer_shapes(model).graph
     elements = [math.prod(side.dim_value for side in tensor.type.tensor_type.shape.dim) for tensor in (*graph.value_info, *graph.output)]
     assert len(elements) == len(graph.node)
-    assert max(elements) == CHANNELS * height * width < 2**31 <= CHANNELS * (MAX_PIXELS + 1)
+    assert max(elements) == CHANNELS * height * width < 2**31 <= CHANNELS * (MAX_BATCH_PIXELS + 1)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,6 @@ def stand_in(monkeypatch):
     def install(version, names=None, report=HALF):
         made = StandIn(names or RECORDED[version], version, report)
         monkeypatch.setitem(sys.modules, "tensorrt", made.api)
-        monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)  # past its cache
         monkeypatch.setattr("ainet.export.engine.local_capability", lambda: "sm90")
         return made
 
@@ -414,7 +413,6 @@ def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monke
 
 
 def test_packages_that_cannot_be_used_say_why(monkeypatch):
-    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
     with pytest.raises(UsageError, match="unknown package 'trt'; choose one of tensorrt, tensorrt-rtx"):
         packages.load_package("trt")
     monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
@@ -434,5 +432,4 @@ def test_packages_that_cannot_be_used_say_why(monkeypatch):
 
 def test_the_installed_package_is_the_default(rtx, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
-    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
     assert packages.load_package().name == "tensorrt-rtx"

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from ainet import Segmenter, read_image
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
-from ainet.export.engine import read_model
+from ainet.export.model_file import read_model
 from ainet.export.profiles import parse_profiles
 from ainet.export.triton import ENGINE_SIZES, ONNX_BATCH, add_engine, add_onnx
 from ainet.models import bundled

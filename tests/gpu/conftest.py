@@ -1,10 +1,13 @@
 """A GPU: the machine's own, or the emulated one where pytest has the plugin `support.cuda_emulator.plugin`."""
 
+import numpy as np
 import pytest
 from support.device_kernels import DeviceKernels
+from support.gpu_networks import PLAN, Planes, labels_of_planes
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda.devices import open_gpu
+from ainet.runtime.cuda.pipeline import GpuPipeline
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +28,31 @@ def gpu():
 def device(gpu):
     """The kernels on the GPU, over numpy arrays."""
     return DeviceKernels(gpu)
+
+
+@pytest.fixture
+def make(gpu):
+    """Opens pipelines of `Planes`, which are closed after the test."""
+    made = []
+
+    def make(**options):
+        network = Planes(gpu, **options)
+        made.append(GpuPipeline(gpu, network, "planes"))
+        return made[-1], network
+
+    yield make
+    for pipeline in made:
+        pipeline.close()
+
+
+@pytest.fixture
+def check(device):
+    """That a pipeline gives the labels of the CPU."""
+
+    def check(pipeline, images, plan=PLAN):
+        labels = pipeline.labels(images, plan)
+        assert (labels.dtype, labels.shape) == (np.int32, images.shape[:3])
+        np.testing.assert_array_equal(labels, labels_of_planes(device, images, plan))
+        return labels
+
+    return check

@@ -6,7 +6,7 @@ import threading
 
 import numpy as np
 import pytest
-from support.gpu_networks import Planes, labels_of_planes, photos
+from support.gpu_networks import PLAN, Planes, labels_of_planes, photos
 
 from ainet import Segmenter
 from ainet.errors import ImageError, UsageError
@@ -14,8 +14,6 @@ from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.plan import Plan, plan_segments
 
 pytestmark = pytest.mark.gpu
-
-PLAN = plan_segments(70, 93, 24)
 
 
 class Interface:

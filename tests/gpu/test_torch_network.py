@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.gpu_networks import labels_of_planes, photos
+from support.gpu_networks import PLAN, labels_of_planes, photos
 from support.host_memory import enqueue_host_function, view
 
 from ainet.errors import DeviceError
@@ -16,7 +16,6 @@ from ainet.runtime.backends.pytorch import TorchNetwork
 from ainet.runtime.cuda.errors import OutOfMemoryError
 from ainet.runtime.cuda.pipeline import GpuPipeline
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.plan import plan_segments
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu
@@ -24,7 +23,6 @@ pytestmark = pytest.mark.gpu
 torch = pytest.importorskip("torch")
 REAL_GRAPH = inspect.signature(torch.cuda.graph)
 INFO = ModelInfo("none", "logits", "fp32", MEAN, "0" * 64, {}, "0")
-PLAN = plan_segments(70, 93, 24)
 
 
 class InStream(TorchNetwork):

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 SKIPS = ("this PyTorch has no CUDA", "could not import 'cupy'", "too slow on the emulated GPU")  # that are in order
 FILES = [
-    *(f"tests/gpu/test_{name}.py" for name in ("kernels", "gpu", "pipeline", "arrays")),
+    *(f"tests/gpu/test_{name}.py" for name in ("kernels", "gpu", "pipeline", "pipeline_faults", "arrays")),
     *(f"tests/gpu/test_{name}.py" for name in ("tensorrt_backend", "onnx_runtime_backend", "torch_network")),  # over stand-ins for engines
     "tests/ainet/cli/test_engines.py",
 ]

@@ -19,7 +19,8 @@ from ainet.runtime.merging import MERGING_ENTRY, BorderMap
 from ainet.runtime.oversegmentation import over_segment, plan_finer
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
-from ainet.segmenter import Segmenter, open_torch
+from ainet.segmenter import Segmenter
+from ainet.torch_backend import open_torch
 
 PLAN = plan_segments(64, 80, 40)
 

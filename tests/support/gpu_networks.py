@@ -1,16 +1,20 @@
 """A network for the GPU pipeline that needs no engine: copies inside GPU memory, which a graph can hold."""
 
 import numpy as np
-from cuda.bindings import driver
 
 from ainet.errors import ModelError
 from ainet.runtime.cuda.network import tensor_shapes
 from ainet.runtime.model import ModelInfo
+from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
 from ainet.spec import MEAN
 
+PLAN = plan_segments(70, 93, 24)
+
 
 def enqueue_copy(target, source, size, stream):
+    from cuda.bindings import driver  # absent where tests only skip
+
     (status,) = driver.cuMemcpyAsync(target, source, size, stream)
     assert int(status) == 0, status
 

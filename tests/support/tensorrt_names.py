@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 from unittest.mock import Mock, NonCallableMagicMock
 
 RECORDED = json.loads(Path(__file__).with_suffix(".json").read_text())  # version -> names
@@ -64,7 +64,10 @@ class StandIn:
         makers = {"Builder": self.builder, "OnnxParser": self.parser, "Runtime": runtime}
         enums = {name: SimpleNamespace(**members, __members__=members) for name, members in names.items() if isinstance(members, dict)}
         enums["ILogger"] = type("ILogger", (), names["ILogger"])
-        self.api = SimpleNamespace(__version__=version, **enums, **{name: Mock(return_value=made) for name, made in makers.items()})
+        self.api = ModuleType("tensorrt")
+        vars(self.api).update(enums, __version__=version)
+        for name, made in makers.items():
+            setattr(self.api, name, Mock(return_value=made))
 
 
 def _record(folder):

@@ -11,7 +11,7 @@ from support.gradients import assert_gradient
 from support.literal_loss import literal_loss, pool, reconstruct
 from torch import Tensor
 
-from ainet.training.losses import association_loss
+from ainet.training.losses import association_loss, dense_ids
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +117,18 @@ def test_annotations_of_a_crop_are_averaged(weight: float) -> None:
     alone = [association_loss(prob, one[:, None], 5, single_class_weight=weight) for one in labels.unbind(1)]
     torch.testing.assert_close(together.semantic, torch.stack([one.semantic for one in alone]).mean(), rtol=1e-12, atol=0)
     assert together.position == alone[0].position
+
+
+def test_dense_ids_keep_regions_apart_and_the_loss_as_it_is() -> None:
+    logits, label = random_case(2, 32, 48, 5)
+    labels = torch.stack((label * 7 + 3, label.flip(2) // 3), 1)
+    dense, count = dense_ids(labels, 40)
+    assert count == 5 and dense.amin((2, 3)).tolist() == [[0, 0], [0, 0]]
+    for one, other in zip(labels.flatten(0, 1), dense.flatten(0, 1), strict=True):
+        pairs = torch.stack((one, other)).flatten(1).unique(dim=1)
+        assert pairs.shape[1] == len(one.unique()) == len(other.unique())
+    prob = logits.softmax(1)
+    torch.testing.assert_close(association_loss(prob, dense, count), association_loss(prob, labels, 40), rtol=1e-14, atol=0)
 
 
 def test_label_names_do_not_matter() -> None:

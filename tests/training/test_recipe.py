@@ -36,6 +36,12 @@ def test_schedules(schedule: str, middle: float) -> None:
     assert recipe.lr_at(109) == 1 if schedule == "constant" else 0 < recipe.lr_at(109) < 0.02
 
 
+def test_warmup_stable_decay_falls_in_the_last_tenth() -> None:
+    recipe = Recipe("x", iterations=200, batch_size=1, lr=2.0, schedule="warmup-stable-decay", warmup=3)
+    assert [recipe.lr_at(iteration) for iteration in (0, 3, 100, 179)] == pytest.approx([0.5, 2.0, 2.0, 2.0])
+    assert [recipe.lr_at(iteration) for iteration in (185, 190, 199)] == pytest.approx([1.5, 1.0, 0.1])
+
+
 def write(path: Path, text: str) -> str:
     file = path / "mine.toml"
     file.write_text(text)

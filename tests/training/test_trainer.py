@@ -5,7 +5,8 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -343,6 +344,17 @@ def test_other_pixels_of_the_same_names_are_refused(unbroken: Trainer, monkeypat
     monkeypatch.setattr(Squares, method, lambda self: given(self)[::-1])  # upside down; or the annotations in another order
     with pytest.raises(ModelError, match="data is '"):
         Trainer("scn", RECIPE, SAMPLES, unbroken.out)
+
+
+def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path) -> None:
+    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
+
+    def slow(splits: Sequence[str]) -> list[Squares]:
+        time.sleep(1)
+        return SAMPLES
+
+    assert not train("scn", str(tmp_path / "tiny.toml"), slow, str(tmp_path / "out"), "cpu", budget="1s")
+    assert load_checkpoint(tmp_path / "out" / WEIGHTS).config["iteration"] == 1  # what is begun is finished
 
 
 def test_processes_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,10 @@
 // Python bindings of the peers that have no package. Arguments are checked by the adapters; other Python threads run meanwhile.
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 
-#include <memory>
+#include <utility>
 #include <vector>
 
+#include "arrays.h"
 #include "ers.h"
 #include "snic.h"
 
@@ -13,17 +13,9 @@ using namespace nb::literals;
 
 namespace {
 
-template <typename T, int... kShape>
-using Input = nb::ndarray<const T, nb::shape<kShape...>, nb::c_contig, nb::device::cpu>;
-template <typename T>
-using Output = nb::ndarray<nb::numpy, T>;
-
-template <typename T>
-Output<T> as_array(std::vector<T>&& values, const std::vector<size_t>& shape) {
-    auto kept = std::make_unique<std::vector<T>>(std::move(values));
-    const nb::capsule owner(kept.get(), [](void* p) noexcept { delete static_cast<std::vector<T>*>(p); });
-    return Output<T>(kept.release()->data(), shape.size(), shape.data(), owner);
-}
+using ainet::as_array;
+using ainet::Input;
+using ainet::Output;
 
 nb::tuple ers(const Input<double, 4, -1, -1>& weights, int segments, double balance) {
     const size_t height = weights.shape(1), width = weights.shape(2);

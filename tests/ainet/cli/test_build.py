@@ -7,7 +7,6 @@ import pytest
 from support.command_line import Run, refused
 
 from ainet.models import bundled
-from ainet.runtime import tensorrt_api as packages
 
 
 @pytest.mark.parametrize(
@@ -32,7 +31,6 @@ def test_wrong_builds(run: Run, arguments: list[str], code: int, message: str) -
 
 def test_a_build_without_tensorrt(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("onnx")
-    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
     for module in ("tensorrt", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, module, None)
     error = refused(run, "build", bundled("ainet.onnx"), "-o", "x.engine")

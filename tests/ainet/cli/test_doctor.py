@@ -9,7 +9,6 @@ import pytest
 from support.command_line import Run
 
 from ainet.cli import doctor
-from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda.devices import Device
 from ainet.runtime.tensorrt_api import TensorRtPackage
 
@@ -52,7 +51,6 @@ def test_doctor_on_a_machine_with_gpus(run: Run, monkeypatch: pytest.MonkeyPatch
 def test_doctor_says_what_is_missing_for_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("cuda.core", "tensorrt", "tensorrt_rtx"):
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.setattr("ainet.runtime.tensorrt_api._load", packages._load.__wrapped__)
     monkeypatch.setattr("ainet.runtime.cuda.binary.SHIPPED", Path("nowhere"))
     rows = doctor_rows(run)
     assert rows["NVIDIA"].startswith("no using the GPU needs cuda-core")

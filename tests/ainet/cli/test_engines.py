@@ -19,7 +19,7 @@ from ainet.runtime.engine_file import sidecar
 
 pytestmark = pytest.mark.slow
 
-SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine")
+SEGMENT = ("segment", "a.png", "-o", "out", "--model", "model.engine", "--quality", "fast")
 
 
 @pytest.fixture
@@ -112,7 +112,6 @@ def test_device_tensorrt_without_an_engine(run: Run) -> None:
 
 def test_device_tensorrt_without_tensorrt(run: Run, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ainet.runtime.backends.tensorrt.load_package", packages.load_package)
-    monkeypatch.setattr(packages, "_load", packages._load.__wrapped__)
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     for command in (SEGMENT, (*SEGMENT, "--device", "tensorrt"), ("verify", "model.engine", "--images", ".", "--device", "tensorrt")):
         error = refused(run, *command)

@@ -18,6 +18,7 @@ def test_info(run: Run) -> None:
     assert rows["network"] == "ainet"
     assert rows["output"] == "logits"
     assert len(rows["checkpoint_sha256"]) == 64
+    assert rows["merging"].endswith("16 channels")
     pytest.importorskip("torch")
     result = run("info", bundled("ainet.safetensors"))
     checkpoint = dict(line.split(maxsplit=1) for line in result.lines)

@@ -13,7 +13,7 @@ from support.tolerances import tolerance
 
 from ainet.models import bundled
 from ainet.runtime.backends import Backend, open_backend
-from ainet.segmenter import open_torch
+from ainet.torch_backend import open_torch
 
 pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
@@ -174,7 +174,7 @@ def test_what_was_opened_is_closed(run: Run, monkeypatch: pytest.MonkeyPatch, ar
         return open_it
 
     monkeypatch.setattr("ainet.runtime.backends.open_backend", noting(open_backend))
-    monkeypatch.setattr("ainet.segmenter.open_torch", noting(open_torch))
+    monkeypatch.setattr("ainet.torch_backend.open_torch", noting(open_torch))
     assert run("verify", *arguments).code == code
     assert len(opened) == count
     assert closed == opened[::-1]

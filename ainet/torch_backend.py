@@ -1,0 +1,32 @@
+"""Checkpoints on the torch devices: `open_torch("ainet.safetensors", "cuda:0")`. PyTorch is imported when one is opened."""
+
+from pathlib import Path
+
+from ainet.errors import DeviceError
+from ainet.models import Device
+from ainet.runtime.backends import Backend
+
+
+def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
+    """Open a checkpoint with PyTorch in float32.
+
+    device: as PyTorch names it, such as "cpu" or "cuda:1".
+
+    Raises:
+        DeviceError: PyTorch or the device is not there.
+        ModelError: the checkpoint is missing or damaged.
+    """
+    try:
+        from ainet.runtime.backends.pytorch import TorchBackend, open_cuda
+        from ainet.training.checkpoint import load_checkpoint
+        from ainet.training.merging.model import WithBorderMap
+    except ImportError as error:
+        raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+    loaded = load_checkpoint(checkpoint)
+    info = loaded.info("logits", "fp32")
+    gpu = Device.parse(f"torch:{device}").gpu
+    if gpu is not None:
+        return open_cuda(loaded.network, info, gpu)
+    if loaded.merging is None or loaded.merging.head is None:
+        return TorchBackend(loaded.network, info, device)
+    return TorchBackend(loaded.network, info, device, WithBorderMap(loaded.network, loaded.merging.head), loaded.merging.weights())
