@@ -57,6 +57,7 @@ def test_latency(run: Run) -> None:
     assert run("bench", "report", "times.json", "-o", "report.html").code == 0
 
 
+@pytest.mark.slow
 def test_benchmarks_without_data(run: Run) -> None:
     Path("tiny.toml").write_text("iterations = 9\nbatch_size = 1\ncrop = 32\nlr = 1e-3")
     for command in (("postprocessing", "--repeats", "2"), ("training-speed", "--recipe", "tiny.toml", "--device", "cpu", "--steps", "2")):
@@ -67,6 +68,7 @@ def test_benchmarks_without_data(run: Run) -> None:
         assert content["machine"]["cores"] > 0
 
 
+@pytest.mark.slow
 def test_a_stopped_ablation(run: Run, methods: dict[str, Blocks]) -> None:
     for kind in ("images", "groundTruth"):
         Path("bsds", kind, "train").symlink_to("val")

@@ -66,6 +66,7 @@ def test_scale_protocol_and_model(run: Run, segmenter: Segmenter) -> None:
     np.testing.assert_array_equal(np.load("out/bsds.npy"), segmenter(ainet.read_image("bsds.png"), scale=0.3, protocol="public"))
 
 
+@pytest.mark.slow
 def test_jobs(run: Run) -> None:
     for i in range(12):
         shutil.copy("ab"[i % 2] + (".png", ".jpg")[i % 2], f"{i}.{('png', 'jpg')[i % 2]}")
