@@ -1,4 +1,4 @@
-"""Asks a running `ainet serve` for superpixels with 1, 8 and 32 callers at a time: p50, p99, throughput, refused and wrong answers.
+"""Asks a running `ainet serve` for superpixels with 1, 8 and 32 callers at a time: median, p95, throughput, refused and wrong answers.
 
     ainet serve --queue 256 &
     python tools/load_test.py photo.jpg --requests 64
@@ -39,16 +39,16 @@ def main() -> None:
                 return 0, "refused"
             return 1000 * (time.perf_counter() - start), "right" if np.array_equal(labels, expected) else "wrong"
 
-        print("callers  p50 ms  p99 ms  right/s  refused  wrong")
+        print("callers  median ms  p95 ms  right/s  refused  wrong")
         for callers in arguments.callers:
             start = time.perf_counter()
             with ThreadPoolExecutor(callers) as pool:
                 answers = list(pool.map(call, range(arguments.requests)))
             seconds = time.perf_counter() - start
             kinds = [kind for _, kind in answers]
-            p50, p99 = np.percentile([waited for waited, kind in answers if kind != "refused"] or [0], [50, 99])
+            median, p95 = np.percentile([waited for waited, kind in answers if kind != "refused"] or [0], [50, 95])
             rate = kinds.count("right") / seconds
-            print(f"{callers:7}  {p50:6.0f}  {p99:6.0f}  {rate:7.1f}  {kinds.count('refused'):7}  {kinds.count('wrong'):5}", flush=True)
+            print(f"{callers:7}  {median:9.0f}  {p95:6.0f}  {rate:7.1f}  {kinds.count('refused'):7}  {kinds.count('wrong'):5}", flush=True)
 
 
 if __name__ == "__main__":
