@@ -413,7 +413,7 @@ def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monke
 
 
 def test_packages_that_cannot_be_used_say_why(monkeypatch):
-    with pytest.raises(UsageError, match="unknown package 'trt'; choose one of tensorrt, tensorrt-rtx"):
+    with pytest.raises(UsageError, match="unknown TensorRT package 'trt'; choose one of tensorrt, tensorrt-rtx"):
         packages.load_package("trt")
     monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)
