@@ -85,5 +85,5 @@ def bundled(name: str) -> Path:
     """
     path = Path(str(resources.files("ainet") / "weights" / name))
     if not path.is_file():
-        raise ModelError(f"the bundled weights {name} are missing from this installation; install the package again, or name a model")
+        raise ModelError(f"the bundled weights {name} are not in this installation (wheels hold the ONNX files alone); name a model")
     return path

@@ -156,7 +156,8 @@ class Segmenter:
             n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
-            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in about twice the time;
+            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in twice the time
+                of "fast" from 600 on, and up to eight times that below;
                 "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
             mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
                 the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.

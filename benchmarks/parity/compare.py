@@ -74,10 +74,10 @@ def compare_models(
     """
     backends = [candidate.backend for candidate in candidates]
     agreements = compare(reference, backends, images, n_segments)
-    metrics: list[dict[str, float]] = [{} for _ in (reference, *backends)]
+    means: list[dict[str, float]] = [{} for _ in (reference, *backends)]
     if samples:
-        metrics = mean_metrics([reference, *backends], samples, n_segments)
-    expected, *found = metrics
+        means = mean_metrics([reference, *backends], samples, n_segments)
+    expected, *found = means
     rows = []
     for candidate, agreement, own in zip(candidates, agreements, found, strict=True):
         info = candidate.backend.info

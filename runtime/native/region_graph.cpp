@@ -1,4 +1,4 @@
-// One pass over the rows of the image, see colour_rows.h.
+// One pass over the rows of the image: over the pixels of each row, then over the sides of pixels between regions.
 #include "region_graph.h"
 
 #include <algorithm>

@@ -252,7 +252,7 @@ def test_models_that_are_something_else(tmp_path: Path) -> None:
         Segmenter.load(bundled("ainet.safetensors"))
     with pytest.raises(ModelError, match=r"ainet\.onnx is an ONNX file"):
         Segmenter.load(bundled("ainet.onnx"), "torch")
-    with pytest.raises(ModelError, match=r"the bundled weights nothing\.onnx are missing from this installation"):
+    with pytest.raises(ModelError, match=r"the bundled weights nothing\.onnx are not in this installation"):
         bundled("nothing.onnx")
 
 

@@ -146,6 +146,7 @@ def test_backends_give_the_same_labels(cpu: Segmenter, device: str) -> None:
             assert_labels_close(segmenter(photo, 60, quality="fast"), cpu(photo, 60, quality="fast"), within)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_threads_give_equal_results(photo: NDArray[np.uint8], device: str) -> None:
     images = [np.ascontiguousarray(photo[4 * i : 4 * i + 48 + 16 * (i % 3), i : i + 64]) for i in range(16)]
@@ -179,6 +180,7 @@ def test_batches_are_cut_into_chunks() -> None:
     assert [size[0] for size in cut.sizes] == [3, 3, 1]
 
 
+@pytest.mark.slow
 def test_no_memory_growth(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
     """Keeping the image or the labels of every call would take over 150 MB; the working image is 32 x 48."""
     image = np.ascontiguousarray(photo[:288, :432])
@@ -191,6 +193,7 @@ def test_no_memory_growth(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
     assert process.memory_info().rss - before < 8 * 2**20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["logits", "labels"])
 @pytest.mark.parametrize("size", [(704, 688), (2000, 240), (256, 1856)])
 def test_tiles_give_the_labels_of_the_whole(size: tuple[int, int], output: str) -> None:
@@ -207,6 +210,7 @@ def test_tiles_give_the_labels_of_the_whole(size: tuple[int, int], output: str) 
     assert all(size[axis] * size[axis + 1] <= limited.limit for size in tiled.sizes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ainet", "ainet-pnbor", "ainet-cpix", "ainet-public", "scn"])
 def test_no_network_sees_beyond_the_margin_of_a_tile(name: str) -> None:
     torch = pytest.importorskip("torch")
@@ -228,6 +232,7 @@ def test_no_network_sees_beyond_the_margin_of_a_tile(name: str) -> None:
         assert not torch.equal(changed_right[..., high - 64 : high], expected[..., high - 64 : high])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ainet", "ainet-public", "scn"])
 def test_tiles_of_a_network_give_the_ids_of_the_whole(photo: NDArray[np.uint8], name: str) -> None:
     """In double precision, where sums in another order change no arg-max."""

@@ -152,7 +152,7 @@ def test_a_worker_that_is_killed(photos: Path, segmenter: Segmenter, tmp_path: P
         workers = [child for child in psutil.Process(job.pid).children(recursive=True) if "MapWorker" in "".join(child.cmdline())]
     assert workers, job.communicate()
     workers[0].kill()
-    printed, errors = job.communicate(timeout=200)
+    printed, errors = job.communicate(timeout=400)
     assert job.returncode == 1
     assert "36 of 37 images segmented" in printed
     assert errors.count("broken.jpg") == 1
@@ -173,7 +173,7 @@ def test_a_worker_that_is_killed(photos: Path, segmenter: Segmenter, tmp_path: P
     kept = {file: file.stat().st_mtime_ns for file in parts[3:]}
     for file in parts[:3]:
         file.unlink()
-    printed, _ = ainet_on_ray(photos, out).communicate(timeout=200)
+    printed, _ = ainet_on_ray(photos, out).communicate(timeout=400)
     assert f"{37 - len(removed)} were done before" in printed
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
     assert {str(row["name"]): row for row in rows_in(out)} == rows

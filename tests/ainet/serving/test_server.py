@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -137,6 +138,14 @@ def test_a_full_queue_refuses(server: Server, image: NDArray[np.uint8], expected
     refused = [text for text in answers if text != "right"]
     assert refused
     assert all("Exceeds maximum queue size" in text for text in refused)
+
+
+def test_a_slow_client_holds_up_nobody(server: Server, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
+    host, port = server.http.split(":")
+    with socket.create_connection((host, int(port))) as slow:
+        slow.sendall(b"POST /v2/models/ainet/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")  # and nothing more
+        np.testing.assert_array_equal(ask(server.grpc, image=image, n_segments=np.array([[COUNT]], np.int32)), expected)
+        assert urllib.request.urlopen(f"http://{server.http}/v2/health/ready", timeout=30).status == 200
 
 
 def test_a_stop_answers_what_is_in_flight(tmp_path: Path, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:

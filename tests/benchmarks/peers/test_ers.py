@@ -100,6 +100,7 @@ def test_image_weights() -> None:
     np.testing.assert_allclose(weights, expected, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image_id", ["3096", "175043", "33039"])
 def test_reference_label_maps(
     image_id: str,
