@@ -3,7 +3,11 @@
 import operator
 from typing import SupportsIndex
 
+import numpy as np
+
 from ainet.errors import UsageError
+
+QUALITIES = ("best", "fast")
 
 
 def checked_integer(name: str, value: SupportsIndex) -> int:
@@ -16,3 +20,33 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
         return operator.index(value)
     except TypeError:
         raise UsageError(f"{name} must be an integer, not {value!r}") from None
+
+
+def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
+    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
+
+    Raises:
+        UsageError: there is no such quality, or none for these arguments.
+    """
+    plain = scale is not None or protocol is not None or on_device
+    if quality is None:
+        return "fast" if plain else "best"
+    if quality not in QUALITIES:
+        raise UsageError(f"unknown quality '{quality}'; choose one of {', '.join(QUALITIES)}")
+    if quality == "best" and plain:
+        raise UsageError(
+            "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"
+        )
+    return quality
+
+
+def checked_start(start_label: SupportsIndex) -> np.int32:
+    """The label that a label map starts with.
+
+    Raises:
+        UsageError: it is no integer, or leaves too few for other labels.
+    """
+    first = checked_integer("start_label", start_label)
+    if abs(first) > 2**30:
+        raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
+    return np.int32(first)

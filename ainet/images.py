@@ -36,8 +36,13 @@ def image_files(folder: Path) -> list[Path]:
 
 def files_below(folder: Path, suffixes: Set[str]) -> list[Path]:
     """The files of these kinds below a folder, relative to it and sorted; hidden files and folders are not looked at."""
-    files = (file.relative_to(folder) for file in folder.rglob("*") if file.suffix.lower() in suffixes and file.is_file())
-    return sorted(file for file in files if not any(part.startswith(".") for part in file.parts))
+    found = []
+    for file in folder.rglob("*"):
+        name = file.relative_to(folder)
+        hidden = any(part.startswith(".") for part in name.parts)
+        if file.suffix.lower() in suffixes and not hidden and file.is_file():
+            found.append(name)
+    return sorted(found)
 
 
 def no_images(folder: Path) -> ImageError:

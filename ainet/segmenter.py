@@ -16,7 +16,7 @@ from typing import Any, SupportsIndex, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arguments import checked_integer
+from ainet.arguments import check_quality, checked_start
 from ainet.errors import ModelError, UsageError
 from ainet.images import as_mask, as_rgb, check_size
 from ainet.merge_tree import Hierarchy, tree_of_image
@@ -29,8 +29,6 @@ from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
 from ainet.torch_backend import open_torch
-
-QUALITIES = ("best", "fast")
 
 
 class Segmenter:
@@ -158,7 +156,8 @@ class Segmenter:
             n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
             scale: instead of a count: size of the working image relative to the image; a superpixel is 16 x 16 working pixels.
             protocol: "public" repeats the evaluation protocol of the public SCN and AINet code at `scale` (default 1).
-            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in about twice the time;
+            quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in twice the time
+                of "fast" from 600 on, and up to eight times that below;
                 "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
             mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
                 the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.
@@ -183,9 +182,7 @@ class Segmenter:
         if not exact and not (mask is None and within is None):
             raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
         if on_device:
-            if start_label is not None and _checked_start(start_label) != 0:
-                raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
-            return run_on_device(backend, image, _plan_on_device(image, n_segments, scale, protocol))
+            return _labels_on_device(backend, image, n_segments, scale, protocol, start_label)
         is_batch = np.ndim(image) == 4
         if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
@@ -193,7 +190,7 @@ class Segmenter:
             _check_one_image(mask, within)
         else:
             mask = as_mask(image, mask)
-        first = _checked_start((0 if mask is None else 1) if start_label is None else start_label)
+        first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
@@ -261,38 +258,20 @@ def _default_segmenter() -> Segmenter:
     return Segmenter.load()
 
 
-def _is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
-    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
-
-
-def _check_one_image(mask: Any, within: Any) -> None:
-    if not (mask is None and within is None):
-        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
-
-
-def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
-    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
-
-    Raises:
-        UsageError: there is no such quality, or none for these arguments.
-    """
-    plain = scale is not None or protocol is not None or on_device
-    if quality is None:
-        return "fast" if plain else "best"
-    if quality not in QUALITIES:
-        raise UsageError(f"unknown quality '{quality}'; choose one of {', '.join(QUALITIES)}")
-    if quality == "best" and plain:
-        raise UsageError(
-            "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"
-        )
-    return quality
-
-
-def _plan_on_device(images: DeviceArray, n_segments: SupportsIndex, scale: float | None, protocol: str | None) -> Plan:
+def _labels_on_device(
+    backend: Backend,
+    images: DeviceArray,
+    n_segments: SupportsIndex,
+    scale: float | None,
+    protocol: str | None,
+    start_label: SupportsIndex | None,
+) -> DeviceLabels:
+    """Images on the GPU -> labels there, of quality "fast"."""
+    if start_label is not None and checked_start(start_label) != 0:
+        raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
     height, width = device_image_size(images)
     check_size(height, width)
-    return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
+    return run_on_device(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
 
 
 def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: SupportsIndex, mask: Any, within: Any) -> NDArray[np.int32]:
@@ -301,8 +280,11 @@ def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: Suppo
     return np.stack([tree_of_image(backend, image, n_segments, parts).cut(n_segments) for image in images])
 
 
-def _checked_start(start_label: SupportsIndex) -> np.int32:
-    first = checked_integer("start_label", start_label)
-    if abs(first) > 2**30:
-        raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
-    return np.int32(first)
+def _is_list_of_images(image: Any) -> bool:
+    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
+
+
+def _check_one_image(mask: Any, within: Any) -> None:
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")

@@ -42,11 +42,12 @@ def segment(
     ] = None,
 ) -> None:
     """Segment images and videos into superpixels, one label map each."""
+    from ainet.arguments import check_quality
     from ainet.cli.inputs import collect
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
     from ainet.runtime.plan import check_count, check_protocol, check_scale
-    from ainet.segmenter import Segmenter, check_quality
+    from ainet.segmenter import Segmenter
 
     unknown = [name for name in formats or () if name not in list(Format)]
     if unknown:

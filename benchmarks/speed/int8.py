@@ -19,13 +19,14 @@ import openvino
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.calibration import DEFAULT_COUNT
 from ainet.calibration.images import SEGMENTS, choose_images
-from ainet.calibration.quantise import Calibration, save_model
+from ainet.calibration.quantise import Calibration, exported, save_model
 from ainet.calibration.score import judges_of_bsds
 from ainet.calibration.sensitivity import keep_boundaries, report
 from ainet.export.agreement import compare, mean_metrics
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
+from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import bsds500
 
 COUNTS = (4, 8, 16, 32, 64, 128)
@@ -42,7 +43,7 @@ def int8(bsds: Path, threads: int, repeats: int, step: int = 1, progress: Callab
         UsageError: BSDS500 is not there.
         ModelError: see `keep_boundaries`.
     """
-    model = load_whole(bundled("ainet.onnx"))
+    model = exported(load_checkpoint(bundled("ainet.safetensors")), "logits")
     pool = [sample.image_path for sample in bsds500(bsds, "train")]
     samples = bsds500(bsds, "val")[::step]
     images = choose_images(pool, DEFAULT_COUNT)

@@ -34,10 +34,7 @@ class Backend(Protocol):
         ...
 
     def close(self) -> None:
-        """Release what the engine holds; later runs raise `UsageError`.
-
-        On the CPU, runs that are under way end as usual. On a GPU, and with PyTorch, none may be under way.
-        """
+        """Release what the engine holds. Runs that are under way end as usual, later ones raise `UsageError`."""
         ...
 
 
@@ -117,5 +114,7 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
-    lines = [line for line in str(error).splitlines() if line.strip() and not line.startswith("Exception from")]  # OpenVINO's places
-    return lines[0].strip()[:300] if lines else type(error).__name__
+    for line in str(error).splitlines():
+        if line.strip() and not line.startswith("Exception from"):  # OpenVINO's places in its source
+            return line.strip()[:300]
+    return type(error).__name__

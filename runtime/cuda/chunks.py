@@ -7,7 +7,7 @@ from typing import Any
 from ainet.errors import ModelError
 from ainet.runtime.plan import Plan
 
-MAX_PIXELS = 2**23  # working pixels of a chunk: 54 photos of 320 x 480
+MAX_CHUNK_PIXELS = 2**23  # working pixels of a chunk: 54 photos of 320 x 480
 CHUNKS, LEAST = 4, 8  # a batch is cut so often, into chunks of at least so many images, so that copies of one hide behind another's work
 
 
@@ -21,7 +21,7 @@ class Batch:
     count: int
     on_device: bool
 
-    def chunk(self, start: int, size: int) -> tuple[Any, Any]:
+    def part(self, start: int, size: int) -> tuple[Any, Any]:
         """Images and labels from number `start` on."""
         if not self.on_device:
             return self.images[start : start + size], self.labels[start : start + size]
@@ -31,7 +31,7 @@ class Batch:
 
 def chunk_limit(batch: Batch) -> int:
     """How many images at most a chunk should have. Of images on the GPU there is no copy to hide."""
-    most = max(1, MAX_PIXELS // (batch.plan.working_height * batch.plan.working_width))
+    most = max(1, MAX_CHUNK_PIXELS // (batch.plan.working_height * batch.plan.working_width))
     chunks = 1 if batch.on_device else max(1, min(CHUNKS, batch.count // LEAST))
     return min(most, -(-batch.count // chunks))
 

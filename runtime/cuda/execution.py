@@ -70,6 +70,7 @@ class NetworkExecution(Execution):
     """The network alone: a host array in, a host array out."""
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
+        """An input of the network, such as float32 (N, 3, h, w) -> its output, such as float32 (N, 9, h, w); see `Backend.run`."""
         image = np.ascontiguousarray(image, self._network.input_dtype)
         output = np.empty(tensor_shapes(self._network, self._shape)[1], self._network.output_dtype)
         self._gpu.copy(self._input, image.ctypes.data, image.nbytes, self._stream)

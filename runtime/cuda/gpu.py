@@ -82,6 +82,8 @@ class Gpu:
             stream.sync()
 
     def launcher(self, stream: Stream) -> Launch:
+        """A function that puts kernels into the stream; it raises `DeviceError` where one cannot be launched."""
+
         def launch(kernel: str, arguments: ctypes.Structure, count: int, images: int) -> None:
             number = ctypes.c_int32(count)
             pointers = (ctypes.c_void_p * 2)(ctypes.addressof(arguments), ctypes.addressof(number))

@@ -149,7 +149,7 @@ class GpuPipeline:
             execution = context.execution((batch.plan, size, batch.on_device), make)
         except OutOfMemoryError as error:
             return OutOfMemoryError(str(error))  # a new one: the traceback of the other holds memory
-        context.start(execution, *batch.chunk(start, size))
+        context.start(execution, *batch.part(start, size))
         return None
 
     def _finish(self, context: ExecutionContext) -> None:

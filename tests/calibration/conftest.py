@@ -10,10 +10,10 @@ pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from ainet.calibration import images
-from ainet.calibration.quantise import Calibration
-from ainet.export.whole import load_whole
+from ainet.calibration.quantise import Calibration, exported
 from ainet.images import image_files
 from ainet.models import bundled
+from ainet.training.checkpoint import load_checkpoint
 
 CROPS = {"a": (0, 0), "b": (100, 60), "c": (180, 80), "d": (60, 150)}
 
@@ -42,7 +42,7 @@ def chosen(folder, few_segments):
 
 @pytest.fixture(scope="session")
 def float_model():
-    return load_whole(bundled("ainet.onnx"))
+    return exported(load_checkpoint(bundled("ainet.safetensors")), "logits")
 
 
 @pytest.fixture(scope="session")

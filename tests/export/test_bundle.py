@@ -34,7 +34,8 @@ def bundle(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> 
 def plain(checkpoint: Checkpoint, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped checkpoint as `ainet export` writes it."""
     path = tmp_path_factory.mktemp("plain") / "plain.onnx"
-    export_onnx(load_checkpoint(bundle / f"{checkpoint.name}.safetensors"), path)
+    shipped = load_checkpoint(bundle / f"{checkpoint.name}.safetensors")
+    export_onnx(shipped, path, border_map=shipped.merging is not None)
     return path
 
 

@@ -206,7 +206,7 @@ def test_no_tensor_has_more_elements_than_tensorrt_counts(name):
         (["0x320x480"], "batch of size '0x320x480' must be at least 1"),
         (["640x480..320x640"], "runs backwards: its height goes from 640 down to 320"),
         (["4x320x480..320x480"], "its batch goes from 4 down to 1"),
-        (["8192x8192"], "the size '8192x8192' has 67,108,864 pixels in a batch, more than 67,108,863; lower its batch or its sides"),
+        (["8192x8192"], "the size '8192x8192' has 67,108,864 pixels in a batch, more than 67,108,863; lower its batch, height or width"),
         (["262144x16x16"], "the size '262144x16x16' has 67,108,864 pixels in a batch"),
         (["1x16x16..1024x320x480"], "157,286,400 pixels in a batch, more than 67,108,863"),
         (["320x480", "1x320x480"], "'1x320x480' is named twice"),
@@ -413,7 +413,7 @@ def test_full_tensorrt_refuses_targets_and_a_machine_without_gpu(stand_in, monke
 
 
 def test_packages_that_cannot_be_used_say_why(monkeypatch):
-    with pytest.raises(UsageError, match="unknown package 'trt'; choose one of tensorrt, tensorrt-rtx"):
+    with pytest.raises(UsageError, match="unknown TensorRT package 'trt'; choose one of tensorrt, tensorrt-rtx"):
         packages.load_package("trt")
     monkeypatch.setitem(sys.modules, "tensorrt", None)  # as if it were not installed
     monkeypatch.setitem(sys.modules, "tensorrt_rtx", None)

@@ -116,5 +116,5 @@ def test_what_does_not_fit_leaves_nothing(checkpoint: Checkpoint, int8: Path, fo
 )
 def test_options_that_contradict(arguments: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert isinstance(CliRunner().invoke(app, ["export", *arguments.split()]).exception, UsageError)
+    assert isinstance(CliRunner().invoke(app, ["export", *arguments]).exception, UsageError)
     assert not list(tmp_path.iterdir())

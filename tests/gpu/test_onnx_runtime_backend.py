@@ -78,7 +78,7 @@ def expected(device):
 
     def labels(images):
         planes = normalise(device.resize(images, (PLAN.working_height, PLAN.working_width)), MEAN)
-        (scores,) = create(bundled("ainet.onnx"), providers=["CPUExecutionProvider"]).run(None, {"image": planes})
+        (scores,) = create(bundled("ainet.onnx"), providers=["CPUExecutionProvider"]).run(["logits"], {"image": planes})
         return postprocess(scores, PLAN.height, PLAN.width, PLAN.min_size, PLAN.max_size)
 
     return labels

@@ -145,7 +145,7 @@ def test_chunks_take_turns_in_two_contexts(make, check, emulator):
 
 
 def test_a_chunk_is_bounded_by_its_pixels(make, check, monkeypatch):
-    monkeypatch.setattr(chunks, "MAX_PIXELS", 2 * PLAN.working_height * PLAN.working_width)
+    monkeypatch.setattr(chunks, "MAX_CHUNK_PIXELS", 2 * PLAN.working_height * PLAN.working_width)
     pipeline, network = make()
     check(pipeline, photos(5, PLAN))
     assert {shape[0] for shape in network.prepared} == {2, 1}

@@ -53,7 +53,9 @@ class StandIn:
         self.config.get_timing_cache.return_value.serialize.return_value = b"times"
         image.name, image.shape = "image", (-1, 3, -1, -1)
         self.network.get_input.return_value = image
+        self.network.num_outputs = 1
         self.builder.create_network.return_value = self.network
+        self.network.num_outputs = 1
         self.builder.create_builder_config.return_value = self.config
         self.builder.create_optimization_profile.return_value = self.profile
         self.builder.build_serialized_network.return_value = b"plan"

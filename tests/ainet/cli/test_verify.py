@@ -27,9 +27,10 @@ SMALL = ("--images", ".", "-n", "12", "--device", "cpu")  # for images of 48 x 6
 
 
 def altered(change: Callable[[np.ndarray], None], path: str = "altered.onnx") -> str:
-    """The bundled model with its last weights changed in place."""
+    """The bundled model with the last weights before its logits changed in place."""
     model = load_whole(MODEL)
-    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == model.graph.node[-1].input[1])
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    tensor = next(tensor for tensor in model.graph.initializer if tensor.name == last.input[1])
     values = onnx.numpy_helper.to_array(tensor).copy()
     change(values)
     tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
