@@ -106,7 +106,7 @@ class TorchNetwork:
         return enqueue
 
     def capture(self, stream: Any, enqueue: Enqueue) -> Graph:
-        """As `Gpu.capture`, with PyTorch's allocator told: the memory that it gives out meanwhile stays with the graph.
+        """As `Gpu.capture`, with PyTorch's allocator told: the memory that it allocates meanwhile stays with the graph.
 
         Raises:
             DeviceError: it fails.
@@ -122,11 +122,11 @@ class TorchNetwork:
             reason = error.__context__ or error
             raise engine_error(str(reason))(f"PyTorch cannot capture this model as a CUDA graph: {first_line(reason)}") from error
 
-        def launch() -> None:
+        def replay() -> None:
             with torch.cuda.stream(queue):
                 graph.replay()
 
-        return Graph(launch, graph.reset)
+        return Graph(replay, graph.reset)
 
     def free_cache(self) -> None:
         with CAPTURES.one_at_a_time():

@@ -18,7 +18,7 @@ class Captures:
 
     @contextmanager
     def one_at_a_time(self) -> Iterator[None]:
-        """A capture of this thread, or what must not meet one; waits until no other one runs."""
+        """Around a capture, and around work that must not run during one; waits until no other thread is in such a block."""
         releases: list[Callable[[], None]] = []
         try:
             with self._lock:

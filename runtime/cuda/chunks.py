@@ -8,7 +8,8 @@ from ainet.errors import ModelError
 from ainet.runtime.plan import Plan
 
 MAX_CHUNK_PIXELS = 2**23  # working pixels of a chunk: 54 photos of 320 x 480
-CHUNKS, LEAST = 4, 8  # a batch is cut so often, into chunks of at least so many images, so that copies of one hide behind another's work
+MAX_CHUNKS = 4  # of a batch from the host: the copies of one chunk run while the GPU works on another
+MIN_CHUNK = 8  # images; smaller chunks would cost more than their copies
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class Batch:
 
 
 def chunk_limit(batch: Batch) -> int:
-    """How many images at most a chunk should have. Of images on the GPU there is no copy to hide."""
+    """The most images that a chunk should have. Images that are on the GPU need no copies, so memory alone is the limit."""
     most = max(1, MAX_CHUNK_PIXELS // (batch.plan.working_height * batch.plan.working_width))
-    chunks = 1 if batch.on_device else max(1, min(CHUNKS, batch.count // LEAST))
+    chunks = 1 if batch.on_device else max(1, min(MAX_CHUNKS, batch.count // MIN_CHUNK))
     return min(most, -(-batch.count // chunks))
 
 
 def chunk_sizes(count: int, limit: int, fitting: Callable[[int], int]) -> list[int]:
-    """Images of each chunk: at most `limit`, or as many as the network takes where it takes only more.
+    """Images of each chunk: at most `limit`; where the network takes only larger batches, the smallest that it takes.
 
     fitting: of so many images, how many the network takes at once.
 

@@ -83,7 +83,7 @@ class ContextPool:
         contexts: list[ExecutionContext] = []
         try:
             self._gpu.activate()
-            contexts += [self._take() for _ in range(count)]
+            contexts += [self._idle_or_new() for _ in range(count)]
             yield contexts
         finally:
             for context in contexts:
@@ -102,14 +102,14 @@ class ContextPool:
                 self._idle.pop().close()
 
     def close(self) -> None:
-        """Lend no more, wait for what is lent, and free all."""
+        """Refuse new borrowers, wait for those that there are, and free all memory."""
         with self._returned:
             self._closed = True
             self._returned.wait_for(lambda: self._borrowers == 0)
         with suppress(DeviceError):  # a GPU that is lost has nothing left to free
             self.close_idle()
 
-    def _take(self) -> ExecutionContext:
+    def _idle_or_new(self) -> ExecutionContext:
         try:
             return self._idle.pop()
         except IndexError:

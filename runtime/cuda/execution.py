@@ -139,7 +139,7 @@ class LabelExecution(Execution):
             graph = capture(self._stream, self._enqueue)
             self._in_capture = False
             self._releases.callback(graph.close)
-            self._run = graph.launch
+            self._run = graph.replay
 
     def _allocate(self) -> None:
         plan, network = self._plan, self._network

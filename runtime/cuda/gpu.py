@@ -3,8 +3,8 @@
 It works in the device's primary context, which PyTorch, CuPy, Numba and ONNX Runtime use too, so memory can be shared.
 
 cuda-core (1.2) refuses structures as arguments of kernels (NVIDIA/cuda-python, issue 2343), and ours take one by value: so kernels
-are launched by `cuLaunchKernel` of cuda-bindings. So are the few calls that cuda-core has no word for: memory that is freed at
-once, events as nodes of a graph, and whose memory an address is.
+are launched by `cuLaunchKernel` of cuda-bindings. cuda-core also lacks
+a few other calls, which go the same way: freeing memory at once, events as nodes of a graph, and the owner of an address.
 """
 
 import ctypes
@@ -108,11 +108,11 @@ class Gpu:
             graph = builder.complete()
             builder.close()
 
-        def launch() -> None:
+        def replay() -> None:
             with translated(self.index):
                 graph.launch(stream)
 
-        return Graph(launch, graph.close)
+        return Graph(replay, graph.close)
 
     def make_event(self) -> Event:
         """An event that holds the time at which it was recorded last."""

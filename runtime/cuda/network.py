@@ -12,9 +12,9 @@ Allocate = Callable[[int], int]  # bytes -> the address of new device memory
 
 
 class Graph(NamedTuple):
-    """A captured CUDA graph, as functions to launch it in its stream and to destroy it."""
+    """A captured CUDA graph, as functions to replay it in its stream and to destroy it."""
 
-    launch: Callable[[], None]
+    replay: Callable[[], None]
     close: Callable[[], None]
 
 
@@ -43,7 +43,7 @@ class GpuNetwork(Protocol):
     def prepare(self, shape: Shape, image: int, output: int, stream: int, allocate: Allocate) -> Enqueue:
         """Make ready for one shape (N, h, w): a function that puts the network's work into the stream, each time it is called.
 
-        image, output: addresses that it reads and writes. allocate: gives memory that stays until the function is dropped.
+        image, output: addresses that it reads and writes. allocate: allocates memory that stays until the function is dropped.
 
         Raises:
             ModelError: it does not take that shape.

@@ -108,7 +108,7 @@ class GpuPipeline:
         self._network.close()
 
     def _chunk_sizes(self, batch: Batch, start: int = 0, limit: int | None = None) -> deque[int]:
-        """Of the chunks from image number `start` on."""
+        """How many images each chunk from image number `start` on has."""
         plan = batch.plan
 
         def fitting(images: int) -> int:
@@ -117,8 +117,10 @@ class GpuPipeline:
         return deque(chunk_sizes(batch.count - start, limit or chunk_limit(batch), fitting))
 
     def _run(self, contexts: list[ExecutionContext], batch: Batch, sizes: deque[int]) -> None:
-        """All chunks, alternating between the contexts. Where memory is short: once more after what is cached was freed, in one context;
-        then in smaller chunks."""
+        """Run all chunks, alternating between the contexts.
+
+        Where memory is short, cached memory is freed and the chunk runs again in one context; if that fails too, in smaller chunks.
+        """
         order, start, failed = deque(contexts), 0, 0
         while sizes:
             context = order[0]
