@@ -15,6 +15,8 @@ from ainet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from ainet.training.merging.model import MergeNetwork, WithBorderMap
 from ainet.training.networks import build
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
