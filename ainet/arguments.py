@@ -3,8 +3,6 @@
 import operator
 from typing import SupportsIndex
 
-import numpy as np
-
 from ainet.errors import UsageError
 
 QUALITIES = ("best", "fast")
@@ -40,7 +38,7 @@ def check_quality(quality: str | None, scale: float | None, protocol: str | None
     return quality
 
 
-def checked_start(start_label: SupportsIndex) -> np.int32:
+def checked_start(start_label: SupportsIndex) -> int:
     """The label that a label map starts with.
 
     Raises:
@@ -49,4 +47,4 @@ def checked_start(start_label: SupportsIndex) -> np.int32:
     first = checked_integer("start_label", start_label)
     if abs(first) > 2**30:
         raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
-    return np.int32(first)
+    return first

@@ -277,6 +277,10 @@ def test_import_loads_nothing_heavy() -> None:
     assert not loaded & {"torch", "numpy", "cv2", "PIL", "onnxruntime", "openvino", "rich", "typer"}
 
 
+def test_the_command_line_starts_without_what_its_commands_load() -> None:
+    assert not modules_after("import ainet.cli") & {"torch", "numpy", "cv2", "PIL", "onnx", "onnxruntime", "openvino"}
+
+
 def test_segmenting_loads_no_torch(tmp_path: Path) -> None:
     loaded = modules_after(
         f"import sys; sys.argv = ['ainet', 'segment', 'chelsea.jpg', '-o', {str(tmp_path)!r}, '-n', '20']\n"
