@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
     from ainet.merge_tree import Hierarchy as Hierarchy
+    from ainet.outlines import polygons as polygons
     from ainet.regions import adjacency as adjacency
     from ainet.regions import boundaries as boundaries
     from ainet.regions import mean_colour as mean_colour
@@ -37,6 +38,7 @@ _HOMES = {
     "hierarchy": "ainet.segmenter",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",
+    "polygons": "ainet.outlines",
     "read_image": "ainet.images",
     "region_table": "ainet.regions",
     "segment": "ainet.segmenter",

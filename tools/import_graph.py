@@ -17,15 +17,15 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 # Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "spec", "package"),
-    ("files", "arguments"),
+    ("files", "arguments", "georeference"),
     ("images",),
     ("labels", "metrics"),
     ("models",),
     ("runtime",),
     ("training",),
     ("regions", "merge_tree", "torch_backend"),
-    ("segmenter", "graphs"),
-    ("skimage", "serving", "bulk"),
+    ("segmenter", "graphs", "outlines"),
+    ("skimage", "serving", "bulk", "polygon_files"),
     ("export",),
     ("calibration",),
     ("benchmarks",),

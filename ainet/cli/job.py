@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.cli.inputs import Input
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import NO_MEMORY, AINetError, ImageError, OutputError
 from ainet.runtime.plan import Plan
@@ -43,10 +44,10 @@ class Job:
         """The sizes that the image ran at."""
         return self.segmenter.plan(*image.shape[:2], **self.options)
 
-    def write(self, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
-        """Write all results of the input called `name`."""
+    def write(self, item: Input, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
+        """Write all results of an input."""
         for kind in self.formats:
-            path = result_path(self.out, name, kind)
+            path = result_path(self.out, item.name, kind)
             if path.resolve() in self.sources:
                 raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
-            write(path, kind, image, labels)
+            write(path, kind, image, labels, item.path)

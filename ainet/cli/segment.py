@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import print_error, print_line, progress_bar
+from ainet.cli.console import errors, print_error, print_line, progress_bar
 from ainet.cli.options import DeviceOption
 from ainet.errors import AINetError, ImageError, UsageError
 
@@ -21,7 +21,8 @@ def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.", show_default="npy")
+        list[str] | None,
+        typer.Option("--format", help="npy, png16, csv, overlay, geojson or labelme; may be repeated.", show_default="npy"),
     ] = None,
     n_segments: Annotated[
         int | None, typer.Option("-n", "--n-segments", "--regions", help="How many superpixels, exactly.", show_default="600")
@@ -70,8 +71,10 @@ def segment(
     total = len(found) + len(failures)
     for failure in failures:
         print_error(failure)
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     kinds = [Format(name) for name in dict.fromkeys(formats or ["npy"])]
+    if Format.GEOJSON in kinds:
+        _tell_of_rasterio(found)
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     with Segmenter.load(model, device, threads) as segmenter:
         job = Job(segmenter, options, out, kinds, frozenset(item.path.resolve() for item in found))
         for item, result in _run(job, found, jobs):
@@ -85,6 +88,15 @@ def segment(
         raise typer.Exit(max(failure.exit_code for failure in failures))
 
 
+def _tell_of_rasterio(items: "list[Input]") -> None:
+    from ainet.cli.outputs import TIFF_SUFFIXES
+    from ainet.georeference import has_rasterio
+
+    tiffs = [item for item in items if item.path.suffix.lower() in TIFF_SUFFIXES]
+    if tiffs and not has_rasterio():
+        errors.print(f"{tiffs[0].path}: polygons in pixels, as georeferences need rasterio: pip install 'ainet-toolkit[geo]'", markup=False)
+
+
 def _segment_one(job: "Job", item: "Input") -> str:
     """Write the results of an input; a line about them."""
     if item.is_video:
@@ -95,7 +107,7 @@ def _segment_one(job: "Job", item: "Input") -> str:
 
     image = read_image(item.path)
     labels = job.labels(image, item.path)
-    job.write(item.name, image, labels)
+    job.write(item, image, labels)
     return f"{job.plan(image)}; {int(labels.max()) + 1} superpixels"
 
 

@@ -111,7 +111,7 @@ def test_names_that_are_not_utf8(run: Run) -> None:
         (["--scale", "20"], "a.png: scale=20 gives 4800 superpixels for a 48x64 image; choose a scale that gives 4 to 768"),
         (["--protocol", "private"], "unknown protocol 'private'; the one there is: 'public'"),
         (["--protocol", "public"], "a.png: protocol='public' is defined for images of 321x481, 481x321, 448x608, not 48x64"),
-        (["--format", "jpg"], "unknown format 'jpg'; choose npy, png16, csv, overlay"),
+        (["--format", "jpg"], "unknown format 'jpg'; choose npy, png16, csv, overlay, geojson, labelme"),
         (["--device", "gpu"], "unknown device 'gpu'; choose auto, cpu, cuda"),
     ],
 )
