@@ -34,7 +34,9 @@ def serving(*command: object) -> Iterator[str]:
 
 def set_count(page: Browser, count: int) -> None:
     """Type a number of regions, and wait for the picture."""
-    page.evaluate(f"(f => {{ f.value = {count}; f.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector('#count'))")
+    page.evaluate(
+        f"(f => {{ f.value = {count}; f.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector('#count'))"
+    )
     page.wait_for(f"document.querySelector('canvas').ariaLabel.includes(' of {count} regions')")
 
 
