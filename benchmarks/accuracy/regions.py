@@ -21,8 +21,7 @@ from ainet.metrics.definitions import achievable_segmentation_accuracy, boundary
 from ainet.metrics.label_map import LabelMap
 from ainet.models import BUNDLED
 from ainet.runtime.backends import Backend
-from ainet.runtime.oversegmentation import over_segment
-from ainet.runtime.plan import plan_segments
+from ainet.runtime.oversegmentation import over_segment, plan_start
 from ainet.segmenter import Segmenter
 from ainet.training.datasets import Sample
 
@@ -89,7 +88,7 @@ def _grower(method: str, model: Path | None) -> Callable[[Sample, int], dict[str
 
 def _network_trees(backend: Backend, sample: Sample, start: int) -> dict[str, Hierarchy]:
     image = sample.image()
-    labels, border_map = over_segment(backend, image, plan_segments(image.shape[0], image.shape[1], start))
+    labels, border_map = over_segment(backend, image, plan_start(image.shape[0], image.shape[1], start))
     trees = {"plain": grow_tree(labels, image, None), "image": grow_tree(labels, image, image_model())}
     if border_map is not None:
         trees["network"] = grow_tree(labels, image, backend.merge_model, border_map)  # type: ignore[attr-defined]
