@@ -193,7 +193,9 @@ class Segmenter:
             _check_device_start(start_label)
             height, width = device_image_size(image)
             check_size(height, width)
-            return run_on_device(backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol, quality="fast", compact=compact))
+            return run_on_device(
+                backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol, quality="fast", compact=compact)
+            )
         is_batch = np.ndim(image) == 4
         if is_batch and len(image) == 0:
             raise UsageError("an empty batch: pass at least one image")
@@ -277,9 +279,7 @@ def segment(
     )
 
 
-def hierarchy(
-    image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None
-) -> Hierarchy:
+def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None) -> Hierarchy:
     """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
     return _default_segmenter().hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
 

@@ -163,7 +163,9 @@ def region_graph(labels: NDArray[np.int32], image: NDArray[np.uint8], border_map
 
 
 def merge(graph: RegionGraph, model: MergeModel | None = None, left: int = 1) -> MergeTree:
-    """Merge down to `left` regions, or one of each connected part, by the model's cost or the plain one; of equal costs the first edge is taken.
+    """Merge until `left` regions are left, or one of each connected part, by the model's cost or the plain one.
+
+    Of equal costs the first edge is taken.
     """
     rows = (graph.regions, graph.edges, graph.borders)
     if model is None:

@@ -7,8 +7,8 @@
       -> arg-max       cell ids (H, W), of the interpolated association; by the public protocol of the nearest pixel's
       -> connectivity  labels (H, W), 0..K-1
 
-`network_input` takes the first two, `postprocess` the last two, each in one call of native code. A model whose output is "labels" normalises
-and takes the arg-max itself: the id of a pixel is the nearest one's. A backend on a GPU takes the whole way by itself.
+`network_input` takes the first two, `output_to_labels` the last two, each in one call of native code. A model whose output is "labels"
+normalises and takes the arg-max itself: the id of a pixel is the nearest one's. A backend on a GPU takes the whole way by itself.
 
 `threads`: of the CPU for the steps around the network, 0 for all cores; labels are the same for any number.
 """
@@ -25,7 +25,7 @@ from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign_part, network_planes, postprocess, resize
-from ainet.runtime.resampling import Taps, resize_tables
+from ainet.runtime.resampling import Taps, plan_tables
 from ainet.spec import CELL_SIZE
 
 HALO = 13 * CELL_SIZE  # a tile's margin: no output depends on pixels farther away (177 is the farthest, in ainet-public)
@@ -94,11 +94,6 @@ def infer(backend: Backend, image: NDArray[Any]) -> NDArray[Any]:
     output = backend.run(image)
     check_output(output, image, backend)
     return output
-
-
-def plan_tables(plan: Plan) -> tuple[Taps, Taps]:
-    """How rows and columns of the plan's working image come from those of the image."""
-    return resize_tables(plan.height, plan.width, plan.working_height, plan.working_width, plan.averages)
 
 
 def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[np.int32]:

@@ -22,6 +22,7 @@ from ainet.spec import CELL_SIZE, NEIGHBOURS
 
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
+
 def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDArray[np.int32]:
     """Makes superpixels connected: small components join a neighbour, large ones are cut.
 
@@ -87,7 +88,14 @@ def assign(
 
 
 def assign_part(
-    scores: ArrayLike, part: tuple[int, int], working: tuple[int, int], window: Window, out: NDArray[np.int32], *, smoothing: int, logits: bool
+    scores: ArrayLike,
+    part: tuple[int, int],
+    working: tuple[int, int],
+    window: Window,
+    out: NDArray[np.int32],
+    *,
+    smoothing: int,
+    logits: bool,
 ) -> None:
     """`assign` with smoothing, from a part of the working image: writes the ids of a window of the whole.
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.runtime.plan import Plan
+
 
 @dataclass(frozen=True, eq=False)
 class Taps:
@@ -25,6 +27,11 @@ class Taps:
     def part(self, start: int, end: int) -> "Taps":
         """The table of the targets from `start` to `end`."""
         return Taps(self.first[start:end], self.weights[start:end])
+
+
+def plan_tables(plan: Plan) -> tuple[Taps, Taps]:
+    """How rows and columns of the plan's working image come from those of the image."""
+    return resize_tables(plan.height, plan.width, plan.working_height, plan.working_width, plan.averages)
 
 
 def resize_tables(height: int, width: int, out_height: int, out_width: int, averages: bool = False) -> tuple[Taps, Taps]:

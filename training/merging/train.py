@@ -15,8 +15,8 @@ import torch
 from ainet.errors import UsageError
 from ainet.files import atomic_path
 from ainet.runtime.oversegmentation import plan_start
-from ainet.runtime.pipeline import plan_tables
 from ainet.runtime.postprocess import network_planes, postprocess
+from ainet.runtime.resampling import plan_tables
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.datasets import Sample, bsds500
