@@ -5,7 +5,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +37,25 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The same for a new folder.
+def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bool] = lambda folder: False) -> Iterator[Path]:
+    """The same for a folder; one that is there already gives way if it is `replaceable`.
 
     Raises:
-        OutputError: the folder cannot be made, or `path` is there already.
+        OutputError: the folder cannot be made, or something is at `path` that is not to be replaced.
     """
     target, temporary = _names(path)
     try:
-        if target.exists():
-            raise OutputError(f"cannot write {target}: it is there already; remove it, or choose another place")
+        _check_free(target, replaceable)
         temporary.mkdir(parents=True)
         yield temporary
-        temporary.rename(target)
+        _check_free(target, replaceable)
+        if target.exists():
+            earlier = _names(path)[1]
+            target.rename(earlier)
+            temporary.rename(target)
+            shutil.rmtree(earlier, ignore_errors=True)
+        else:
+            temporary.rename(target)
     except OSError as error:
         raise _refused(target, error) from error
     finally:
@@ -60,6 +66,11 @@ def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
     """Write `values` as an indented JSON file; errors as of `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def _check_free(folder: Path, replaceable: Callable[[Path], bool]) -> None:
+    if folder.exists() and not (folder.is_dir() and replaceable(folder)):
+        raise OutputError(f"cannot write {folder}: it is there already; remove it, or choose another place")
 
 
 def _names(path: str | os.PathLike[str]) -> tuple[Path, Path]:
