@@ -16,7 +16,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arguments import checked_integer
+from ainet.arguments import check_choice, checked_integer, checked_list, checked_number
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.models import bundled
@@ -59,8 +59,7 @@ class Hierarchy:
             ImageError: an image of another shape or type.
             UsageError: labels, mask or `within` of another shape or type, or of another size than the image's; an unknown cost.
         """
-        if cost not in COSTS:
-            raise UsageError(f"unknown cost '{cost}'; choose one of {', '.join(COSTS)}")
+        check_choice("cost", cost, COSTS)
         regions = enforce_connectivity(labels, 1, 2**31)
         picture = as_rgb(image)
         if picture.shape[:2] != regions.shape:
@@ -84,7 +83,7 @@ class Hierarchy:
         if n_segments is not None and threshold is None:
             left = self._checked_count(n_segments)
         elif threshold is not None and n_segments is None:
-            left = self.max_segments - int(np.searchsorted(self._heights, threshold, side="right"))
+            left = self.max_segments - int(np.searchsorted(self._heights, checked_number("threshold", threshold), side="right"))
         else:
             raise UsageError("cut takes either n_segments= or threshold=; give one of them")
         regions = np.append(self._tree.regions(left), np.int32(-1))  # the last is for what is outside
@@ -92,7 +91,7 @@ class Hierarchy:
 
     def cuts(self, counts: Iterable[SupportsIndex]) -> list[NDArray[np.int32]]:
         """`cut` for several counts."""
-        return [self.cut(count) for count in counts]
+        return [self.cut(count) for count in checked_list("counts", counts)]
 
     @property
     def linkage(self) -> NDArray[np.float64]:

@@ -110,6 +110,7 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
             return plan_finer(height, width, n_segments, height * width)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
@@ -238,7 +239,7 @@ class Segmenter:
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
 
     def close(self) -> None:
-        """Release the engine; later calls raise `UsageError`. In a fork nothing is done: the engine would wait for threads that are not there."""
+        """Release the engine; later calls raise `UsageError`. A fork releases nothing: the engine would wait for threads it has not."""
         if self._backend is not None and self._process == os.getpid():
             self._backend.close()
             self._backend = None

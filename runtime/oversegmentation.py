@@ -14,7 +14,7 @@ from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
 from ainet.runtime.pipeline import network_input, resize, run_pipeline
-from ainet.runtime.plan import MIN_SEGMENTS, Plan, plan_segments
+from ainet.runtime.plan import MIN_SEGMENTS, Plan, check_image, plan_segments
 from ainet.runtime.postprocess import postprocess
 
 # How many superpixels there are for each region asked for, by the count asked for, linear between. From
@@ -29,8 +29,8 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int) 
         ImageError: the image is too small.
         UsageError: a count that is no integer from 1 to a quarter of the pixels inside.
     """
+    check_image(height, width)
     most = height * width // 4
-    finest = plan_segments(height, width, most)
     count = checked_integer("n_segments", n_segments)
     if not 1 <= count <= max(1, inside // 4):
         raise UsageError(
@@ -39,7 +39,7 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int) 
         )
     counts, factors = zip(*FINER, strict=True)
     wanted = round(count * float(np.interp(count, counts, factors)) * height * width / inside)
-    return plan_segments(height, width, max(wanted, MIN_SEGMENTS)) if wanted < most else finest
+    return plan_segments(height, width, min(max(wanted, MIN_SEGMENTS), most))
 
 
 def over_segment(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> tuple[NDArray[np.int32], BorderMap | None]:
