@@ -1,7 +1,7 @@
 """Checks of arguments that several functions share."""
 
 import operator
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 from ainet.errors import UsageError
 
@@ -48,3 +48,14 @@ def checked_start(start_label: SupportsIndex) -> int:
     if abs(first) > 2**30:
         raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
     return first
+
+
+def is_list_of_images(image: Any) -> bool:
+    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
+
+
+def check_one_image(mask: Any, within: Any) -> None:
+    """Raise `UsageError` where several images come with a mask or borders."""
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
