@@ -237,7 +237,8 @@ class Segmenter:
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
         picture = as_rgb(image)
-        return association_map(self.backend, picture, plan_image(*picture.shape[:2], n_segments, scale=scale))
+        height, width = picture.shape[:2]
+        return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
 
     def close(self) -> None:
         """Release the engine; later calls raise `UsageError`."""
