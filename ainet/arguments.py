@@ -51,8 +51,10 @@ def checked_start(start_label: SupportsIndex) -> int:
 
 
 def is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
-    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
+    """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    if not isinstance(image, list | tuple) or not image:
+        return False
+    return hasattr(image[0], "getbands") or getattr(image[0], "ndim", 0) >= 2  # Pillow is not imported here, as the command line starts so
 
 
 def check_one_image(mask: Any, within: Any) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ainet import __version__
 from ainet.errors import ModelError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, parse_json
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 from ainet.training.merging.model import MergeNetwork
@@ -111,9 +111,9 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if "ainet" not in metadata:
         return find_network(state, file)
     try:
-        config = json.loads(metadata["ainet"])
+        config = parse_json(metadata["ainet"])
         version, name = config["format"], config["network"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{file} is not an AINet checkpoint: its safetensors metadata has no valid 'ainet' entry") from error
     if version != FORMAT:
         raise ModelError(f"{file} has checkpoint format {version}, this version reads format {FORMAT}; update the toolkit")

@@ -8,6 +8,7 @@ such as the options of the training, is not built at all: a stand-in takes its p
 
 import pickle
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,8 @@ from ainet.errors import ModelError
 FIRST_KEY = "conv0a.0.weight"  # of every network; what stands before it stands before all keys
 UNUSED = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
 MAX_DEPTH = 4  # of mappings in mappings that are searched for weights
+
+_LOADING = threading.Lock()  # the list of what torch takes for safe is one for all threads
 
 
 class _StandIn:
@@ -61,7 +64,7 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ModelError: the file is damaged, asks to run code, or holds no weights of AINet or SCN, or those of several networks.
     """
     try:
-        with torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
+        with _LOADING, torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
