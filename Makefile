@@ -12,12 +12,16 @@ PIP_ARGS ?=
 # Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
 PYTHONS ?= $(BIN)/python
 
-.PHONY: help demo test test-quick dist gpu-check lint docs-check install prerequisites clean
+# The model of the page in the browser: ainet, scn, or an exported ONNX file
+PAGE_MODEL ?= ainet
+
+.PHONY: help demo test test-quick web page dist gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
 	@echo "make test   install, lint, type-check, run all tests"
 	@echo "make test-quick   install, and run the tests that take no time: a developer's loop"
+	@echo "make web    the page in the browser, built and served on this machine; see docs/browser.md"
 	@echo "make dist   sdist and manylinux wheels into dist/, each run in an empty environment; see docs/wheels.md"
 	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
 	@echo "make clean  remove what these made"
@@ -30,6 +34,13 @@ test: lint
 
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+
+# The page alone, as static files in build/web
+page: $(VENV)/installed
+	$(BIN)/python web/build.py build/web --model $(PAGE_MODEL)
+
+web: page
+	$(BIN)/python web/serve.py build/web
 
 dist: $(VENV)/requirements
 	$(BIN)/python tools/dist.py --out dist $(PYTHONS)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ainet.cli.inputs import Input
 from ainet.cli.job import Job
 from ainet.cli.outputs import Format, result_path, write
-from ainet.errors import ImageError, OutputError
+from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_folder, atomic_path
 from ainet.regions import overlay
 
@@ -28,7 +28,10 @@ def segment_video(job: Job, item: Input) -> str:
     Raises:
         ImageError: no frame can be read.
         OutputError: a result cannot be written, or the folder is there already.
+        UsageError: labelme, which opens no videos, is among the formats.
     """
+    if Format.LABELME in job.formats:
+        raise UsageError(f"{item.path} is a video, which labelme cannot open; cut it into images, or leave --format labelme out")
     frame_formats = [kind for kind in job.formats if kind is not Format.OVERLAY]
     count = 0
     with ExitStack() as stack:
@@ -49,7 +52,7 @@ def segment_video(job: Job, item: Input) -> str:
             labels = job.labels(frame, item.path)
             if folder is not None:
                 for kind in frame_formats:
-                    write(result_path(folder, Path(f"{count:06d}"), kind), kind, frame, labels)
+                    write(result_path(folder, Path(f"{count:06d}"), kind), kind, frame, labels, item.path)
             if movie is not None:
                 movie.write(cv2.cvtColor(overlay(frame, labels), cv2.COLOR_RGB2BGR))
             count += 1
