@@ -10,6 +10,7 @@ that was never stopped: batches follow from the iteration number, so the state i
 In processes started by torchrun, after `torch.distributed.init_process_group`, every process takes its part of a batch.
 """
 
+import operator
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -31,11 +32,11 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
-from ainet.training.optimizers import make_optimizers
+from ainet.training.optimizers import check_finite, load_moments, make_optimizers
 from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
-from ainet.training.state import locked, read_state, write_state
+from ainet.training.state import locked, read_state, whole_state, write_state
 from ainet.training.step import FIGURES, TrainingStep, boundary_label, has_fast_bf16
 from ainet.training.stop import StopSignals
 
@@ -264,13 +265,15 @@ class Trainer:
         state = read_state(self.out, self._made_with(), self.device)
         if state is None:
             return
-        self.network.load_state_dict(state["weights"])
-        self.ema.load_state_dict(state["ema"])
-        for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
-            for group in found["param_groups"]:  # the state may be from another device
-                group["fused"] = optimizer.defaults.get("fused")
-            optimizer.load_state_dict(found)
-        self.iteration, self.seconds = state["iteration"], state["seconds"]
+        with whole_state(self.out):
+            for module, values in ((self.network, state["weights"]), (self.ema, state["ema"])):
+                module.load_state_dict(values)
+                check_finite(module.state_dict())
+            for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
+                load_moments(optimizer, found)
+            self.iteration, self.seconds = operator.index(state["iteration"]), float(state["seconds"])
+            if not (0 <= self.iteration <= self.recipe.iterations and 0 <= self.seconds < float("inf")):
+                raise ValueError(f"iteration {self.iteration} after {self.seconds} seconds")
 
     def _prepared_step(self) -> nn.Module:
         """Network and loss, shared by several processes and compiled where asked."""
