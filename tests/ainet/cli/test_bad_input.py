@@ -184,6 +184,21 @@ def test_full_terminal() -> None:
 
 
 @pytest.mark.slow
+def test_nobody_reads_on() -> None:
+    """As in `ainet segment ... | head -1`: not a word, and the exit code of a program that SIGPIPE ends."""
+    for i in range(6):
+        shutil.copy("a.png", f"{i}.png")
+    process = ainet_process("segment", *(f"{i}.png" for i in range(6)), "-o", "out", *FAST, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("0.png: ")
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+    assert all(np.load(f"out/{name}").shape == (48, 64) for name in tree())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interruption(sent: signal.Signals, code: int) -> None:
     Path("many").mkdir()
