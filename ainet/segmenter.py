@@ -15,12 +15,16 @@ from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
-from ainet.arguments import check_quality, checked_start
+from ainet.arguments import check_one_image, check_quality, checked_start, is_list_of_images
+from ainet.decoding import check_size
 from ainet.errors import ModelError, UsageError
-from ainet.images import as_mask, as_rgb, check_size
+from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
 from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.runtime.association import Association
+from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
@@ -150,7 +154,8 @@ class Segmenter:
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels; a batch (N, H, W, 3) of uint8 RGB; or a list of arrays, one image each. Devices that are
+                16 x 16 to 67 megapixels, as any library's array or as a Pillow image, which is read as `read_image` reads its file;
+                a batch (N, H, W, 3) of uint8 RGB; or a list of images. Devices that are
                 a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
                 CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
             n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
@@ -174,20 +179,19 @@ class Segmenter:
             UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
-        if _is_list_of_images(image):
-            _check_one_image(mask, within)
+        if is_list_of_images(image):
+            check_one_image(mask, within)
             return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
         on_device = is_device_array(image)
+        image = image if on_device or isinstance(image, Image) else as_array(image)
         exact = check_quality(quality, scale, protocol, on_device) == "best"
         if not exact and not (mask is None and within is None):
             raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
         if on_device:
             return _labels_on_device(backend, image, n_segments, scale, protocol, start_label)
-        is_batch = np.ndim(image) == 4
-        if is_batch and len(image) == 0:
-            raise UsageError("an empty batch: pass at least one image")
+        is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
-            _check_one_image(mask, within)
+            _check_batch(image, mask, within)
         else:
             mask = as_mask(image, mask)
         first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
@@ -214,9 +218,30 @@ class Segmenter:
         """
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no merging; copy it to the host")
+        image = image if isinstance(image, Image) else as_array(image)
         mask = as_mask(image, mask)
         picture = as_rgb(image)
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
+
+    def association(self, image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+        """The association map Q of one image: for every pixel the probabilities of the nine grid cells around it.
+
+        Args:
+            image: as for a call, on the host.
+            n_segments: about how many cells, from 4 on; scale: in place of a count, size of the working image relative to the image.
+
+        Returns:
+            probabilities (9, h, w) float32 at the working size, and the cells that they are of; see `ainet.runtime.association`.
+
+        Raises:
+            ImageError, UsageError: as for a call.
+            ModelError: the model gives cell ids alone.
+        """
+        if is_device_array(image):
+            raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
+        picture = as_rgb(image)
+        height, width = picture.shape[:2]
+        return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
 
     def close(self) -> None:
         """Release the engine; later calls raise `UsageError`."""
@@ -253,6 +278,11 @@ def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, 
     return _default_segmenter().hierarchy(image, n_segments, mask=mask, within=within)
 
 
+def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+    """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
+    return _default_segmenter().association(image, n_segments, scale=scale)
+
+
 @cache
 def _default_segmenter() -> Segmenter:
     return Segmenter.load()
@@ -280,11 +310,9 @@ def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: Suppo
     return np.stack([tree_of_image(backend, image, n_segments, parts).cut(n_segments) for image in images])
 
 
-def _is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
-    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
-
-
-def _check_one_image(mask: Any, within: Any) -> None:
-    if not (mask is None and within is None):
-        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+def _check_batch(images: NDArray[Any], mask: Any, within: Any) -> None:
+    if len(images) == 0:
+        raise UsageError("an empty batch: pass at least one image")
+    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
+        raise UsageError("a batch with masks: segment its images one by one, each with its mask")
+    check_one_image(mask, within)

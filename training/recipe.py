@@ -116,6 +116,8 @@ def load_recipe(name: str) -> Recipe:
         raise UsageError(f"no recipe '{name}'; choose one of {known}, or name a .toml file") from error
     except ValueError as error:  # of TOML, of UTF-8, or of integers with thousands of digits
         raise UsageError(f"{path} is not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise UsageError(f"{path} is nested too deeply for a recipe, which holds a value on each line") from error
     return recipe_from_dict({"name": path.stem, **values})
 
 

@@ -45,11 +45,11 @@ def calibrate(
         from ainet.calibration.score import judges_of_bsds, judges_of_folder
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.calibration.sensitivity import report as report_of
-    from ainet.images import image_files
+    from ainet.folders import image_files
 
     with errors.status("reading images") as status:
         folder = bsds / "images/train" if images is None else images  # type: ignore[operator]  # one of them is there
-        files = image_files(folder)
+        files = image_files(folder, print_line)
         chosen = choose_images(files, count, progress=lambda done, total: status.update(f"reading images: {done} of {total}"))
         with needs("reading BSDS500", "train"):
             judges, score = judges_of_folder(files, chosen) if bsds is None else judges_of_bsds(bsds)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
 
@@ -56,7 +57,7 @@ def _data_set(
     if nyuv2 is not None:
         return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
     assert images is not None and labels is not None
-    return lambda splits: datasets.label_folder(images, labels)
+    return lambda splits: datasets.label_folder(images, labels, report=print_line)
 
 
 def _validate_on_val(bsds: Path) -> "Validate":

@@ -1,6 +1,5 @@
 """Results of the benchmarks, read and checked to belong together."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from ainet.benchmarks.peers import METHODS
 from ainet.errors import UsageError
+from ainet.files import parse_json
 
 KINDS = {  # and what their files hold
     "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "conventions", "pairs", "skipped", "versions", "machine"),
@@ -105,7 +105,7 @@ def _files(source: Path) -> list[Path]:
 
 def _read(path: Path, name: str) -> Result:
     try:
-        data = json.loads(path.read_text())
+        data = parse_json(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
     if not isinstance(data, dict) or data.get("benchmark") not in KINDS:

@@ -133,6 +133,8 @@ def _open(model: Path, threads: int, providers: list[Any]) -> tuple[Any, ModelIn
     try:
         session = onnxruntime.InferenceSession(model, options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0)
         metadata = session.get_modelmeta().custom_metadata_map
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{model} has metadata that are no text; export it again") from error
     except (RuntimeError, ValueError) as error:  # a device's; what is wrong with a file has classes of its own
         raise DeviceError(f"ONNX Runtime cannot use the device: {first_line(error)}; check it with: ainet doctor") from error
     except Exception as error:  # the engine's exceptions have no public common base

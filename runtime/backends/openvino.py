@@ -37,7 +37,7 @@ class OpenVinoBackend:
             network = reader.convert(reader.load(str(model)))
         except Exception as error:  # several classes, with C++ traces
             raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
-        info = ModelInfo.from_json(_entry(network, ENTRY), model)
+        info = ModelInfo.from_json(_entry(network, ENTRY, model), model)
         self.info = replace(info, precision=precision or info.precision)
         check_types(self.info, [_type(port) for port in network.inputs], _type(network.outputs[0]), model)
         if self.info.precision == "int8" and not computes_int8_exactly():
@@ -45,7 +45,7 @@ class OpenVinoBackend:
                 f"OpenVINO would compute {model} wrongly on this processor, which has neither VNNI nor AMX: its INT8 sums overflow; "
                 "choose device cpu, or a model in fp32"
             )
-        self.merge_model = merge_model(_entry(network, MERGING_ENTRY), len(network.outputs), model)
+        self.merge_model = merge_model(_entry(network, MERGING_ENTRY, model), len(network.outputs), model)
         rest = "bf16" if self.info.precision == "int8" else "f32"
         options: dict[str, Any] = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY"}
         if threads:
@@ -97,10 +97,13 @@ def computes_int8_exactly() -> bool:
     return bool((result == channels * 3 * 3 * largest**2).all())
 
 
-def _entry(network: Any, name: str) -> str | None:
-    """A metadata entry of the ONNX file."""
+def _entry(network: Any, name: str, source: Path) -> str | None:
+    """A metadata entry of the ONNX file `source`."""
     entry = ["framework", name]
-    return network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None
+    try:
+        return network.get_rt_info(entry).astype(str) if network.has_rt_info(entry) else None
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{source} has metadata that are no text; export it again") from error
 
 
 def _type(port: Any) -> TensorType:

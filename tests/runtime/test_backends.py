@@ -77,6 +77,16 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
         open_backend(changed(tmp_path, change), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_metadata_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    """Where the package onnx, whose checker would find them, is not installed."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(bundled("scn.onnx").read_bytes().replace(b'"network"', b'"\xff\xfetwork"'))
+    with pytest.raises(ModelError, match="metadata that are no text"):
+        open_backend(path, device)
+
+
 def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
     model = load_whole(bundled("ainet.onnx"))
     (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.pred_mask0.weight")

@@ -53,15 +53,15 @@ def test_bad_images_do_not_stop_the_batch(run: Run, jobs: int) -> None:
         "half.png": "half.png is damaged or cut off",
         "text.jpg": "text.jpg is not an image that can be read; convert it",
         "empty.png": "empty.png is not an image",
-        "deep.png": "deep.png has more than 8 bits per channel; convert it",
-        "deeprgb.png": "deeprgb.png has more than 8 bits per channel; convert it",
-        "cmyk.jpg": "cmyk.jpg is in CMYK colours; convert it",
+        "deep.png": "deep.png is not of 8 bits: uint16 values from 0 to 0; say with stretch= (--stretch)",
+        "deeprgb.png": "deeprgb.png is not of 8 bits: uint16 values from 0 to 0; say",
+        "cmyk.jpg": "cmyk.jpg is in CMYK colours without a profile that says what they look like; convert it",
         "dot.png": "dot.png: an image of 1x1 is too small",
         "huge.png": "huge.png has 10000x10000 pixels, more than 67 megapixels; scale it",
         "gone.png": "cannot read gone.png: no such file; check the path",
         "gone*.png": "cannot read gone*.png: no such file; check the path",
         "dangling.png": "cannot read dangling.png: no such file; check the path",
-        "nothing": "the folder nothing holds no images; known are .bmp",
+        "nothing": "the folder nothing holds no images; known are .apng",
         "deep": "deep/a.jpg would overwrite the results of a.png; rename one, or use another output folder",
     }
     photo = Image.open("a.png")
@@ -222,12 +222,12 @@ def test_pipes_and_hidden_files_are_not_opened(run: Run) -> None:
 
 
 def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(path: Path) -> NDArray[np.uint8]:
+    def faulty(path: Path, **options: object) -> list[tuple[str, NDArray[np.uint8]]]:
         if path.name == "a.png":
             raise ZeroDivisionError("division by zero")
-        return np.zeros((48, 64, 3), np.uint8)
+        return [("", np.zeros((48, 64, 3), np.uint8))]
 
-    monkeypatch.setattr("ainet.images.read_image", faulty)
+    monkeypatch.setattr("ainet.images.read_pages", faulty)
     result = run("segment", "a.png", "b.jpg", "-o", "out", *FAST)
     assert (result.code, result.errors) == (1, ["error: a.png: ZeroDivisionError: division by zero"])
     assert tree() == ["b.npy"]
