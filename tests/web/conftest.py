@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import CHROMIUM, Browser, browser
-from support.web_page import READY, build_page, serving
+from support.page import READY, build_page, serving
 from support.paths import ROOT
 
 import ainet

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.browser import Browser, browser
-from support.web_page import READY, labels_of, open_photo, save_labels, set_count
+from support.page import READY, labels_of, open_photo, save_labels, set_count
 from support.paths import PHOTOS
 
 import ainet
