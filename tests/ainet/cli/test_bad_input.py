@@ -251,5 +251,5 @@ def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: p
 def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
     with pytest.raises(OutputError, match="16x1100000"):
-        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels)
+        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels, tmp_path / "x.jpg")
     assert not (tmp_path / "out").exists()
