@@ -36,11 +36,10 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int, 
     count = checked_integer("n_segments", n_segments)
     limit = max(pieces, inside // 4)
     if not pieces <= count <= limit:
-        place = "" if inside == height * width else " inside the mask"
-        range_text = f"n_segments={count} is out of range: choose {pieces} to {limit}"
-        if pieces == 1:
-            raise UsageError(f"{range_text}, a quarter of the pixels of a {height}x{width} image{place}")
-        raise UsageError(f"{range_text}: the mask or borders leave {pieces} separate pieces, each of which needs a region; drop small ones")
+        reason = f"a quarter of the pixels of a {height}x{width} image" + ("" if inside == height * width else " inside the mask")
+        if pieces > 1 and (count < pieces or limit == pieces):
+            reason = f"as mask and borders leave {pieces} separate pieces, each of which needs a region; drop small ones"
+        raise UsageError(f"n_segments={count} is out of range: choose {pieces} to {limit}, {reason}")
     counts, factors = zip(*FINER, strict=True)
     wanted = round(count * float(np.interp(count, counts, factors)) * height * width / inside)
     return plan_segments(height, width, max(wanted, MIN_SEGMENTS)) if wanted < most else finest

@@ -102,7 +102,7 @@ def test_a_mask_of_specks_alone(segmenter: Segmenter, photo: NDArray[np.uint8]) 
     specks[::8, ::8] = True
     check_inside(segmenter(photo, 48, mask=specks), specks, 48)
     for count in (12, 47, 49):
-        with pytest.raises(UsageError, match=r"choose 48 to 48: .* 48 separate pieces"):
+        with pytest.raises(UsageError, match=r"choose 48 to 48, .* 48 separate pieces"):
             segmenter(photo, count, mask=specks)
 
 
