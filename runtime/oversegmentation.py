@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.arguments import checked_integer
-from ainet.errors import ModelError, UsageError
+from ainet.errors import UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
-from ainet.runtime.pipeline import network_input, resize, run_pipeline
+from ainet.runtime.pipeline import infer_with_map, resize, run_pipeline
 from ainet.runtime.plan import MIN_SEGMENTS, Plan, plan_segments
 from ainet.runtime.postprocess import postprocess
 
@@ -52,13 +52,10 @@ def over_segment(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> tupl
 
     Raises:
         ModelError: the model's border map does not fit its cost.
+        DeviceError: the engine gives an output of another size.
     """
     if isinstance(backend, MergingBackend) and backend.merge_model is not None and not plan.in_tiles:
-        scores, values = backend.run_with_map(network_input(resize(image, plan)[None], backend.info))
-        if values.shape[3] != backend.merge_model.channels:
-            raise ModelError(
-                f"the model's border map has {values.shape[3]} channels, but its cost takes {backend.merge_model.channels}; export it again"
-            )
+        scores, values = infer_with_map(backend, resize(image, plan)[None])
         labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size)[0]
         return labels, BorderMap.of_image(values[0], plan.height, plan.width)
     return run_pipeline(backend, image[None], plan)[0], None

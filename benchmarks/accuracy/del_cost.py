@@ -30,7 +30,6 @@ from ainet.segmenter import Segmenter
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample
-from ainet.training.merging.model import BorderHead
 from ainet.training.networks import UNet
 
 SUPERPIXELS = 600  # of a training image
@@ -99,7 +98,7 @@ def pooled_features(network: UNet, labels: NDArray[np.int32], image: NDArray[np.
     height, width = image.shape[:2]
     planes = torch.from_numpy(normalise(resize(image, plan_scale(height, width, 1))[None], MEAN))
     features = network.encode(planes)
-    maps = BorderHead.sources(features, network.decode(features))
+    maps = network.border_sources(features, network.decode(features))
     pooled = [_pooled(labels, one[0].permute(1, 2, 0).numpy()) for one in maps]
     return np.concatenate([*pooled, _pooled(labels, np.divide(image, 255, dtype=np.float32))], 1)
 
