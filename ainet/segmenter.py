@@ -22,7 +22,7 @@ from ainet.decoding import check_size
 from ainet.errors import ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.models import ENGINE, ONNX, Device, int8_path, model_path
 from ainet.runtime.association import Association
 from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
@@ -44,7 +44,9 @@ class Segmenter:
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
+    ) -> "Segmenter":
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
@@ -52,22 +54,24 @@ class Segmenter:
                 the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
+                file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` has none of these forms, or `threads` is negative.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is negative.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
-        path = model_path(model, chosen)
+        path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         if chosen.engine == "torch":
             if path.suffix == ONNX:
                 raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
             return cls(open_torch(path, chosen.torch))
         if path.suffix not in (ONNX, ENGINE) and path.is_file():
             raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
-        return cls(open_backend(path, device, threads))
+        return cls(open_backend(path, device, threads, int8))
 
     @property
     def backend(self) -> Backend:
