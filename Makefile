@@ -12,12 +12,16 @@ PIP_ARGS ?=
 # Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
 PYTHONS ?= $(BIN)/python
 
-.PHONY: help demo test test-quick dist gpu-check lint docs-check install prerequisites clean
+# The model of the page in the browser: ainet, scn, or an exported ONNX file
+PAGE_MODEL ?= ainet
+
+.PHONY: help demo test test-quick web page dist gpu-check lint docs-check install prerequisites clean
 
 help:
 	@echo "make demo   install, export the bundled weights, segment three photos into demo-output/, check against PyTorch"
 	@echo "make test   install, lint, type-check, run all tests"
 	@echo "make test-quick   install, and run the tests that take no time: a developer's loop"
+	@echo "make web    the page in the browser, built and served on this machine; see docs/browser.md"
 	@echo "make dist   sdist and manylinux wheels into dist/, each run in an empty environment; see docs/wheels.md"
 	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
 	@echo "make clean  remove what these made"
@@ -31,6 +35,13 @@ test: lint
 test-quick: $(VENV)/installed
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
+# The page alone, as static files in build/web
+page: $(VENV)/installed
+	$(BIN)/python web/build.py build/web --model $(PAGE_MODEL)
+
+web: page
+	$(BIN)/python web/serve.py build/web
+
 dist: $(VENV)/requirements
 	$(BIN)/python tools/dist.py --out dist $(PYTHONS)
 
@@ -39,6 +50,11 @@ dist: $(VENV)/requirements
 	$(PYTHON) -m venv $@
 	grep -vE '^(numpy|opencv)' constraints.txt > $@/constraints.txt
 	$@/bin/pip install --disable-pip-version-check --quiet -c $@/constraints.txt $(PIP_ARGS) '.[serve,cpu]' || (rm -rf $@; exit 1)
+
+# napari brings Qt and much else, and so has an environment of its own; with it, make test also opens napari's window.
+.venv-napari: | $(VENV)/requirements
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --disable-pip-version-check --quiet -c constraints.txt $(PIP_ARGS) '.[napari,cpu]' || (rm -rf $@; exit 1)
 
 # With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
@@ -74,4 +90,4 @@ prerequisites:
 	@tools/check_prerequisites $(PYTHON)
 
 clean:
-	rm -rf $(VENV) .venv-serve build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-serve .venv-napari build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis

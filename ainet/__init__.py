@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
     from ainet.merge_tree import Hierarchy as Hierarchy
+    from ainet.outlines import polygons as polygons
     from ainet.regions import adjacency as adjacency
     from ainet.regions import boundaries as boundaries
     from ainet.regions import mean_colour as mean_colour
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from ainet.regions import region_table as region_table
     from ainet.runtime.postprocess import enforce_connectivity as enforce_connectivity
     from ainet.segmenter import Segmenter as Segmenter
+    from ainet.segmenter import association as association
     from ainet.segmenter import hierarchy as hierarchy
     from ainet.segmenter import segment as segment
 
@@ -31,12 +33,14 @@ _HOMES = {
     "Hierarchy": "ainet.merge_tree",
     "Segmenter": "ainet.segmenter",
     "adjacency": "ainet.regions",
+    "association": "ainet.segmenter",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
     "graph": "ainet.graphs",
     "hierarchy": "ainet.segmenter",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",
+    "polygons": "ainet.outlines",
     "read_image": "ainet.images",
     "region_table": "ainet.regions",
     "segment": "ainet.segmenter",

@@ -84,3 +84,16 @@ def checked_start(start_label: SupportsIndex) -> int:
     if abs(first) > 2**30:
         raise UsageError(f"start_label={first} is out of range: labels are 32-bit integers; choose -2**30 to 2**30")
     return first
+
+
+def is_list_of_images(image: Any) -> bool:
+    """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    if not isinstance(image, list | tuple) or not image:
+        return False
+    return hasattr(image[0], "getbands") or getattr(image[0], "ndim", 0) >= 2  # Pillow is not imported here, as the command line starts so
+
+
+def check_one_image(mask: Any, within: Any) -> None:
+    """Raise `UsageError` where several images come with a mask or borders."""
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")

@@ -1,4 +1,4 @@
-"""Files and folders that are either whole or not there: write under a temporary name, then rename.
+"""Files and folders that are either whole or not there: write under a temporary name, then rename. And JSON.
 
 A process that is killed leaves its temporary files behind. Each is locked as long as somebody writes it, so that the next process which
 writes into the folder knows those that are nobody's, and removes them.
@@ -65,6 +65,18 @@ def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
     """Write `values` as an indented JSON file; errors as of `atomic_path`."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n")
+
+
+def parse_json(text: str) -> Any:
+    """What a text of JSON says.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
 
 
 def clear_leftovers(folder: Path) -> None:

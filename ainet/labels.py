@@ -14,6 +14,8 @@ Ids lie in [0, 2**31); they may have gaps.
 """
 
 import os
+import struct
+import zlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,9 +25,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.decoding import check_size
-from ainet.errors import AINetError, DeviceError, ImageError, OutputError, UsageError
+from ainet.errors import AINetError, ImageError, OutputError, UsageError
 from ainet.files import atomic_path
 from ainet.image_files import has_deep_colours, open_image
+from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
+from ainet.mat_file import read_segmentations
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
@@ -85,17 +89,15 @@ def read_bsds_truths(path: str | os.PathLike[str]) -> list[NDArray[np.int32]]:
     """Read a ground truth of BSDS500: one label map (H, W) per annotation, with the ids that are in the file (from 1).
 
     Raises:
-        ImageError: the .mat file is damaged, of another kind, or without an annotation.
-        DeviceError: scipy is not installed.
+        ImageError: the .mat file is missing, damaged, of another kind, or without an annotation.
     """
     try:
-        maps = _bsds_segmentations(Path(path))
-    except AINetError:
-        raise
-    except Exception as error:  # whatever the reader meets in a damaged file
-        raise ImageError(
-            f"{path} is not a BSDS500 ground truth ({type(error).__name__}: {error}): damaged or half downloaded; fetch it again"
-        ) from error
+        with Path(path).open("rb") as stream:
+            maps = read_segmentations(stream.read(MAX_MAT_BYTES + 1))
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}; check the path") from error
+    except (ValueError, struct.error, zlib.error) as error:
+        raise ImageError(f"{path} is not a BSDS500 ground truth ({error}): damaged or half downloaded; fetch it again") from error
     if not maps:
         raise ImageError(f"{path} holds no annotation; fetch it again")
     return [_checked(labels, f"annotation {number} of {path}") for number, labels in enumerate(maps)]
@@ -198,16 +200,6 @@ def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
 
 _READERS: dict[str, Callable[[Path], NDArray[Any]]] = {".npy": _read_npy, ".csv": _read_csv, ".png": _read_png}
 _WRITERS: dict[str, Callable[[Path, NDArray[np.integer[Any]]], None]] = {".npy": _write_npy, ".csv": _write_csv, ".png": _write_png}
-
-
-def _bsds_segmentations(file: Path) -> list[NDArray[Any]]:
-    """The arrays "Segmentation" of a .mat file: the cell array `groundTruth` (1, n) holds a struct for each annotation."""
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise DeviceError(f"reading {file} needs the package {error.name}: pip install scipy") from error
-    annotations = loadmat(file)["groundTruth"][0]
-    return [np.asarray(annotation["Segmentation"][0, 0]) for annotation in annotations]
 
 
 def _checked(labels: NDArray[Any], source: str) -> NDArray[np.int32]:

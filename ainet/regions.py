@@ -1,4 +1,4 @@
-"""What to do with a label map: boundaries, overlay, mean colours, region table, adjacency. All vectorised numpy.
+"""What to do with a label map: boundaries, overlay, mean colours, region table, adjacency.
 
 Label maps are (H, W) arrays of any integer type; labels need not be consecutive.
 """
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ainet.arrays import checked_array, checked_colour
 from ainet.errors import UsageError
 from ainet.images import as_rgb
-from ainet.metrics.label_map import count_other_neighbours, region_means
+from ainet.metrics.label_map import count_other_neighbours
+from ainet.runtime.label_map import RegionSums, number_labels, region_sums
 
 Labels = NDArray[np.integer[Any]]
 
@@ -24,7 +25,7 @@ def boundaries(labels: Labels) -> NDArray[np.bool_]:
     Raises:
         UsageError: the labels are no such array, or empty.
     """
-    return count_other_neighbours(_checked(labels)) > 0
+    return count_other_neighbours(checked_labels(labels)) > 0
 
 
 def overlay(image: Any, labels: Labels, colour: tuple[float, float, float] = (255, 255, 0)) -> NDArray[np.uint8]:
@@ -37,7 +38,7 @@ def overlay(image: Any, labels: Labels, colour: tuple[float, float, float] = (25
         UsageError: the labels are no such array, or differ from the image in size; no such colour.
         ImageError: an image of another shape, type or range.
     """
-    labels, ink = _checked(labels), checked_colour(colour)
+    labels, ink = checked_labels(labels), checked_colour(colour)
     picture = _matching(image, labels).copy()
     line = np.zeros(labels.shape, bool)
     line[:-1] |= labels[1:] != labels[:-1]
@@ -53,11 +54,10 @@ def mean_colour(image: Any, labels: Labels) -> NDArray[np.uint8]:
         UsageError: the labels are no such array, or differ from the image in size.
         ImageError: an image of another shape, type or range.
     """
-    labels = _checked(labels)
-    _, index = np.unique(labels, return_inverse=True)
-    index = index.reshape(-1)
-    means = region_means(index, _matching(image, labels).reshape(-1, 3))
-    return np.round(means).astype(np.uint8)[index].reshape(*labels.shape, 3)
+    labels = checked_labels(labels)
+    values, numbers = number_labels(labels)
+    means = _mean_colours(region_sums(numbers, len(values), _matching(image, labels)))
+    return np.round(means).astype(np.uint8)[numbers]
 
 
 def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
@@ -71,18 +71,13 @@ def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
         UsageError: the labels are no such array, or differ from the image in size.
         ImageError: an image of another shape, type or range.
     """
-    labels = _checked(labels)
-    ids, index = np.unique(labels, return_inverse=True)
-    index = index.reshape(labels.shape)
-    (top, bottom), (left, right) = _extent(index), _extent(index.T)
-    table = {
-        "label": ids,
-        "area": np.bincount(index.ravel()),
-        "centroid": region_means(index.ravel(), np.indices(labels.shape).reshape(2, -1).T),
-        "bbox": np.stack([top, left, bottom + 1, right + 1], 1),
-    }
+    labels = checked_labels(labels)
+    picture = None if image is None else _matching(image, labels)
+    values, numbers = number_labels(labels)
+    sums = region_sums(numbers, len(values), picture)
+    table = {"label": values, "area": sums.area, "centroid": sums.places / sums.area[:, None], "bbox": sums.boxes}
     if image is not None:
-        table["mean_colour"] = region_means(index.ravel(), _matching(image, labels).reshape(-1, 3))
+        table["mean_colour"] = _mean_colours(sums)
     return table
 
 
@@ -92,16 +87,22 @@ def adjacency(labels: Labels) -> NDArray[np.integer[Any]]:
     Raises:
         UsageError: the labels are no such array, or empty.
     """
-    labels = _checked(labels)
-    pairs = np.concatenate([
-        np.stack([labels[1:].ravel(), labels[:-1].ravel()], 1),
-        np.stack([labels[:, 1:].ravel(), labels[:, :-1].ravel()], 1),
-    ])  # fmt: skip
-    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
-    return np.unique(np.sort(pairs, 1), axis=0)
+    values, numbers = number_labels(checked_labels(labels))
+    keys = []
+    for here, there in ((numbers[1:], numbers[:-1]), (numbers[:, 1:], numbers[:, :-1])):
+        apart = here != there
+        a, b = here[apart].astype(np.int64), there[apart]
+        keys.append(np.minimum(a, b) * len(values) + np.maximum(a, b))
+    pairs = np.divmod(np.unique(np.concatenate(keys)), len(values))
+    return values[np.stack(pairs, 1)]
 
 
-def _checked(labels: Labels) -> Labels:
+def checked_labels(labels: Labels) -> Labels:
+    """Labels (H, W) as an array.
+
+    Raises:
+        UsageError: they are no such array of integers, or empty.
+    """
     labels = checked_array("labels", labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
         raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {labels.dtype} of shape {labels.shape}")
@@ -115,12 +116,5 @@ def _matching(image: Any, labels: Labels) -> NDArray[np.uint8]:
     return picture
 
 
-def _extent(index: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First and last row of each of the regions 0..K-1 in `index` (H, W): of repeated assignments the last one stays."""
-    rows = np.repeat(np.arange(index.shape[0]), index.shape[1])
-    flat = index.reshape(-1)
-    count = int(flat.max()) + 1
-    first, last = np.empty(count, np.intp), np.empty(count, np.intp)
-    first[flat[::-1]] = rows[::-1]
-    last[flat] = rows
-    return first, last
+def _mean_colours(sums: RegionSums) -> NDArray[np.float64]:
+    return sums.colours / sums.area[:, None]

@@ -18,12 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from ainet.arguments import check_quality, checked_integer, checked_start
+from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
 from ainet.decoding import check_size
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ONNX, Device, absolute_model, check_model_file, model_path
+from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
+from ainet.runtime.association import Association
+from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
@@ -44,12 +46,14 @@ class Segmenter:
     def __init__(self, backend: Backend) -> None:
         self._backend: Backend | None = backend
         self._process = os.getpid()
-        self._arguments: tuple[str | None, str, int] | None = None  # of `load`
+        self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
+    ) -> "Segmenter":
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
@@ -57,18 +61,20 @@ class Segmenter:
                 the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
+                file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` has none of these forms, or `threads` is no integer from 0 on.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
-        path = model_path(model, chosen)
+        path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         threads = checked_integer("threads", threads)
-        segmenter = cls(_open(path, chosen, device, threads))
-        segmenter._arguments = (None if model is None else absolute_model(model), device, threads)
+        segmenter = cls(_open(path, chosen, device, threads, int8))
+        segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -194,8 +200,8 @@ class Segmenter:
             UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
-        if _is_list_of_images(image):
-            _check_one_image(mask, within)
+        if is_list_of_images(image):
+            check_one_image(mask, within)
             return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
         on_device = is_device_array(image)
         image = image if on_device or isinstance(image, Image) else as_array(image)
@@ -238,8 +244,28 @@ class Segmenter:
         picture = as_rgb(image)
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
 
+    def association(self, image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+        """The association map Q of one image: for every pixel the probabilities of the nine grid cells around it.
+
+        Args:
+            image: as for a call, on the host.
+            n_segments: about how many cells, from 4 on; scale: in place of a count, size of the working image relative to the image.
+
+        Returns:
+            probabilities (9, h, w) float32 at the working size, and the cells that they are of; see `ainet.runtime.association`.
+
+        Raises:
+            ImageError, UsageError: as for a call.
+            ModelError: the model gives cell ids alone.
+        """
+        if is_device_array(image):
+            raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
+        picture = as_rgb(image)
+        height, width = picture.shape[:2]
+        return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
+
     def close(self) -> None:
-        """Release the engine; later calls raise `UsageError`. A fork releases nothing: the engine would wait for threads it has not."""
+        """Release the engine; later calls raise `UsageError`. Does nothing in a fork, where the engine's threads are not there to end."""
         if self._backend is not None and self._process == os.getpid():
             self._backend.close()
             self._backend = None
@@ -273,20 +299,25 @@ def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, 
     return _default_segmenter(os.getpid()).hierarchy(image, n_segments, mask=mask, within=within)
 
 
+def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+    """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
+    return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
+
+
 @cache
 def _default_segmenter(process: int) -> Segmenter:
     """One for each process: a fork cannot use that of its parent."""
     return Segmenter.load()
 
 
-def _open(path: Path, chosen: Device, device: str, threads: int) -> Backend:
-    """The model file on a device, named by `device`."""
+def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+    """The model file on a device, named by `device`; int8: the same network in INT8, if there is one."""
     if chosen.engine == "torch":
         if path.suffix == ONNX:
             raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
         return open_torch(path, chosen.torch)
     check_model_file(path)
-    return open_backend(path, device, threads)
+    return open_backend(path, device, threads, int8)
 
 
 def _labels_on_device(
@@ -311,21 +342,9 @@ def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: Suppo
     return np.stack([tree_of_image(backend, image, n_segments, parts).cut(n_segments) for image in images])
 
 
-def _is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
-    if not isinstance(image, list | tuple) or not image:
-        return False
-    return isinstance(image[0], Image) or getattr(image[0], "ndim", 0) >= 2
-
-
 def _check_batch(images: NDArray[Any], mask: Any, within: Any) -> None:
     if len(images) == 0:
         raise UsageError("an empty batch: pass at least one image")
     if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
         raise UsageError("a batch with masks: segment its images one by one, each with its mask")
-    _check_one_image(mask, within)
-
-
-def _check_one_image(mask: Any, within: Any) -> None:
-    if not (mask is None and within is None):
-        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+    check_one_image(mask, within)

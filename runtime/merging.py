@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ModelError
+from ainet.files import parse_json
 from ainet.runtime import _native
 
 PAIR_FEATURES = 14  # that need only the image; see native/merging.cpp
@@ -68,7 +69,7 @@ class MergeModel:
             ModelError: `text`, from the file `source`, is no such line.
         """
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             version = content["format"]
             if version == FORMAT:
                 model = cls(*(_decoded(content["weights"][field.name]) for field in fields(cls)))

@@ -13,14 +13,14 @@ the arg-max itself. A backend on a GPU takes the whole way by itself.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ImageError, UsageError
-from ainet.runtime.backends.base import Backend, LabelBackend, check_output
+from ainet.runtime.backends.base import Backend, LabelBackend, MergingBackend, check_map, check_output
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -100,6 +100,15 @@ def infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
     return output
 
 
+def infer_with_map(backend: MergingBackend, images: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The same, and the border map (N, h/2, w/2, C)."""
+    image = network_input(images, backend.info)
+    output, border_map = backend.run_with_map(image)
+    check_output(output, image, backend)
+    check_map(border_map, images, backend)
+    return output, border_map
+
+
 def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
     """Working images, RGB (N, h, w, 3) -> what a model that `info` describes takes: see `Backend.run`."""
     return images if info.output == "labels" else normalise(images, info.mean)
@@ -108,21 +117,39 @@ def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
 def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], limit: int) -> NDArray[np.int32]:
     """Working image (h, w, 3) -> cell ids (1, h, w) of the whole grid, from tiles of at most `limit` pixels, margins included."""
     height, width = image.shape[:2]
-    step = int(limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO  # height and width of what a tile contributes
     ids = np.empty((1, height, width), np.int32)
-    for top, bottom, outer_top, outer_bottom in _spans(height, step):
-        for left, right, outer_left, outer_right in _spans(width, step):
-            result = infer(backend, np.ascontiguousarray(image[None, outer_top:outer_bottom, outer_left:outer_right]))
-            local = result if result.ndim == 3 else assign(result, *result.shape[2:])
-            local = local[0, top - outer_top : bottom - outer_top, left - outer_left : right - outer_left]
-            row, column = np.divmod(local, (outer_right - outer_left) // CELL_SIZE)  # in the tile's grid
-            row, column = row + outer_top // CELL_SIZE, column + outer_left // CELL_SIZE  # in the whole grid
-            ids[0, top:bottom, left:right] = row * (width // CELL_SIZE) + column
+    for tile in tiles(height, width, limit):
+        result = infer(backend, np.ascontiguousarray(image[None, *tile.outer]))
+        local = result if result.ndim == 3 else assign(result, *result.shape[2:])
+        rows, columns = tile.outer
+        row, column = np.divmod(local[0, *tile.within], (columns.stop - columns.start) // CELL_SIZE)  # in the tile's grid
+        row, column = row + rows.start // CELL_SIZE, column + columns.start // CELL_SIZE  # in the whole grid
+        ids[0, *tile.inner] = row * (width // CELL_SIZE) + column
     return ids
 
 
-def _spans(size: int, step: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut `size` into spans (start, end) with their margins (outer start, outer end), all multiples of the cell size."""
+class Tile(NamedTuple):
+    """Rows and columns of the working image, all multiples of the cell size.
+
+    outer: what the network sees. inner: what it is asked for; within: where that lies in `outer`.
+    """
+
+    outer: tuple[slice, slice]
+    inner: tuple[slice, slice]
+    within: tuple[slice, slice]
+
+
+def tiles(height: int, width: int, limit: int) -> Iterator[Tile]:
+    """Tiles of at most `limit` pixels, margins included, whose inner parts cover the working image."""
+    step = int(limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO
+    for rows in _spans(height, step):
+        for columns in _spans(width, step):
+            yield Tile(*zip(rows, columns, strict=True))
+
+
+def _spans(size: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut `size` into spans: each with its margins, alone, and alone as seen from the start of its margin."""
     for start in range(0, size, step):
         end = min(start + step, size)
-        yield start, end, max(0, start - HALO), min(size, end + HALO)
+        first, last = max(0, start - HALO), min(size, end + HALO)
+        yield slice(first, last), slice(start, end), slice(start - first, end - first)

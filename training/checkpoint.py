@@ -5,13 +5,12 @@
 
 Own format, version 1: safetensors holding the network's state dict, with one metadata entry "ainet" of JSON:
 `format`, `network` (a name of `ainet.training.networks`), and free entries on where the weights come from.
-Public files are torch pickles; they are only ever opened with `weights_only=True`, which runs no code from the file.
+Public files are torch pickles, see `torch_file`; safetensors without that entry are read as they are, by their keys.
 """
 
 import hashlib
 import json
 import os
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,18 @@ from torch import Tensor, nn
 
 from ainet import __version__
 from ainet.errors import ModelError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, parse_json
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 from ainet.training.merging.model import MergeNetwork
 from ainet.training.networks import NETWORKS, UNet, build
+from ainet.training.torch_file import find_network, read_torch_file
 
 FORMAT = 1
 MERGING = "merging."  # before the keys of the cost by which superpixels merge
-UNUSED_PUBLIC_KEYS = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
+MAX_MERGING_SIZE = 4096  # of a layer
+FLOATS = {torch.float64, torch.float32, torch.float16, torch.bfloat16}
+FLOATS |= {torch.float8_e4m3fn, torch.float8_e5m2, torch.float8_e4m3fnuz, torch.float8_e5m2fnuz}
 
 
 @dataclass
@@ -69,13 +71,14 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     if data[8:9] == b"{" and not data.startswith(b"PK"):
         state, config = _read_own(file)
     else:
-        state, config = _read_public(file)
+        state, config = read_torch_file(file)
     network = build(config["network"])
     of_merging = {key.removeprefix(MERGING): state.pop(key) for key in list(state) if key.startswith(MERGING)}
     _load_state(network, state, file)
     merging = None
     if of_merging:
-        merging = MergeNetwork(*config.get("merging", ()))
+        channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)
+        merging = MergeNetwork(channels, middle, codes, hidden, sources=network.border_channels)
         _load_state(merging, of_merging, file)
         merging.eval()
     return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest(), merging)
@@ -106,10 +109,12 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             state = {key: tensors.get_tensor(key) for key in tensors.keys()}  # noqa: SIM118 - not a mapping
     except SafetensorError as error:
         raise ModelError(f"{file} is a damaged safetensors file ({error}); fetch or export it again") from error
+    if "ainet" not in metadata:
+        return find_network(state, file)
     try:
-        config = json.loads(metadata["ainet"])
+        config = parse_json(metadata["ainet"])
         version, name = config["format"], config["network"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{file} is not an AINet checkpoint: its safetensors metadata has no valid 'ainet' entry") from error
     if version != FORMAT:
         raise ModelError(f"{file} has checkpoint format {version}, this version reads format {FORMAT}; update the toolkit")
@@ -118,37 +123,17 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return state, config
 
 
-def _read_public(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"refused {file}: it is not a plain PyTorch checkpoint (damaged, or it asks to run code, which is never done); "
-            "get it from its authors again"
-        ) from error
-    except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
-        raise ModelError(
-            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({type(error).__name__}); "
-            "if it is compressed, unpack it first"
-        ) from error
-    state = content.get("state_dict") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()):
-        raise ModelError(f"{file} has no 'state_dict' of tensors, so it is no public AINet or SCN checkpoint")
-    state = {key: value for key, value in state.items() if not key.startswith(UNUSED_PUBLIC_KEYS)}
-    # "arch" is the same string in AINet and SCN files: only the keys tell them apart.
-    if "sp_pred.QConv1.0.weight" in state:
-        name = "ainet-public"
-    elif "merge_sp.0.weight" in state:
-        name = "ainet"
-    else:
-        name = "scn"
-    config = {"network": name, "source": file.name}
-    config.update({key: content[key] for key in ("epoch", "dataset") if isinstance(content.get(key), int | str)})
-    return state, config
+def _merging_sizes(sizes: Any, file: Path) -> list[int]:
+    if not isinstance(sizes, list) or len(sizes) != 4 or not all(type(size) is int and 0 <= size <= MAX_MERGING_SIZE for size in sizes):
+        raise ModelError(f"{file} has the impossible sizes {str(sizes)[:100]} of its network for merging; train or fetch it again")
+    return sizes
 
 
 def _load_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> None:
     expected = network.state_dict()
+    for key, tensor in expected.items():
+        if key.endswith("num_batches_tracked"):  # which old files lack, and inference does not use
+            state.setdefault(key, tensor)
     problems = [f"missing {key}" for key in expected if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in expected]
     for key, tensor in expected.items():
@@ -165,12 +150,13 @@ def _problems_of(key: str, found: Tensor, expected: Tensor) -> list[str]:
     problems = []
     if found.shape != expected.shape:
         problems.append(f"{key} is {tuple(found.shape)} instead of {tuple(expected.shape)}")
-    if not _is_plain(found):
-        problems.append(f"{key} is no plain array of real numbers")
-    elif not found.isfinite().all():
+    if not _is_plain(found, expected):
+        problems.append(f"{key} is no plain array of real numbers, but {found.dtype}")
+    elif not found.float().isfinite().all():
         problems.append(f"{key} has NaN or infinite values")
     return problems
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    return tensor.layout is torch.strided and not tensor.is_meta and not tensor.is_complex() and not tensor.is_quantized
+def _is_plain(tensor: Tensor, expected: Tensor) -> bool:
+    kinds = FLOATS if expected.is_floating_point() else {expected.dtype}
+    return tensor.layout is torch.strided and not tensor.is_meta and tensor.dtype in kinds

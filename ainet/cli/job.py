@@ -65,10 +65,10 @@ class Job:
             raise overwrites(item.path, self._names[name])
         return name
 
-    def write(self, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
-        """Write all results of the input called `name`."""
+    def write(self, item: Input, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
+        """Write all results of an input under `name`."""
         for kind in self.formats:
-            write(self.checked(result_path(self.out, name, kind)), kind, image, labels)
+            write(self.checked(result_path(self.out, name, kind)), kind, image, labels, item.path)
 
     def checked(self, path: Path) -> Path:
         """The path of a result.

@@ -1,6 +1,5 @@
 """`ainet segment`: superpixels of image and video files."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.cli.console import print_error, print_line, progress_bar
+from ainet.cli.console import errors, print_error, print_line, progress_bar
 from ainet.cli.options import DeviceOption
 from ainet.errors import AINetError, ImageError, UsageError
 
@@ -21,7 +20,8 @@ def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder.", show_default=False)],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="npy, png16, csv or overlay; may be repeated.", show_default="npy")
+        list[str] | None,
+        typer.Option("--format", help="npy, png16, csv, overlay, geojson or labelme; may be repeated.", show_default="npy"),
     ] = None,
     n_segments: Annotated[
         int | None, typer.Option("-n", "--n-segments", "--regions", help="How many superpixels, exactly.", show_default="600")
@@ -36,6 +36,9 @@ def segment(
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
     ] = None,
     device: DeviceOption = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32.")
+    ] = "auto",
     stretch: Annotated[
         str | None,
         typer.Option(help="What becomes black and white in 16-bit and float images: minmax, percentile, none, or a range: 0,4095."),
@@ -52,6 +55,7 @@ def segment(
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
     from ainet.runtime.plan import check_count, check_protocol, checked_scale
+    from ainet.runtime.threads import usable_cores
     from ainet.segmenter import Segmenter
     from ainet.stretch import checked_bands, checked_stretch
 
@@ -71,7 +75,7 @@ def segment(
     if ray is not None:
         from ainet.cli.bulk import segment_on_ray
 
-        segment_on_ray(inputs, out, formats or (), model, device, jobs, ray, options, reading)
+        segment_on_ray(inputs, out, formats or (), model, device, precision, jobs, ray, options, reading)
         return
     found = collect(inputs)
     failures = found.problems
@@ -80,9 +84,11 @@ def segment(
         print_line(note)
     for failure in failures:
         print_error(failure)
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
     kinds = [Format(name) for name in dict.fromkeys(formats or ["npy"])]
-    with Segmenter.load(model, device, threads) as segmenter:
+    if Format.GEOJSON in kinds:
+        _tell_of_rasterio(found.inputs)
+    threads = max(1, usable_cores() // jobs) if jobs > 1 else 0
+    with Segmenter.load(model, device, threads, precision) as segmenter:
         job = Job(segmenter, options, reading, out, kinds, found.inputs)
         for item, result in _run(job, found.inputs, jobs):
             if isinstance(result, AINetError):
@@ -93,6 +99,15 @@ def segment(
         print_line(f"{total - len(failures)} of {total} inputs segmented into {out} on {segmenter.device}")
     if failures:
         raise typer.Exit(max(failure.exit_code for failure in failures))
+
+
+def _tell_of_rasterio(items: "list[Input]") -> None:
+    from ainet.cli.outputs import TIFF_SUFFIXES
+    from ainet.georeference import has_rasterio
+
+    tiffs = [item for item in items if item.path.suffix.lower() in TIFF_SUFFIXES]
+    if tiffs and not has_rasterio():
+        errors.print(f"{tiffs[0].path}: polygons in pixels, as georeferences need rasterio: pip install 'ainet-toolkit[geo]'", markup=False)
 
 
 def _segment_one(job: "Job", item: "Input") -> str:
@@ -108,7 +123,7 @@ def _segment_one(job: "Job", item: "Input") -> str:
         if job.stop.is_set():
             raise ImageError(f"{item.path}: interrupted")
         labels = job.labels(image, item.path)
-        job.write(job.page_name(item, ending), image, labels)
+        job.write(item, job.page_name(item, ending), image, labels)
         superpixels.append(int(labels.max()) + 1)
     if len(superpixels) > 1:
         return f"{len(superpixels)} pages; {sum(superpixels)} superpixels"

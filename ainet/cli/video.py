@@ -17,7 +17,7 @@ from ainet.cli.inputs import Input
 from ainet.cli.job import Job
 from ainet.cli.mp4 import set_times
 from ainet.cli.outputs import Format, result_path, write
-from ainet.errors import ImageError, OutputError
+from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_folder, atomic_path
 from ainet.regions import overlay
 
@@ -34,7 +34,10 @@ def segment_video(job: Job, item: Input) -> str:
     Raises:
         ImageError: no frame can be read.
         OutputError: a result cannot be written, or would replace anything but an earlier result.
+        UsageError: labelme, which opens no videos, is among the formats.
     """
+    if Format.LABELME in job.formats:
+        raise UsageError(f"{item.path} is a video, which labelme cannot open; cut it into images, or leave --format labelme out")
     frame_formats = [kind for kind in job.formats if kind is not Format.OVERLAY]
     with ExitStack() as stack:
         video = _Video(item.path)
@@ -50,7 +53,7 @@ def segment_video(job: Job, item: Input) -> str:
             labels = job.labels(frame, item.path)
             if folder is not None:
                 for kind in frame_formats:
-                    write(result_path(folder, Path(f"{number:06d}"), kind), kind, frame, labels)
+                    write(result_path(folder, Path(f"{number:06d}"), kind), kind, frame, labels, item.path)
             if movie is not None:
                 movie.write(overlay(frame, labels))
     missing = f" of {video.announced} announced" if len(video.times) < video.announced else ""

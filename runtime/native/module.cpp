@@ -8,6 +8,7 @@
 #include "arrays.h"
 #include "assign.h"
 #include "connectivity.h"
+#include "label_map_module.h"
 #include "merging_module.h"
 #include "normalise.h"
 #include "parallel.h"
@@ -118,5 +119,6 @@ NB_MODULE(_native, m) {
         });
     }, "images"_a, "mean"_a);
 
+    ainet::define_label_map(m);
     ainet::define_merging(m);
 }

@@ -197,6 +197,8 @@ def test_ground_truths_of_bsds(tmp_path: Path) -> None:
         read_bsds_truths(path.with_name("2.mat"))
     for name, content in {"cut": path.read_bytes()[:200], "text": b"MATLAB 5.0", "empty": b""}.items():
         path.with_name(f"{name}.mat").write_bytes(content)
-    for name in ("cut", "text", "empty", "absent"):
+    with pytest.raises(ImageError, match=r"cannot read .*absent\.mat: No such file"):
+        read_bsds_truths(path.with_name("absent.mat"))
+    for name in ("cut", "text", "empty"):
         with pytest.raises(ImageError, match=rf"{name}\.mat is not a BSDS500 ground truth"):
             read_bsds_truths(path.with_name(f"{name}.mat"))

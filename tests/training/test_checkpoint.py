@@ -1,16 +1,22 @@
 """Checkpoints: both public stream formats, the own format, and everything that must be refused."""
 
+import argparse
 import json
 import pickle
 import struct
+from itertools import product
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from ainet.errors import ModelError, OutputError
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
+from ainet.training.merging.model import MergeNetwork
 from ainet.training.networks import NETWORKS, build
 
 
@@ -73,21 +79,106 @@ def public_file(path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda s: s.pop("conv0a.0.weight"), "missing conv0a.0.weight"),
+        (lambda s: s.pop("conv0b.0.weight"), "missing conv0b.0.weight"),
         (lambda s: s.update(extra=torch.zeros(1)), "unexpected extra"),
         (lambda s: s.update({"pred_mask0.bias": torch.zeros(8)}), r"pred_mask0.bias is \(8,\) instead of \(9,\)"),
         (lambda s: s["pred_mask0.bias"].fill_(float("nan")), "pred_mask0.bias has NaN"),
         (lambda s: s.update({"pred_mask0.bias": torch.zeros(9, dtype=torch.complex64)}), "pred_mask0.bias is no plain array of real"),
         (lambda s: s.update({"pred_mask0.bias": torch.zeros(9).to_sparse()}), "pred_mask0.bias is no plain array of real"),
-        (lambda s: s.update({3: torch.zeros(1)}), "no 'state_dict' of tensors"),
-        (lambda s: s.clear(), "missing conv0a.0.weight; .*; and 91 more"),
+        (lambda s: s.update({"pred_mask0.bias": torch.zeros(9, dtype=torch.int64)}), "pred_mask0.bias is no plain array of real"),
+        (lambda s: s.pop("conv0a.0.weight"), r"no conv0a.0.weight among its tensors \(state_dict.conv0a.1.weight, .*, and 90 more\)"),
+        (lambda s: s.clear(), r"no conv0a.0.weight among its tensors \(nothing\)"),
     ],
-    ids=["missing", "extra", "shape", "nan", "complex", "sparse", "number", "empty"],
+    ids=["missing", "extra", "shape", "nan", "complex", "sparse", "integers", "first", "empty"],
 )
 def test_keys_that_do_not_fit_are_named(tmp_path, change, message):
     public_file(tmp_path / "x.tar", change)
     with pytest.raises(ModelError, match=message):
         load_checkpoint(tmp_path / "x.tar")
+
+
+VARIANTS = {
+    "bare": lambda state: state,
+    "model": lambda state: {"model": state, "epoch": 7},
+    "nested": lambda state: {"checkpoint": {"net": state}},
+    "several processes": lambda state: {"state_dict": {f"module.{key}": value for key, value in state.items()}},
+    "compiled": lambda state: {f"_orig_mod.module.{key}": value for key, value in state.items()},
+    "averaged": lambda state: {"n_averaged": torch.tensor(3)} | {f"module.{key}": value for key, value in state.items()},
+    "lightning": lambda state: {
+        "state_dict": {f"net.{key}": value for key, value in state.items()} | {"loss.weight": torch.ones(9)},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(3)}}}],
+    },
+    "options beside": lambda state: {
+        "state_dict": state,
+        "args": argparse.Namespace(lr=1e-4, out=Path("runs")),
+        "best": np.float64(0.97),
+        "curve": np.arange(3.0),
+    },
+    "old": lambda state: {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")},
+    "half": lambda state: {key: value.half() if value.is_floating_point() else value for key, value in state.items()},
+    "parameters": lambda state: {key: torch.nn.Parameter(value, value.is_floating_point()) for key, value in state.items()},
+}
+
+
+@pytest.mark.parametrize(("variant", "network"), [*product(VARIANTS, ["scn"]), ("bare", "ainet"), ("several processes", "ainet-public")])
+def test_variants_of_torch_files(tmp_path, variant, network):
+    original = build(network)
+    torch.save(VARIANTS[variant](original.state_dict()), tmp_path / "x.pth")
+    loaded = load_checkpoint(tmp_path / "x.pth")
+    assert loaded.config == {"network": network, "source": "x.pth"} | ({"epoch": 7} if variant == "model" else {})
+    for key, value in original.state_dict().items():
+        expected = value.half().float() if variant == "half" and value.is_floating_point() else value
+        torch.testing.assert_close(loaded.network.state_dict()[key], expected, rtol=0, atol=0)
+
+
+def test_weights_of_8_bits_are_read(tmp_path):
+    state = build("scn").state_dict()
+    rounded = {key: value.to(torch.float8_e4m3fn) if value.is_floating_point() else value for key, value in state.items()}
+    save_file(rounded, tmp_path / "x.safetensors")
+    loaded = load_checkpoint(tmp_path / "x.safetensors")
+    assert loaded.config == {"network": "scn", "source": "x.safetensors"}
+    assert torch.equal(loaded.network.state_dict()["conv0a.0.weight"], rounded["conv0a.0.weight"].float())
+    rounded["conv0b.0.weight"] = torch.full((16, 16, 3, 3), float("nan")).to(torch.float8_e5m2)
+    save_file(rounded, tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match=r"conv0b\.0\.weight has NaN"):
+        load_checkpoint(tmp_path / "x.safetensors")
+
+
+def test_two_networks_in_a_file_are_not_told_apart(tmp_path):
+    torch.save({"model": build("scn").state_dict(), "model_ema": build("scn").state_dict()}, tmp_path / "x.pth")
+    with pytest.raises(ModelError, match=r"weights of 2 networks \(model\., model_ema\.\)"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+def test_mappings_without_end(tmp_path):
+    """Each holds itself, and a hundred times the next one."""
+    innermost = {"a": torch.zeros(1)}
+    for _ in range(8):
+        innermost = {str(number): innermost for number in range(100)}
+        innermost["self"] = innermost
+    torch.save(innermost, tmp_path / "x.pth")
+    with pytest.raises(ModelError, match="no weights of AINet or SCN"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(build("scn"), r"asks to run code \(ainet\.training\.networks\.scn\.SCN\).*state_dict"), ([torch.zeros(3)], "holds a list")],
+    ids=["module", "list"],
+)
+def test_other_content_is_named(tmp_path, content, message):
+    torch.save(content, tmp_path / "x.pth")
+    with pytest.raises(ModelError, match=message):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("sizes", [[10**9], [16, 48, 4, 16, 1], ["16"], [-1], "16", [16, True]])
+def test_impossible_sizes_of_the_network_for_merging(tmp_path, sizes):
+    save_checkpoint(tmp_path / "x.safetensors", build("scn"), {"network": "scn"}, MergeNetwork())
+    state = load_file(tmp_path / "x.safetensors")
+    save_file(state, tmp_path / "x.safetensors", {"ainet": json.dumps({"format": 1, "network": "scn", "merging": sizes})})
+    with pytest.raises(ModelError, match="impossible sizes"):
+        load_checkpoint(tmp_path / "x.safetensors")
 
 
 def test_other_network_is_refused(tmp_path):
@@ -104,8 +195,10 @@ def own_file(path, metadata):
 @pytest.mark.parametrize(
     ("metadata", "message"),
     [
-        (None, "not an AINet checkpoint"),
+        (None, r"no conv0a.0.weight among its tensors \(nothing\)"),
         ({"ainet": "{"}, "not an AINet checkpoint"),
+        ({"ainet": "[" * 100_000}, "not an AINet checkpoint"),
+        ({"ainet": "9" * 5000}, "not an AINet checkpoint"),
         ({"ainet": json.dumps({"format": 2, "network": "scn"})}, "format 2, this version reads format 1; update"),
         ({"ainet": json.dumps({"format": 1, "network": "vgg"})}, "unknown network 'vgg'"),
         ({"ainet": json.dumps({"format": 1, "network": ["scn"]})}, "unknown network"),

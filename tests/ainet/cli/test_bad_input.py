@@ -111,7 +111,7 @@ def test_names_that_are_not_utf8(run: Run) -> None:
         (["--scale", "20"], "a.png: scale=20 gives 4800 superpixels for a 48x64 image; choose a scale that gives 4 to 768"),
         (["--protocol", "private"], "unknown protocol 'private'; the one there is: 'public'"),
         (["--protocol", "public"], "a.png: protocol='public' is defined for images of 321x481, 481x321, 448x608, not 48x64"),
-        (["--format", "jpg"], "unknown format 'jpg'; choose npy, png16, csv, overlay"),
+        (["--format", "jpg"], "unknown format 'jpg'; choose npy, png16, csv, overlay, geojson, labelme"),
         (["--device", "gpu"], "unknown device 'gpu'; choose auto, cpu, cuda"),
     ],
 )
@@ -251,5 +251,5 @@ def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: p
 def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
     with pytest.raises(OutputError, match="16x1100000"):
-        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels)
+        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels, tmp_path / "x.jpg")
     assert not (tmp_path / "out").exists()

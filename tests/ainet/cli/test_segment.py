@@ -1,5 +1,6 @@
 """`ainet segment`: every kind of input, format and option, by what it writes."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from support.paths import PHOTOS
 import ainet
 from ainet import Segmenter
 from ainet.cli.outputs import Format
+from ainet.georeference import Georeference, has_rasterio
 from ainet.models import bundled
+from ainet.polygon_files import geojson, labelme
 
 
 def test_every_format(run: Run, segmenter: Segmenter) -> None:
@@ -28,13 +31,37 @@ def test_every_format(run: Run, segmenter: Segmenter) -> None:
         f"a.png: {segmenter.plan(48, 64, 12)}; 12 superpixels",
         "1 of 1 inputs segmented into out on ONNX Runtime (CPU)",
     ]
-    assert tree() == ["a.csv", "a.npy", "a_labels.png", "a_overlay.png"]
+    assert tree() == ["a.csv", "a.geojson", "a.json", "a.npy", "a_labels.png", "a_overlay.png"]
     assert np.load("out/a.npy").dtype == np.int32
     png = cv2.imread("out/a_labels.png", cv2.IMREAD_UNCHANGED)
     assert png.dtype == np.uint16
     for written in (np.load("out/a.npy"), png, np.loadtxt("out/a.csv", np.int32, delimiter=",")):
         np.testing.assert_array_equal(written, labels)
     np.testing.assert_array_equal(ainet.read_image("out/a_overlay.png"), ainet.overlay(ainet.read_image("a.png"), labels))
+    polygons = ainet.polygons(labels)
+    assert json.loads(Path("out/a.geojson").read_text()) == geojson(polygons)
+    assert json.loads(Path("out/a.json").read_text()) == labelme(polygons, "../a.png", labels.shape)
+
+
+def test_geojson_of_a_geotiff(run: Run, segmenter: Segmenter) -> None:
+    tags = {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, 900.0, 700.0, 0.0)}  # half a unit a pixel, the corner at (900, 700)
+    Image.open("a.png").convert("RGB").save("a.tif", tiffinfo=tags)
+    result = run("segment", "a.tif", "-o", "out", "--format", "geojson", *FAST)
+    content = json.loads(Path("out/a.geojson").read_text())
+    polygons = ainet.polygons(expected(segmenter, "a.tif"))
+    if has_rasterio():
+        assert (result.code, result.errors) == (0, [])
+        assert content == geojson(polygons, Georeference((0.5, 0, 900, 0, -0.5, 700), None))
+    else:
+        assert (result.code, len(result.errors)) == (0, 1)
+        assert "pip install 'ainet-toolkit[geo]'" in result.errors[0]
+        assert content == geojson(polygons)
+
+
+def test_labelme_opens_no_videos(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    result = run("segment", "clip.avi", "a.png", "-o", "out", "--format", "labelme", *FAST)
+    assert (result.code, len(result.errors)) == (2, 1)
+    assert tree() == ["a.json"]
 
 
 def test_files_folders_and_globs(run: Run, segmenter: Segmenter) -> None:
@@ -130,7 +157,7 @@ def test_deep_images_and_bands(run: Run, segmenter: Segmenter) -> None:
 
 def test_own_results_are_no_inputs(run: Run, video: list[NDArray[np.uint8]]) -> None:
     """The same run twice, into the folder of the inputs and below it, does the same."""
-    formats = [option for kind in Format for option in ("--format", kind)]
+    formats = [option for kind in Format if kind is not Format.LABELME for option in ("--format", kind)]  # labelme opens no videos
     for out in (".", "out"):
         first = run("segment", ".", "-o", out, *formats, *FAST)
         written = tree(".")
