@@ -3,8 +3,6 @@
 import operator
 from typing import Any, SupportsIndex
 
-from PIL.Image import Image
-
 from ainet.errors import UsageError
 
 QUALITIES = ("best", "fast")
@@ -56,7 +54,7 @@ def is_list_of_images(image: Any) -> bool:
     """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
     if not isinstance(image, list | tuple) or not image:
         return False
-    return isinstance(image[0], Image) or getattr(image[0], "ndim", 0) >= 2
+    return hasattr(image[0], "getbands") or getattr(image[0], "ndim", 0) >= 2  # Pillow is not imported here, as the command line starts so
 
 
 def check_one_image(mask: Any, within: Any) -> None:

@@ -9,8 +9,10 @@ Heights never fall along the merges: a merge that costs less than an earlier one
 of every cut are unions of those of finer cuts, by count as by threshold.
 """
 
+import math
 from collections.abc import Iterable
 from functools import cache, cached_property
+from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -61,6 +63,8 @@ class Hierarchy:
         """
         if cost not in COSTS:
             raise UsageError(f"unknown cost '{cost}'; choose one of {', '.join(COSTS)}")
+        if np.ndim(labels) != 2:
+            raise UsageError(f"labels must have the shape (H, W), not {np.shape(labels)}")
         regions = enforce_connectivity(labels, 1, 2**31)
         picture = as_rgb(image)
         if picture.shape[:2] != regions.shape:
@@ -79,11 +83,13 @@ class Hierarchy:
             (H, W) int32, 0..n-1 in raster order of first appearance, each 4-connected; -1 outside a mask.
 
         Raises:
-            UsageError: neither or both are given, or a count out of range.
+            UsageError: neither or both are given, a count out of range, or a threshold that is no number.
         """
         if n_segments is not None and threshold is None:
             left = self._checked_count(n_segments)
         elif threshold is not None and n_segments is None:
+            if not isinstance(threshold, Real) or math.isnan(threshold):
+                raise UsageError(f"threshold must be a number, not {threshold!r}")
             left = self.max_segments - int(np.searchsorted(self._heights, threshold, side="right"))
         else:
             raise UsageError("cut takes either n_segments= or threshold=; give one of them")
@@ -181,10 +187,14 @@ def tree_of_image(
 
     Raises:
         ImageError: the image is too small.
-        UsageError: a count that is no integer from 1 to a quarter of the pixels inside; fewer pixels than that.
+        UsageError: a count that is no integer in the range that `plan_finer` gives; fewer pixels than that.
     """
     height, width = image.shape[:2]
-    plan = plan_finer(height, width, n_segments, height * width if parts is None else int((parts >= 0).sum()))
+    if parts is None:
+        plan = plan_finer(height, width, n_segments, height * width)
+    else:
+        pieces = int(connected_parts(np.zeros_like(parts), parts).max()) + 1
+        plan = plan_finer(height, width, n_segments, int((parts >= 0).sum()), pieces)
     labels, border_map = over_segment(backend, image, plan)
     model = backend.merge_model if border_map is not None and isinstance(backend, MergingBackend) else image_model()
     return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments))

@@ -100,7 +100,10 @@ def checked_labels(labels: Labels) -> Labels:
     Raises:
         UsageError: they are no such array of integers, or empty.
     """
-    labels = np.asarray(labels)
+    try:
+        labels = np.asarray(labels)
+    except ValueError as error:  # rows of different lengths
+        raise UsageError(f"labels must be a (H, W) array of integers: {error}") from error
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
         raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {labels.dtype} of shape {labels.shape}")
     return labels

@@ -10,6 +10,7 @@ or with a model that stays loaded:
 
 import os
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
 
@@ -17,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from ainet.arguments import check_one_image, check_quality, checked_start, is_list_of_images
+from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
 from ainet.decoding import check_size
-from ainet.errors import ModelError, UsageError
+from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ENGINE, ONNX, Device, int8_path, model_path
+from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
 from ainet.runtime.association import Association
 from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
@@ -36,10 +37,16 @@ from ainet.torch_backend import open_torch
 
 
 class Segmenter:
-    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end."""
+    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end.
+
+    What `load` gives can be pickled, as its arguments: another process opens the model anew. A fork cannot use it, as the engine's
+    threads are not in the copy.
+    """
 
     def __init__(self, backend: Backend) -> None:
         self._backend: Backend | None = backend
+        self._process = os.getpid()
+        self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
@@ -59,19 +66,22 @@ class Segmenter:
                 file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` or `precision` has none of these forms, or `threads` is negative.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
         path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
-        if chosen.engine == "torch":
-            if path.suffix == ONNX:
-                raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(open_torch(path, chosen.torch))
-        if path.suffix not in (ONNX, ENGINE) and path.is_file():
-            raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
-        return cls(open_backend(path, device, threads, int8))
+        threads = checked_integer("threads", threads)
+        segmenter = cls(_open(path, chosen, device, threads, int8))
+        segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
+        return segmenter
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.backend  # noqa: B018  # a closed one has nothing to hand on
+        if self._arguments is None:
+            raise UsageError("a Segmenter made of an engine cannot be pickled; make it with Segmenter.load")
+        return Segmenter.load, self._arguments
 
     @property
     def backend(self) -> Backend:
@@ -79,9 +89,15 @@ class Segmenter:
 
         Raises:
             UsageError: this Segmenter is closed.
+            DeviceError: it was loaded before this process was forked.
         """
         if self._backend is None:
             raise UsageError("this Segmenter is closed; load another")
+        if self._process != os.getpid():
+            raise DeviceError(
+                f"this Segmenter was loaded in process {self._process}, of which this one is a fork without its engine's threads; "
+                "load one here, or start processes with multiprocessing's method 'spawn'"
+            )
         return self._backend
 
     def plan(
@@ -248,8 +264,8 @@ class Segmenter:
         return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
 
     def close(self) -> None:
-        """Release the engine; later calls raise `UsageError`."""
-        if self._backend is not None:
+        """Release the engine; later calls raise `UsageError`. Does nothing in a fork, where the engine's threads are not there to end."""
+        if self._backend is not None and self._process == os.getpid():
             self._backend.close()
             self._backend = None
 
@@ -272,24 +288,35 @@ def segment(
     start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter()(
+    return _default_segmenter(os.getpid())(
         image, n_segments, scale=scale, protocol=protocol, quality=quality, mask=mask, within=within, start_label=start_label
     )
 
 
 def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
     """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
-    return _default_segmenter().hierarchy(image, n_segments, mask=mask, within=within)
+    return _default_segmenter(os.getpid()).hierarchy(image, n_segments, mask=mask, within=within)
 
 
 def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
     """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
-    return _default_segmenter().association(image, n_segments, scale=scale)
+    return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
 
 
 @cache
-def _default_segmenter() -> Segmenter:
+def _default_segmenter(process: int) -> Segmenter:
+    """One for each process: a fork cannot use that of its parent."""
     return Segmenter.load()
+
+
+def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
+    if chosen.engine == "torch":
+        if path.suffix == ONNX:
+            raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
+        return open_torch(path, chosen.torch)
+    check_model_file(path)
+    return open_backend(path, device, threads, int8)
 
 
 def _labels_on_device(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ImageError, UsageError
-from ainet.runtime.backends.base import Backend, LabelBackend, check_output
+from ainet.runtime.backends.base import Backend, LabelBackend, MergingBackend, check_map, check_output
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -98,6 +98,15 @@ def infer(backend: Backend, images: NDArray[np.uint8]) -> NDArray[Any]:
     output = backend.run(image)
     check_output(output, image, backend)
     return output
+
+
+def infer_with_map(backend: MergingBackend, images: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The same, and the border map (N, h/2, w/2, C)."""
+    image = network_input(images, backend.info)
+    output, border_map = backend.run_with_map(image)
+    check_output(output, image, backend)
+    check_map(border_map, images, backend)
+    return output, border_map
 
 
 def network_input(images: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:

@@ -27,7 +27,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("regions", "merge_tree", "torch_backend"),
     ("segmenter", "graphs", "outlines"),
-    ("skimage", "serving", "bulk", "polygon_files"),
+    ("skimage", "serving", "bulk", "napari", "polygon_files"),
     ("export",),
     ("calibration",),
     ("benchmarks",),

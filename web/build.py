@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from model import description, with_small_weights
+from page_model import description, with_small_weights
 
 from ainet.errors import AINetError
 from ainet.models import Device, model_path

@@ -6,7 +6,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import DeviceError, UsageError
+from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
@@ -104,7 +104,24 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
     """
     labels = backend.info.output == "labels"
     batch, height, width = image.shape[:3] if labels else (image.shape[0], *image.shape[2:])
-    expected = (batch, height, width) if labels else (batch, NEIGHBOURS, height, width)
+    _check_shape(output, (batch, height, width) if labels else (batch, NEIGHBOURS, height, width), backend)
+
+
+def check_map(border_map: NDArray[np.float32], images: NDArray[np.uint8], backend: MergingBackend) -> None:
+    """The same of the border map (N, h/2, w/2, C) of working images (N, h, w, 3).
+
+    Raises:
+        ModelError: it has other channels than the model's cost takes.
+        DeviceError: it has another shape.
+    """
+    channels = 0 if backend.merge_model is None else backend.merge_model.channels
+    if border_map.ndim == 4 and border_map.shape[3] != channels:
+        raise ModelError(f"the model's border map has {border_map.shape[3]} channels, but its cost takes {channels}; export it again")
+    batch, height, width = images.shape[:3]
+    _check_shape(border_map, (batch, height // 2, width // 2, channels), backend)
+
+
+def _check_shape(output: NDArray[Any], expected: tuple[int, ...], backend: Backend) -> None:
     if output.shape != expected:
         raise DeviceError(
             f"{backend.name} gave an output of {output.shape} where {expected} was asked for; "

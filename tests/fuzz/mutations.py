@@ -1,5 +1,6 @@
 """What is done to the bytes of a good file, or to the values in it, to make a bad one."""
 
+import contextlib
 import json
 import struct
 from collections.abc import Callable, Sequence
@@ -122,9 +123,12 @@ def damaged_value(value: Any, random: Random) -> Any:
 
 def damaged_json(text: str, random: Random) -> bytes:
     """The JSON of it damaged as text, or as values."""
-    if random.random() < 0.3:
+    value = None
+    with contextlib.suppress(ValueError, RecursionError):  # of text that has been damaged before
+        value = json.loads(text)
+    if value is None or random.random() < 0.3:
         return damaged_text(text, random)
-    return json.dumps(damaged_value(json.loads(text), random)).encode()
+    return json.dumps(damaged_value(value, random)).encode()
 
 
 def spliced(seeds: Sequence[bytes], random: Random) -> bytes:

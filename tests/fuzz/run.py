@@ -9,6 +9,7 @@ import multiprocessing
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -102,8 +103,15 @@ def fuzz(targets: Sequence[str], first: int, inputs: int, jobs: int = 1) -> dict
         reader = Reader(log)
         while (part := parts.get()) is not None:
             name, numbers = part
+            start = time.monotonic()
             for number in numbers:
                 rows[name].add(number, reader.read(name, number))
+            seconds = time.monotonic() - start
+            print(
+                f"{name} {numbers.start}..{numbers.stop - 1}: {seconds:.1f} s, {len(rows[name].bad)} bad so far",
+                file=sys.stderr,
+                flush=True,
+            )
         reader.close()
 
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fixed_backend import FixedBackend
+from support.fixed_backend import FixedBackend, FixedMap
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.runtime.backends.base import check_output
+from ainet.runtime.backends.base import MergingBackend, check_output
 from ainet.runtime.graph import TensorType, check_types, expected_types
+from ainet.runtime.oversegmentation import over_segment
+from ainet.runtime.plan import plan_segments
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -78,10 +80,14 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
 def test_metadata_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     """Where the package onnx, whose checker would find them, is not installed."""
     monkeypatch.setitem(sys.modules, "onnx", None)
-    path = tmp_path / "x.onnx"
-    path.write_bytes(bundled("scn.onnx").read_bytes().replace(b'"network"', b'"\xff\xfetwork"'))
-    with pytest.raises(ModelError, match="metadata that are no text"):
+    path, good = tmp_path / "x.onnx", bundled("scn.onnx").read_bytes()
+    path.write_bytes(good.replace(b'"network"', b'"\xff\xfetwork"'))
+    with pytest.raises(ModelError, match="that are no text"):
         open_backend(path, device)
+    if device == "cpu":  # OpenVINO does not name dimensions
+        path.write_bytes(good.replace(b"half_height", b"half\xffheight").replace(b"height", b"\xffeight"))
+        with pytest.raises(ModelError, match="that are no text"):
+            open_backend(path, device)
 
 
 def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
@@ -149,3 +155,21 @@ def test_outputs_of_another_shape_are_not_taken() -> None:
         check_output(backend.run(image), np.zeros((1, 3, 48, 32), np.float32), backend)
     with pytest.raises(DeviceError):
         check_output(ids.run(photo), photo[:1], ids)
+
+
+@pytest.mark.parametrize(
+    ("scores", "border_map", "error"),
+    [
+        ((1, 9, 32, 64), (1, 16, 24, 16), DeviceError),
+        ((1, 9, 32, 48), (1, 16, 32, 16), DeviceError),
+        ((1, 9, 32, 48), (1, 16, 24, 4), ModelError),
+    ],
+    ids=["scores", "map", "channels"],
+)
+def test_border_maps_of_another_shape_are_not_taken(scores: tuple[int, ...], border_map: tuple[int, ...], error: type[Exception]) -> None:
+    """As the scores beside them, by the way that most images take."""
+    engine = open_backend(bundled("ainet.onnx"), "cpu")
+    assert isinstance(engine, MergingBackend) and engine.merge_model is not None
+    backend = FixedMap(np.zeros(scores, np.float32), np.zeros(border_map, np.float32), engine.merge_model)
+    with pytest.raises(error):
+        over_segment(backend, np.zeros((32, 48, 3), np.uint8), plan_segments(32, 48, 6))

@@ -90,6 +90,22 @@ std::vector<int32_t> region_colours() {
     return table;
 }
 
+int last_label() { return *std::max_element(current.labels.begin(), current.labels.end()); }
+
+void connect(int min_size, int max_size) {
+    const std::vector<uint32_t> labels(current.labels.begin(), current.labels.end());
+    ainet::enforce_connectivity(labels.data(), current.height, current.width, min_size, max_size, current.labels.data());
+}
+
+// Cuts large superpixels until there are so many; see ainet.runtime.partition.
+void cut_to_count(int at_least) {
+    if (last_label() + 1 >= at_least) return;
+    std::vector<int> sizes(last_label() + 1);
+    for (int32_t label : current.labels) ++sizes[label];
+    int size = *std::max_element(sizes.begin(), sizes.end());
+    while (last_label() + 1 < at_least) connect(1, size = (size + 1) / 2);
+}
+
 std::vector<int32_t> cut_labels() {
     std::vector<int32_t> labels(current.pixels());
     for (size_t p = 0; p < labels.size(); ++p) labels[p] = current.region_of[current.labels[p]];
@@ -148,16 +164,14 @@ EXPORT float* border_map(int h, int w) {
     return network_map.values.data();
 }
 
-// Superpixels and their merge tree. Returns the number of superpixels.
-EXPORT int grow(int min_size, int max_size) {
+// Superpixels, at least so many of them, and their merge tree. Returns the number of superpixels.
+EXPORT int grow(int min_size, int max_size, int at_least) {
     const int height = current.height, width = current.width;
     current.labels.resize(current.pixels());
-    {
-        std::vector<int32_t> ids(current.pixels());
-        ainet::assign(network_scores.values.data(), network_scores.height, network_scores.width, height, width, false, ids.data());
-        ainet::enforce_connectivity(reinterpret_cast<const uint32_t*>(ids.data()), height, width, min_size, max_size, current.labels.data());
-    }
-    const int regions = *std::max_element(current.labels.begin(), current.labels.end()) + 1;
+    ainet::assign(network_scores.values.data(), network_scores.height, network_scores.width, height, width, false, current.labels.data());
+    connect(min_size, max_size);
+    cut_to_count(at_least);
+    const int regions = last_label() + 1;
     current.sums = ainet::region_table(current.labels.data(), current.rgb.data(), height, width, regions).sums;
     const std::vector<int32_t> rows = nearest(network_map.height, height), columns = nearest(network_map.width, width);
     const ainet::BorderMap map{network_map.values.data(), network_map.width, cost.channels, rows.data(), columns.data()};
