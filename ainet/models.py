@@ -14,6 +14,8 @@ from ainet.errors import ModelError, UsageError
 
 BUNDLED = ("ainet", "scn")  # networks with weights in the package, the default first
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
+INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
+PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights
 CHECKPOINTS = frozenset({CHECKPOINT, ".pt", ".pth", ".tar", ".ckpt", ".bin"})  # of checkpoints, those of others too
 DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
 
@@ -66,6 +68,20 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
         raise UsageError(f"a model is named by a path, or one of {', '.join(BUNDLED)}, not by {model!r}")
     name = BUNDLED[0] if model is None else os.fspath(model)
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
+
+
+def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: str) -> Path | None:
+    """The bundled file in INT8 of a network that is named as for `model_path`; None for other models, other engines, and precision "fp32".
+
+    Raises:
+        UsageError: an unknown precision.
+        ModelError: the bundled file is missing.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision '{precision}'; choose {' or '.join(PRECISIONS)}")
+    name = BUNDLED[0] if model is None else os.fspath(model)
+    takes_it = name in BUNDLED and device.engine in ("auto", "openvino") and precision == "auto"
+    return bundled(name + INT8) if takes_it else None
 
 
 def check_model_file(path: Path) -> None:

@@ -23,7 +23,7 @@ from ainet.decoding import check_size
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ONNX, Device, absolute_model, check_model_file, model_path
+from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
 from ainet.runtime.association import Association
 from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
@@ -46,12 +46,14 @@ class Segmenter:
     def __init__(self, backend: Backend) -> None:
         self._backend: Backend | None = backend
         self._process = os.getpid()
-        self._arguments: tuple[str | None, str, int] | None = None  # of `load`
+        self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
+    ) -> "Segmenter":
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
@@ -59,18 +61,20 @@ class Segmenter:
                 the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
+                file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` has none of these forms, or `threads` is no integer from 0 on.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
-        path = model_path(model, chosen)
+        path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         threads = checked_integer("threads", threads)
-        segmenter = cls(_open(path, chosen, device, threads))
-        segmenter._arguments = (None if model is None else absolute_model(model), device, threads)
+        segmenter = cls(_open(path, chosen, device, threads, int8))
+        segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -112,6 +116,7 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
             return plan_finer(height, width, n_segments, height * width)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
@@ -305,14 +310,14 @@ def _default_segmenter(process: int) -> Segmenter:
     return Segmenter.load()
 
 
-def _open(path: Path, chosen: Device, device: str, threads: int) -> Backend:
-    """The model file on a device, named by `device`."""
+def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
     if chosen.engine == "torch":
         if path.suffix == ONNX:
             raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
         return open_torch(path, chosen.torch)
     check_model_file(path)
-    return open_backend(path, device, threads)
+    return open_backend(path, device, threads, int8)
 
 
 def _labels_on_device(

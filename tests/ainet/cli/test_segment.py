@@ -157,7 +157,7 @@ def test_deep_images_and_bands(run: Run, segmenter: Segmenter) -> None:
 
 def test_own_results_are_no_inputs(run: Run, video: list[NDArray[np.uint8]]) -> None:
     """The same run twice, into the folder of the inputs and below it, does the same."""
-    formats = [option for kind in Format for option in ("--format", kind)]
+    formats = [option for kind in Format if kind is not Format.LABELME for option in ("--format", kind)]  # labelme opens no videos
     for out in (".", "out"):
         first = run("segment", ".", "-o", out, *formats, *FAST)
         written = tree(".")
