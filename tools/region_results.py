@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument(
         "--step",
         default="1",
-        help="take each STEPth image of val alone, for a first look; odd, so that even and odd images stay even and odd",
+        help="take each STEPth image of val alone, for a first look; an odd one, so that even and odd images stay what they are",
     )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
