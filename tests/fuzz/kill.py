@@ -7,6 +7,7 @@ disturbed, training bit for bit.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +32,8 @@ VARIABLE = ("seconds", "machine", "versions")  # entries of results that differ 
 
 @dataclass
 class Report:
-    """kills: how many processes were killed before they had ended; finished: runs that ended in between; seconds: of one undisturbed."""
+    """kills: how many processes were killed before they had ended; finished: how often the command had been run to its end then, or was
+    after the last; seconds: of an undisturbed run."""
 
     command: str
     kills: int
@@ -47,32 +49,22 @@ def kill(command: Command, kills: int, seed: int = 0) -> Report:
     """
     random = Random(seed)
     with tempfile.TemporaryDirectory() as root:
-        folders = (Path(root, f"{number}") for number in range(kills + 2))
-        expected = next(folders)
-        make_folder(command, expected)
+        inputs, expected = Path(root, "inputs"), Path(root, "expected")
+        inputs.mkdir()
+        command.prepare(inputs)
+        shutil.copytree(inputs, expected)
         start = time.monotonic()
         run(command, expected)
-        seconds = time.monotonic() - start
-        report = Report(command.name, 0, 0, seconds)
-        folder = None
-        while report.kills < kills or folder is not None:
-            if folder is None:
-                folder = next(folders)
-                make_folder(command, folder)
-            if report.kills < kills and killed(command, folder, random.uniform(0, seconds)):
+        report = Report(command.name, 0, 0, time.monotonic() - start)
+        while report.kills < kills:
+            folder = Path(root, f"{report.finished}")
+            shutil.copytree(inputs, folder)
+            while report.kills < kills and killed(command, folder, random.uniform(0, report.seconds)):
                 report.kills += 1
-                continue
-            if report.kills >= kills:
-                run(command, folder)
+            run(command, folder)
             check_equal(folder / OUT, expected / OUT)
             report.finished += 1
-            folder = None
     return report
-
-
-def make_folder(command: Command, folder: Path) -> None:
-    folder.mkdir()
-    command.prepare(folder)
 
 
 def run(command: Command, folder: Path) -> None:
