@@ -311,7 +311,7 @@ def _default_segmenter(process: int) -> Segmenter:
 
 
 def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
-    """The model file on a device, named by `device`; int8: the same network in INT8, if there is one."""
+    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
     if chosen.engine == "torch":
         if path.suffix == ONNX:
             raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")

@@ -19,7 +19,6 @@ PLOTS = {  # of docs/: which plot of a report it is, and of which results
     "boundaries.svg": ("fig4-br-bp", ("accuracy_*",)),
     "regions.svg": ("regions-asa", ("accuracy_*", "regions")),
     "region-boundaries.svg": ("regions-br-bp", ("accuracy_*", "regions")),
-    "proposals.svg": ("proposals0", ("proposals",)),
 }
 
 
@@ -85,9 +84,11 @@ NAMES = {"ainet": "AINet", "scn": "SCN", "ssn": "SSN", "slic": "SLIC"}
 
 def regions(result: dict[str, Any]) -> str:
     """A row per count: ASA of superpixels as they are, and of regions merged to the count."""
-    columns = [(method, way) for method in ("ainet", "scn", "slic") for way in ("direct", "plain", "network")]
-    columns[-1] = ("slic", "image")
     asa = {(row["method"], row["cost"], row["count"]): row["all"]["asa"] for row in result["rows"]}
+    columns = []
+    for method in result["methods"]:
+        costs = {cost for name, cost, _ in asa if name == method}
+        columns += [(method, way) for way in ("direct", "plain", "network" if "network" in costs else "image")]
     counts = sorted({count for _, _, count in asa})
     rows = [[f"{count:,}", *(f"{asa[method, way, count]:.4f}" for method, way in columns)] for count in counts]
     head = ["regions", *(f"{NAMES[method]}, {WAYS[way].partition(',')[0]}" for method, way in columns)]
@@ -110,8 +111,9 @@ def region_boundaries(result: dict[str, Any]) -> str:
 def region_figures(results: dict[str, dict[str, Any]]) -> str:
     """A row per method and way: the figures along the curves, of all images, and of the even and the odd ones."""
     rows = []
-    for name, note in (("regions", ""), ("regions_seed", ", second seed")):
-        for entry in results[name]["figures"]:
+    for name, result in results.items():
+        note = ", second seed" if name == "regions_seed" else ""
+        for entry in result["figures"]:
             if note and entry["cost"] != "network":
                 continue
             figures = [entry[part][figure] for figure in ("asa", "br_bp") for part in ("all", "even", "odd")]
@@ -325,7 +327,6 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "regions": ("regions", regions),
         "region_boundaries": ("regions", region_boundaries),
         "region_figures": ("regions*", region_figures),
-        "proposals": ("proposals", proposals),
     },
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
@@ -343,7 +344,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
 
 def load(source: str) -> Any:
     if source == "regions*":
-        return {name: load(name) for name in ("regions", "regions_seed")}
+        return {name: load(name) for name in ("regions", "regions_seed") if (RESULTS / f"{name}.json").is_file()}
     return accuracies() if source == "accuracy_*" else json.loads((RESULTS / f"{source}.json").read_text())
 
 

@@ -36,7 +36,11 @@ def main() -> None:
     parser.add_argument("--bsds", type=Path, required=True, help="folder with BSDS500's images/ and groundTruth/")
     parser.add_argument("--weights", type=Path, required=True, help="folder with ssn.safetensors")
     parser.add_argument("--work", type=Path, default=ROOT / "runs/regions", help="folder for what is made on the way")
-    parser.add_argument("--step", default="1", help="take each STEPth image of val alone, for a first look")
+    parser.add_argument(
+        "--step",
+        default="1",
+        help="take each STEPth image of val alone, for a first look; an odd one, so that even and odd images stay what they are",
+    )
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     data = ("--bsds", given.bsds)
