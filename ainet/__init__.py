@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ainet.regions import region_table as region_table
     from ainet.runtime.postprocess import enforce_connectivity as enforce_connectivity
     from ainet.segmenter import Segmenter as Segmenter
+    from ainet.segmenter import association as association
     from ainet.segmenter import hierarchy as hierarchy
     from ainet.segmenter import segment as segment
 
@@ -32,6 +33,7 @@ _HOMES = {
     "Hierarchy": "ainet.merge_tree",
     "Segmenter": "ainet.segmenter",
     "adjacency": "ainet.regions",
+    "association": "ainet.segmenter",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
     "graph": "ainet.graphs",

@@ -24,9 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.decoding import check_size
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
 from ainet.files import atomic_path
-from ainet.images import check_size, has_deep_colours, open_image
+from ainet.image_files import has_deep_colours, open_image
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
 
@@ -118,7 +119,8 @@ def find_labels(folder: str | os.PathLike[str], images: Collection[str]) -> dict
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}; name the folder of label maps")
-    label_maps = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in _READERS]
+    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]  # macOS puts ._NAME beside NAME
+    label_maps = [path for path in visible if path.suffix.lower() in _READERS]
     found: dict[tuple[str, str], Path] = {}
     for path in label_maps:
         if path.name.endswith(OVERLAY_ENDING):

@@ -10,17 +10,22 @@ or with a model that stays loaded:
 
 import os
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
-from ainet.arguments import check_quality, checked_integer, checked_start
-from ainet.errors import ModelError, UsageError
-from ainet.images import as_mask, as_rgb, check_size
+from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
+from ainet.decoding import check_size
+from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
+from ainet.runtime.association import Association
+from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
@@ -32,16 +37,24 @@ from ainet.torch_backend import open_torch
 
 
 class Segmenter:
-    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end."""
+    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end.
+
+    What `load` gives can be pickled, as its arguments: another process opens the model anew. A fork cannot use it, as the engine's
+    threads are not in the copy.
+    """
 
     def __init__(self, backend: Backend, threads: int = 0) -> None:
         self._backend: Backend | None = backend
         self._threads = threads  # of the CPU, for the steps around the network
+        self._process = os.getpid()
+        self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
+    ) -> "Segmenter":
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
@@ -49,22 +62,27 @@ class Segmenter:
                 the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
+                file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` has none of these forms, or `threads` is negative.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
-        path = model_path(model, chosen)
-        if chosen.engine == "torch":
-            if path.suffix == ONNX:
-                raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(open_torch(path, chosen.torch), threads)
-        if path.suffix not in (ONNX, ENGINE) and path.is_file():
-            raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
-        return cls(open_backend(path, device, threads), threads)
+        path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
+        threads = checked_integer("threads", threads)
+        segmenter = cls(_open(path, chosen, device, threads, int8), threads)
+        segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
+        return segmenter
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.backend  # noqa: B018  # a closed one has nothing to hand on
+        if self._arguments is None:
+            raise UsageError("a Segmenter made of an engine cannot be pickled; make it with Segmenter.load")
+        return Segmenter.load, self._arguments
 
     @property
     def backend(self) -> Backend:
@@ -72,9 +90,15 @@ class Segmenter:
 
         Raises:
             UsageError: this Segmenter is closed.
+            DeviceError: it was loaded before this process was forked.
         """
         if self._backend is None:
             raise UsageError("this Segmenter is closed; load another")
+        if self._process != os.getpid():
+            raise DeviceError(
+                f"this Segmenter was loaded in process {self._process}, of which this one is a fork without its engine's threads; "
+                "load one here, or start processes with multiprocessing's method 'spawn'"
+            )
         return self._backend
 
     def plan(
@@ -94,8 +118,9 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
-            return plan_finer(height, width, n_segments, height * width, compact)
+            return plan_finer(height, width, n_segments, height * width, compact=compact)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
 
     @overload
@@ -156,7 +181,8 @@ class Segmenter:
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels; a batch (N, H, W, 3) of uint8 RGB; or a list of arrays, one image each. Devices that are
+                16 x 16 to 67 megapixels, as any library's array or as a Pillow image, which is read as `read_image` reads its file;
+                a batch (N, H, W, 3) of uint8 RGB; or a list of images. Devices that are
                 a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
                 CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
             n_segments: how many superpixels, exactly: 1 to a quarter of the pixels; for quality "fast" about so many, from 4 on.
@@ -181,11 +207,12 @@ class Segmenter:
             UsageError: an argument out of range; an array on a GPU that the device cannot read.
         """
         backend = self.backend
-        if _is_list_of_images(image):
-            _check_one_image(mask, within)
+        if is_list_of_images(image):
+            check_one_image(mask, within)
             options: dict[str, Any] = {"scale": scale, "protocol": protocol, "quality": quality, "compact": compact}
             return [self(one, n_segments, start_label=start_label, **options) for one in image]
         on_device = is_device_array(image)
+        image = image if on_device or isinstance(image, Image) else as_array(image)
         exact = check_quality(quality, scale, protocol, on_device) == "best"
         if not exact and not (mask is None and within is None):
             raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
@@ -193,14 +220,11 @@ class Segmenter:
             _check_device_start(start_label)
             height, width = device_image_size(image)
             check_size(height, width)
-            return run_on_device(
-                backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol, quality="fast", compact=compact)
-            )
-        is_batch = np.ndim(image) == 4
-        if is_batch and len(image) == 0:
-            raise UsageError("an empty batch: pass at least one image")
+            options = {"scale": scale, "protocol": protocol, "compact": compact}
+            return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
+        is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
-            _check_one_image(mask, within)
+            _check_batch(image, mask, within)
         else:
             mask = as_mask(image, mask)
         first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
@@ -236,13 +260,34 @@ class Segmenter:
         """
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no merging; copy it to the host")
+        image = image if isinstance(image, Image) else as_array(image)
         mask = as_mask(image, mask)
         picture = as_rgb(image)
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within), compact, self._threads)
 
+    def association(self, image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+        """The association map Q of one image: for every pixel the probabilities of the nine grid cells around it.
+
+        Args:
+            image: as for a call, on the host.
+            n_segments: about how many cells, from 4 on; scale: in place of a count, size of the working image relative to the image.
+
+        Returns:
+            probabilities (9, h, w) float32 at the working size, and the cells that they are of; see `ainet.runtime.association`.
+
+        Raises:
+            ImageError, UsageError: as for a call.
+            ModelError: the model gives cell ids alone.
+        """
+        if is_device_array(image):
+            raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
+        picture = as_rgb(image)
+        height, width = picture.shape[:2]
+        return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
+
     def close(self) -> None:
-        """Release the engine; later calls raise `UsageError`."""
-        if self._backend is not None:
+        """Release the engine; later calls raise `UsageError`. Does nothing in a fork, where the engine's threads are not there to end."""
+        if self._backend is not None and self._process == os.getpid():
             self._backend.close()
             self._backend = None
 
@@ -266,7 +311,7 @@ def segment(
     start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter()(
+    return _default_segmenter(os.getpid())(
         image,
         n_segments,
         scale=scale,
@@ -281,12 +326,28 @@ def segment(
 
 def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None) -> Hierarchy:
     """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
-    return _default_segmenter().hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
+    return _default_segmenter(os.getpid()).hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
+
+
+def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
+    """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
+    return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
 
 
 @cache
-def _default_segmenter() -> Segmenter:
+def _default_segmenter(process: int) -> Segmenter:
+    """One for each process: a fork cannot use that of its parent."""
     return Segmenter.load()
+
+
+def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
+    if chosen.engine == "torch":
+        if path.suffix == ONNX:
+            raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
+        return open_torch(path, chosen.torch)
+    check_model_file(path)
+    return open_backend(path, device, threads, int8)
 
 
 def _check_device_start(start_label: SupportsIndex | None) -> None:
@@ -294,11 +355,9 @@ def _check_device_start(start_label: SupportsIndex | None) -> None:
         raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
 
 
-def _is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
-    return isinstance(image, list | tuple) and len(image) > 0 and getattr(image[0], "ndim", 0) >= 2
-
-
-def _check_one_image(mask: Any, within: Any) -> None:
-    if not (mask is None and within is None):
-        raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+def _check_batch(images: NDArray[Any], mask: Any, within: Any) -> None:
+    if len(images) == 0:
+        raise UsageError("an empty batch: pass at least one image")
+    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
+        raise UsageError("a batch with masks: segment its images one by one, each with its mask")
+    check_one_image(mask, within)

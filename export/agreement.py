@@ -43,11 +43,12 @@ class Bounds:
     co: float
 
 
-# Q is bounded at its worst pixel, which says little of the others; in int8 it is free, and the superpixels decide.
+# Q is bounded at its worst pixel, which says little of the others; in int8 it is free, and the superpixels decide: cells that lie between
+# two superpixels of one object may go to either.
 BOUNDS = {
     "fp32": Bounds(argmax=0.9999, q=0.001, asa=0.0001, br=0.0001, bp=0.0001, co=0.0001),
     "fp16": Bounds(argmax=0.999, q=0.25, asa=0.0005, br=0.0005, bp=0.0005, co=0.0005),
-    "int8": Bounds(argmax=0.98, q=None, asa=0.001, br=0.005, bp=0.005, co=0.01),
+    "int8": Bounds(argmax=0.95, q=None, asa=0.0005, br=0.002, bp=0.002, co=0.01),
 }
 
 

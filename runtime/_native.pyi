@@ -40,6 +40,7 @@ def output_to_labels(
     logits: bool,
     threads: int,
 ) -> NDArray[np.int32]: ...
+def make_taps(sources: int, targets: int, averages: bool) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
 def resample(
     images: NDArray[np.uint8],
     row_first: NDArray[np.int32],
@@ -87,6 +88,7 @@ def merge_by_weights(
     regions: NDArray[np.float32],
     edges: NDArray[np.int32],
     borders: NDArray[np.float32],
+    left: int,
     border1: NDArray[np.float32],
     border1_bias: NDArray[np.float32],
     border2: NDArray[np.float32],
@@ -95,6 +97,5 @@ def merge_by_weights(
     pair1_bias: NDArray[np.float32],
     pair2: NDArray[np.float32],
     pair2_bias: NDArray[np.float32],
-    left: int,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...
 def pair_features(regions: NDArray[np.float32], edges: NDArray[np.int32], borders: NDArray[np.float32]) -> NDArray[np.float32]: ...

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ainet.errors import ModelError, OutputError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, parse_json
 from ainet.runtime.model import ModelInfo
 
 Shape = tuple[int, int, int]  # batch, height, width
@@ -87,7 +87,7 @@ class EngineInfo:
             ModelError: the text is no sidecar of this toolkit.
         """
         try:
-            entries: dict[str, Any] = json.loads(text)
+            entries: dict[str, Any] = parse_json(text)
             model = ModelInfo.from_entries(entries.pop("model"), source)
             profiles = tuple(Profile(_shape(ends["smallest"]), _shape(ends["largest"])) for ends in entries.pop("profiles"))
             capabilities: list[str] = entries.pop("compute_capabilities")

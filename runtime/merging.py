@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import ModelError
+from ainet.files import parse_json
 from ainet.runtime import _native
 
 PAIR_FEATURES = 14  # that need only the image; see native/merging.cpp
@@ -68,7 +69,7 @@ class MergeModel:
             ModelError: `text`, from the file `source`, is no such line.
         """
         try:
-            content = json.loads(text)
+            content = parse_json(text)
             version = content["format"]
             if version == FORMAT:
                 model = cls(*(_decoded(content["weights"][field.name]) for field in fields(cls)))
@@ -171,7 +172,7 @@ def merge(graph: RegionGraph, model: MergeModel | None = None, left: int = 1) ->
     if model is None:
         return MergeTree(len(graph.regions), *_native.merge_plainly(*rows, left))
     assert graph.borders.shape[1] == BORDER_SUMS + 2 * model.channels, "the graph was made with another border map than the model's"
-    return MergeTree(len(graph.regions), *_native.merge_by_weights(*rows, *model.arrays(), left))
+    return MergeTree(len(graph.regions), *_native.merge_by_weights(*rows, left, *model.arrays()))
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:

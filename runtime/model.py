@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ainet.errors import ModelError
+from ainet.files import parse_json
 from ainet.spec import CELL_SIZE
 
 ENTRY = "ainet"  # of an ONNX file's metadata: what `ModelInfo.to_json` writes
@@ -35,7 +36,7 @@ class ModelInfo:
             ModelError: there is no such entry, or this version of the toolkit cannot run what it describes.
         """
         try:
-            return cls.from_entries(json.loads(text or ""), source)
+            return cls.from_entries(parse_json(text or ""), source)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise ModelError(
                 f"{source} was not exported by this toolkit (no 'ainet' metadata); make it with: ainet export CHECKPOINT -o model.onnx"

@@ -14,13 +14,13 @@ normalises and takes the arg-max itself: the id of a pixel is the nearest one's.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.runtime.backends.base import Backend, LabelBackend, check_output
+from ainet.runtime.backends.base import Backend, LabelBackend, MergingBackend, check_map, check_output
 from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
@@ -96,40 +96,77 @@ def infer(backend: Backend, image: NDArray[Any]) -> NDArray[Any]:
     return output
 
 
-def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[np.int32]:
-    """Image (H, W, 3) -> cell ids of the whole grid, (H, W), or (h, w) from a model whose output is "labels".
+def infer_with_map(backend: MergingBackend, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The same, and the border map (N, h/2, w/2, C)."""
+    output, border_map = backend.run_with_map(image)
+    check_output(output, image, backend)
+    check_map(border_map, image, backend)
+    return output, border_map
 
-    The network sees tiles of at most `plan.limit` working pixels, margins included. The ids are those of one run.
-    """
+
+def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[np.int32]:
+    """Image (H, W, 3) -> cell ids of the whole grid, (H, W), or (h, w) from a model whose output is "labels"."""
     height, width = plan.working_height, plan.working_width
-    info, columns = backend.info, width // CELL_SIZE
-    row_taps, column_taps = plan_tables(plan)
+    info = backend.info
     ids = np.empty((height, width) if info.output == "labels" else (plan.height, plan.width), np.int32)
-    step = int(plan.limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO  # height and width of what a tile contributes
-    for top, bottom, outer_top, outer_bottom in _spans(height, step):
-        for left, right, outer_left, outer_right in _spans(width, step):
-            tables = row_taps.part(outer_top, outer_bottom), column_taps.part(outer_left, outer_right)
-            result = infer(backend, _resampled(image[None], tables, info, threads))
-            if result.ndim == 3:
-                local = result[0, top - outer_top : bottom - outer_top, left - outer_left : right - outer_left]
-                row, column = np.divmod(local, (outer_right - outer_left) // CELL_SIZE)  # in the tile's grid
-                ids[top:bottom, left:right] = (row + outer_top // CELL_SIZE) * columns + column + outer_left // CELL_SIZE
-            else:
-                window = tuple(
-                    (start * target // source, end * target // source)
-                    for start, end, source, target in ((top, bottom, height, plan.height), (left, right, width, plan.width))
-                )
-                logits = info.output == "logits"
-                assign_part(result, (outer_top, outer_left), (height, width), window, ids, smoothing=plan.smoothing, logits=logits)
+    for tile in tiles(plan):
+        rows, columns = tile.outer
+        result = infer(backend, tile_input(image, plan, tile, info, threads))
+        if result.ndim == 3:
+            row, column = np.divmod(result[0, *tile.within], (columns.stop - columns.start) // CELL_SIZE)  # in the tile's grid
+            row, column = row + rows.start // CELL_SIZE, column + columns.start // CELL_SIZE  # in the whole grid
+            ids[tile.inner] = row * (width // CELL_SIZE) + column
+        else:
+            assign_part(
+                result,
+                (rows.start, columns.start),
+                (height, width),
+                (_targets(tile.inner[0], height, plan.height), _targets(tile.inner[1], width, plan.width)),
+                ids,
+                smoothing=plan.smoothing,
+                logits=info.output == "logits",
+                threads=threads,
+            )
     return ids
+
+
+class Tile(NamedTuple):
+    """Rows and columns of the working image, all multiples of the cell size.
+
+    outer: what the network sees. inner: what it is asked for; within: where that lies in `outer`.
+    """
+
+    outer: tuple[slice, slice]
+    inner: tuple[slice, slice]
+    within: tuple[slice, slice]
+
+
+def tiles(plan: Plan) -> Iterator[Tile]:
+    """Tiles of at most `plan.limit` pixels, margins included, whose inner parts cover the working image."""
+    step = int(plan.limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO
+    for rows in _spans(plan.working_height, step):
+        for columns in _spans(plan.working_width, step):
+            yield Tile(*zip(rows, columns, strict=True))
+
+
+def tile_input(image: NDArray[np.uint8], plan: Plan, tile: Tile, info: ModelInfo, threads: int = 0) -> NDArray[Any]:
+    """`network_input` of one image (H, W, 3), of the tile alone."""
+    (rows, columns), (row_taps, column_taps) = tile.outer, plan_tables(plan)
+    return _resampled(image[None], (row_taps.part(rows), column_taps.part(columns)), info, threads)
 
 
 def _resampled(images: NDArray[np.uint8], tables: tuple[Taps, Taps], info: ModelInfo, threads: int) -> NDArray[Any]:
     return resize(images, tables, threads) if info.output == "labels" else network_planes(images, tables, info.mean, threads)
 
 
-def _spans(size: int, step: int) -> Iterator[tuple[int, int, int, int]]:
-    """Cut `size` into spans (start, end) with their margins (outer start, outer end), all multiples of the cell size."""
+def _targets(span: slice, source: int, target: int) -> tuple[int, int]:
+    """The pixels of the image that belong to a span of the working image."""
+    return span.start * target // source, span.stop * target // source
+
+
+def _spans(size: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
+    """Cut `size` into spans: each with its margins, alone, and alone as seen from the start of its margin."""
     for start in range(0, size, step):
         end = min(start + step, size)
-        yield start, end, max(0, start - HALO), min(size, end + HALO)
+        first, last = max(0, start - HALO), min(size, end + HALO)
+        yield slice(first, last), slice(start, end), slice(start - first, end - first)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ainet.arguments import checked_integer
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.runtime import _native
 from ainet.runtime.resampling import Taps, resize_tables
@@ -45,7 +46,7 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
 
     Source: the public code of SSN, SCN and AINet, whose result this equals label for label.
     """
-    array = np.asarray(labels)
+    array = checked_array("labels", labels)
     if array.ndim not in (2, 3):
         raise UsageError(f"labels must have the shape (H, W) or (N, H, W), not {array.shape}")
     if array.dtype.kind not in "iu":  # numpy counts time spans among the integers
@@ -96,6 +97,7 @@ def assign_part(
     *,
     smoothing: int,
     logits: bool,
+    threads: int = 0,
 ) -> None:
     """`assign` with smoothing, from a part of the working image: writes the ids of a window of the whole.
 
@@ -109,7 +111,7 @@ def assign_part(
         UsageError: if `scores` is not such an array.
     """
     (top, bottom), (left, right) = window
-    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, 0, out)
+    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, threads, out)
 
 
 def resize_nearest(ids: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:

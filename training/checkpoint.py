@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ainet import __version__
 from ainet.errors import ModelError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, parse_json
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 from ainet.training.merging.model import MergeNetwork
@@ -77,7 +77,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     _load_state(network, state, file)
     merging = None
     if of_merging:
-        merging = MergeNetwork(*_merging_sizes(config.get("merging", []), file))
+        channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)
+        merging = MergeNetwork(channels, middle, codes, hidden, sources=network.border_channels)
         _load_state(merging, of_merging, file)
         merging.eval()
     return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest(), merging)
@@ -111,9 +112,9 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if "ainet" not in metadata:
         return find_network(state, file)
     try:
-        config = json.loads(metadata["ainet"])
+        config = parse_json(metadata["ainet"])
         version, name = config["format"], config["network"]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{file} is not an AINet checkpoint: its safetensors metadata has no valid 'ainet' entry") from error
     if version != FORMAT:
         raise ModelError(f"{file} has checkpoint format {version}, this version reads format {FORMAT}; update the toolkit")
@@ -123,7 +124,7 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _merging_sizes(sizes: Any, file: Path) -> list[int]:
-    if not isinstance(sizes, list) or len(sizes) > 4 or not all(type(size) is int and 0 <= size <= MAX_MERGING_SIZE for size in sizes):
+    if not isinstance(sizes, list) or len(sizes) != 4 or not all(type(size) is int and 0 <= size <= MAX_MERGING_SIZE for size in sizes):
         raise ModelError(f"{file} has the impossible sizes {str(sizes)[:100]} of its network for merging; train or fetch it again")
     return sizes
 

@@ -43,19 +43,28 @@ def read_state(folder: Path, made_with: Mapping[str, Any], device: torch.device)
     path = folder / STATE
     if not path.is_file():
         return None
-    try:
+    wanted = {**made_with, **made_with["recipe"]}
+    with whole_state(folder):
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         found = {key: state[key] for key in made_with} | recipe_from_dict(state["recipe"]).to_dict()
-    except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
-        raise ModelError(
-            f"cannot resume from {path}: it is damaged, of another version or no training state ({type(error).__name__}); "
-            "move it away to start afresh"
-        ) from error
-    wanted = {**made_with, **made_with["recipe"]}
-    if different := [key for key in wanted if key != "recipe" and found[key] != wanted[key]]:
+        different = [key for key in wanted if key != "recipe" and found[key] != wanted[key]]
+    if different:
         shown = ", ".join(f"{key} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
         raise ModelError(f"{path} was made otherwise: {shown}; go on as it was made, or use another output folder")
     return state
+
+
+@contextmanager
+def whole_state(folder: Path) -> Iterator[None]:
+    """Raise `ModelError` in place of whatever a damaged state in `folder` makes torch, or what takes it up, raise."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(
+            f"cannot resume from {folder / STATE}: it is damaged, of another version or no training state "
+            f"({type(error).__name__}: {reason[:200]}); move it away to start afresh"
+        ) from error
 
 
 @contextmanager

@@ -10,6 +10,7 @@ that was never stopped: batches follow from the iteration number, so the state i
 In processes started by torchrun, after `torch.distributed.init_process_group`, every process takes its part of a batch.
 """
 
+import operator
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -31,11 +32,11 @@ from ainet.training.datasets.sample import Sample
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
-from ainet.training.optimizers import make_optimizers
+from ainet.training.optimizers import check_finite, load_moments, make_optimizers
 from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
-from ainet.training.state import locked, read_state, write_state
+from ainet.training.state import locked, read_state, whole_state, write_state
 from ainet.training.step import FIGURES, TrainingStep, boundary_label, has_fast_bf16
 from ainet.training.stop import StopSignals
 
@@ -188,7 +189,7 @@ class Trainer:
                 break
 
     def step(self) -> Tensor:
-        """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
+        """One iteration; gives its `FIGURES` (6,). Does not wait for the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.lr_at(self.iteration)
@@ -264,13 +265,15 @@ class Trainer:
         state = read_state(self.out, self._made_with(), self.device)
         if state is None:
             return
-        self.network.load_state_dict(state["weights"])
-        self.ema.load_state_dict(state["ema"])
-        for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
-            for group in found["param_groups"]:  # the state may be from another device
-                group["fused"] = optimizer.defaults.get("fused")
-            optimizer.load_state_dict(found)
-        self.iteration, self.seconds = state["iteration"], state["seconds"]
+        with whole_state(self.out):
+            for module, values in ((self.network, state["weights"]), (self.ema, state["ema"])):
+                module.load_state_dict(values)
+                check_finite(module.state_dict())
+            for optimizer, found in zip(self.optimizers, state["optimizers"], strict=True):
+                load_moments(optimizer, found)
+            self.iteration, self.seconds = operator.index(state["iteration"]), float(state["seconds"])
+            if not (0 <= self.iteration <= self.recipe.iterations and 0 <= self.seconds < float("inf")):
+                raise ValueError(f"iteration {self.iteration} after {self.seconds} seconds")
 
     def _prepared_step(self) -> nn.Module:
         """Network and loss, shared by several processes and compiled where asked."""
@@ -278,7 +281,7 @@ class Trainer:
         if isinstance(self.network, SSN):
             step = SSNStep(self.network, self.recipe, self.sampler.classes, self.bf16)
         else:
-            step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16)
+            step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16).to(self.device)
         step = self.processes.distributed(step)
         if self.options.compiled:
             graphs = self.device.type == "cuda" and self.processes.count == 1
@@ -304,7 +307,7 @@ class Trainer:
         return self.processes.any(*wishes)
 
     def _finite_losses(self) -> Tensor:
-        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all processes."""
+        """The `FIGURES` (n, 6) since the last report, on the host, the mean over all processes."""
         losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
         losses = self.processes.mean(losses)[:-1].cpu()
         bad = (~losses.isfinite()).any(1).nonzero()

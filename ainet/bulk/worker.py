@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from ainet.bulk.parts import Part
 from ainet.errors import NO_MEMORY, AINetError, OutputError
 from ainet.files import atomic_path
-from ainet.images import decode_image, read_image
+from ainet.images import read_content, read_image
 from ainet.labels import ENDINGS, write_labels
 from ainet.regions import region_table
 from ainet.segmenter import Segmenter
@@ -43,7 +43,8 @@ SCHEMA = pyarrow.schema([
 
 @dataclass(frozen=True)
 class Task:
-    """How each image is segmented: model, device and threads as for `Segmenter.load`, options of its call, and where the results go.
+    """How each image is segmented: model, device, precision and threads as for `Segmenter.load`, options of its call and of `read_image`,
+    and where the results go.
 
     `formats`: "npy", "png16" or "csv", of label files that are written beside the rows.
     """
@@ -51,8 +52,10 @@ class Task:
     out: str
     model: str | None = None
     device: str = "auto"
+    precision: str = "auto"
     threads: int = 0
     options: dict[str, Any] = field(default_factory=dict)
+    reading: dict[str, Any] = field(default_factory=dict)
     formats: tuple[str, ...] = ()
 
 
@@ -61,12 +64,12 @@ class Worker:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.segmenter = Segmenter.load(task.model, task.device, task.threads)
+        self.segmenter = Segmenter.load(task.model, task.device, task.threads, task.precision)
 
     def __call__(self, part: Part) -> tuple[int, list[tuple[str, str]]]:
         path = Path(self.task.out, part.file)
         if not path.exists():  # else a worker that was lost afterwards has written it
-            rows = [self._row(name, read) for name, read in _images(part)]
+            rows = [self._row(name, read) for name, read in _images(part, self.task.reading)]
             with atomic_path(path) as temporary:
                 parquet.write_table(pyarrow.Table.from_pylist(rows, SCHEMA), temporary, compression="zstd")
         written = parquet.read_table(path, columns=["name", "error"]).to_pylist()
@@ -87,16 +90,16 @@ class Worker:
             return {"name": name, "error": NO_MEMORY}
 
 
-def _images(part: Part) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
+def _images(part: Part, reading: dict[str, Any]) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
     """The name of each image, and what reads it."""
     for name, path in part.images:
-        yield name, lambda path=path: read_image(path)  # type: ignore[misc]
+        yield name, lambda path=path: read_image(path, **reading)  # type: ignore[misc]
     if part.source:
         file = parquet.ParquetFile(part.source)
         columns = [column for column in ("path", "bytes") if column in file.schema_arrow.names]
         for number, row in enumerate(file.read_row_group(part.row_group, columns).to_pylist()):
             name = row.get("path") or f"{Path(part.file).stem}-{number}"
-            yield name, lambda data=row["bytes"], name=name: decode_image(data or b"", name)  # type: ignore[misc]
+            yield name, lambda data=row["bytes"], name=name: read_content(data or b"", name, **reading)  # type: ignore[misc]
 
 
 def _regions(labels: NDArray[np.int32], image: NDArray[np.uint8]) -> dict[str, Sequence[Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from ainet.cli.console import errors, print_error, print_line
-from ainet.cli.inputs import Input, collect
+from ainet.cli.inputs import Collected, collect
 from ainet.cli.options import needs
 from ainet.errors import AINetError, ImageError, UsageError
 from ainet.labels import ENDINGS
@@ -20,9 +20,11 @@ def segment_on_ray(
     formats: Sequence[str],
     model: Path | None,
     device: str,
+    precision: str,
     workers: int,
     address: str,
     options: dict[str, Any],
+    reading: dict[str, Any],
 ) -> None:
     """Segment image files, or Parquet files with a column of them, and write Parquet files of labels, region tables and errors."""
     with needs("--ray", "ray"):
@@ -39,12 +41,15 @@ def segment_on_ray(
     if tables:
         parts, done = parts_of_parquet(tables, out)
     else:
-        found, failures = _images(inputs)
-        parts, done = parts_of_files([(str(item.name), item.path) for item in found], out, workers)
+        found = _images(inputs)
+        failures = found.problems
+        parts, done = parts_of_files([(str(item.name), item.path) for item in found.inputs], out, workers)
+        for note in found.notes:
+            print_line(note)
     for failure in failures:
         print_error(failure)
     path = None if model is None else absolute_model(model)
-    task = Task(str(out.resolve()), path, device, 0, options, tuple(formats))
+    task = Task(str(out.resolve()), path, device, precision, 0, options, reading, tuple(formats))
     broken = len(failures)
     total = len(failures)
     results = run(parts, task, workers, address) if parts else ()
@@ -61,9 +66,9 @@ def segment_on_ray(
         raise typer.Exit(1)
 
 
-def _images(inputs: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
-    found, failures = collect(inputs)
-    videos = [item for item in found if item.is_video]
+def _images(inputs: Sequence[str]) -> Collected:
+    found = collect(inputs)
+    videos = [item for item in found.inputs if item.is_video]
     if videos:
         raise UsageError(f"{videos[0].path} is a video: --ray takes images; segment videos by another command")
-    return found, failures
+    return found

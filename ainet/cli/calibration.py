@@ -21,7 +21,7 @@ def calibrate(
     checkpoint: CheckpointOrBundled = None,
     images: Annotated[Path | None, typer.Option(help="Folder of calibration images.", show_default="BSDS500 train")] = None,
     bsds: Annotated[Path | None, typer.Option(help="BSDS500/data: the damage is judged on its train split.")] = None,
-    max_asa_drop: Annotated[float, typer.Option(help="Layers are left in float until ASA drops by no more.")] = 0.001,
+    max_asa_drop: Annotated[float, typer.Option(help="Layers are left in float until ASA drops by no more.")] = 0.0005,
     count: Annotated[int, typer.Option(help="How many calibration images.")] = DEFAULT_COUNT,
     method: Annotated[str, typer.Option(help="Ranges: percentile, entropy or minmax.")] = "percentile",
     rest: Annotated[str, typer.Option(help="Precision of what is not INT8: fp32, or fp16 for TensorRT.")] = "fp32",
@@ -45,11 +45,11 @@ def calibrate(
         from ainet.calibration.score import judges_of_bsds, judges_of_folder
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.calibration.sensitivity import report as report_of
-    from ainet.images import image_files
+    from ainet.folders import image_files
 
     with errors.status("reading images") as status:
         folder = bsds / "images/train" if images is None else images  # type: ignore[operator]  # one of them is there
-        files = image_files(folder)
+        files = image_files(folder, print_line)
         chosen = choose_images(files, count, progress=lambda done, total: status.update(f"reading images: {done} of {total}"))
         with needs("reading BSDS500", "train"):
             judges, score = judges_of_folder(files, chosen) if bsds is None else judges_of_bsds(bsds)

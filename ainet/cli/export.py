@@ -92,11 +92,12 @@ def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
     from ainet.calibration.images import choose_images, network_input
     from ainet.export.graph import deployable
     from ainet.export.islands import choose_islands
-    from ainet.images import image_files
+    from ainet.folders import image_files
 
     info = loaded.info("logits", "fp16")
     with errors.status("reading images") as status:
-        inputs = [torch.from_numpy(network_input(image.pixels, info)) for image in choose_images(image_files(folder), ISLAND_IMAGES)]
+        photos = choose_images(image_files(folder, print_line), ISLAND_IMAGES)
+        inputs = [torch.from_numpy(network_input(photo.pixels, info)) for photo in photos]
         status.update("rounding to half precision")
         found = choose_islands(
             deployable(loaded.network), inputs, lambda what, done, total: status.update(f"fp32 islands: {done} of {total}: {what}")

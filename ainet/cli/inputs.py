@@ -2,13 +2,12 @@
 
 import glob
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ainet.errors import AINetError, ImageError, UsageError
-from ainet.images import IMAGE_SUFFIXES, files_below, no_images
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v"})
+from ainet.folders import IMAGE_SUFFIXES, no_images, walk
+from ainet.image_files import VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -23,32 +22,69 @@ class Input:
         return self.path.suffix.lower() in VIDEO_SUFFIXES
 
 
-def collect(patterns: Sequence[str]) -> tuple[list[Input], list[AINetError]]:
+@dataclass
+class Collected:
+    """What the user named. problems: what is not there or cannot be told apart. notes: lines on what folders hold besides."""
+
+    inputs: list[Input] = field(default_factory=list)
+    problems: list[AINetError] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def collect(patterns: Sequence[str]) -> Collected:
     """Resolve what the user named; a folder stands for the images and videos below it.
 
-    Also gives an error for each thing that is not there, and for each input whose results would overwrite another's.
+    There is also an error for each thing that is not there, and for each input whose results would overwrite another's.
     """
+    found = Collected()
     inputs: list[Input] = []
-    problems: list[AINetError] = []
     for pattern in patterns:
         path = Path(pattern)
         if path.is_dir():
-            found = files_below(path, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
-            inputs += [Input(path / file, file.with_suffix("")) for file in found]
-            if not found:
-                problems.append(no_images(path))
+            inputs += _in_folder(path, found)
         elif path.is_file():
             inputs.append(Input(path, Path(path.stem)))
         else:
-            matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
-            files = [match for match in matches if match.is_file()]
-            inputs += [Input(file, Path(file.stem)) for file in files]
-            if not files:
-                reason = "not a regular file" if path.exists() else "no such file"
-                problems.append(ImageError(f"cannot read {path}: {reason}; check the path"))
+            inputs += _matching(pattern, found)
     chosen: dict[Path, Input] = {}
     for item in inputs:
         other = chosen.setdefault(item.name, item).path
         if other != item.path:
-            problems.append(UsageError(f"{item.path} would overwrite the results of {other}; rename one, or use another output folder"))
-    return list(chosen.values()), problems
+            found.problems.append(overwrites(item.path, other))
+    found.inputs = [item for item in chosen.values() if not _below_a_video(item, chosen, found)]
+    return found
+
+
+def _in_folder(folder: Path, found: Collected) -> list[Input]:
+    listing = walk(folder, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    found.problems += listing.problems
+    if listing.files and listing.summary():
+        found.notes.append(listing.summary())
+    if not listing.files and not listing.problems:
+        found.problems.append(no_images(listing))
+    return [Input(folder / file, file.with_suffix("")) for file in listing.files]
+
+
+def _matching(pattern: str, found: Collected) -> list[Input]:
+    """The files of a glob."""
+    matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
+    files = [match for match in matches if match.is_file()]
+    if not files:
+        reason = "not a regular file" if Path(pattern).exists() else "no such file"
+        found.problems.append(ImageError(f"cannot read {pattern}: {reason}; check the path"))
+    return [Input(file, Path(file.stem)) for file in files]
+
+
+def _below_a_video(item: Input, chosen: dict[Path, Input], found: Collected) -> bool:
+    """Whether the results would lie in the folder that the frames of a video go to."""
+    for parent in item.name.parents:
+        video = chosen.get(parent)
+        if video is not None and video.is_video:
+            found.problems.append(overwrites(item.path, video.path))
+            return True
+    return False
+
+
+def overwrites(path: Path, other: Path) -> UsageError:
+    """The error of an input whose results would replace another's."""
+    return UsageError(f"{path} would overwrite the results of {other}; rename one, or use another output folder")

@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.cli.inputs import Input
+from ainet.cli.inputs import Input, overwrites
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import NO_MEMORY, AINetError, ImageError, OutputError
 from ainet.runtime.plan import Plan
@@ -20,16 +21,25 @@ from ainet.segmenter import Segmenter
 class Job:
     """A model, its options, and the kinds of results, below the folder `out`.
 
-    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. sources: the inputs, which no result may
-    replace. stop: set when nothing more is wanted.
+    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. reading: `stretch` and `bands`, as for
+    `read_image`. inputs: none of which a result may replace. stop: set when nothing more is wanted.
     """
 
     segmenter: Segmenter
     options: dict[str, Any]
+    reading: dict[str, Any]
     out: Path
     formats: Sequence[Format]
-    sources: frozenset[Path]
+    inputs: Sequence[Input]
     stop: threading.Event = field(default_factory=threading.Event)
+
+    @cached_property
+    def _sources(self) -> frozenset[Path]:
+        return frozenset(item.path.resolve() for item in self.inputs)
+
+    @cached_property
+    def _names(self) -> dict[Path, Path]:
+        return {item.name: item.path for item in self.inputs}
 
     def labels(self, image: NDArray[np.uint8], source: Path) -> NDArray[np.int32]:
         """Segment an image; errors name the file `source`."""
@@ -44,10 +54,32 @@ class Job:
         """The sizes that the image ran at."""
         return self.segmenter.plan(*image.shape[:2], **self.options)
 
-    def write(self, item: Input, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
-        """Write all results of an input."""
+    def page_name(self, item: Input, ending: str) -> Path:
+        """The name of a page's results; `ending`: "" of the only page.
+
+        Raises:
+            UsageError: it is another input's.
+        """
+        name = item.name.with_name(item.name.name + ending)
+        if ending and name in self._names:
+            raise overwrites(item.path, self._names[name])
+        return name
+
+    def write(self, item: Input, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
+        """Write all results of an input under `name`."""
         for kind in self.formats:
-            path = result_path(self.out, item.name, kind)
-            if path.resolve() in self.sources:
-                raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
-            write(path, kind, image, labels, item.path)
+            write(self.checked(result_path(self.out, name, kind)), kind, image, labels, item.path)
+
+    def checked(self, path: Path) -> Path:
+        """The path of a result.
+
+        Raises:
+            OutputError: it is an input's.
+        """
+        if self.is_input(path):
+            raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
+        return path
+
+    def is_input(self, path: Path) -> bool:
+        """Whether the file is one of the inputs."""
+        return path.resolve() in self._sources

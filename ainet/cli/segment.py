@@ -1,6 +1,5 @@
 """`ainet segment`: superpixels of image and video files."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -37,6 +36,14 @@ def segment(
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
     ] = None,
     device: DeviceOption = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32.")
+    ] = "auto",
+    stretch: Annotated[
+        str | None,
+        typer.Option(help="What becomes black and white in 16-bit and float images: minmax, percentile, none, or a range: 0,4095."),
+    ] = None,
+    bands: Annotated[str | None, typer.Option(help="Which bands to take as grey or as R, G and B, from 1: 4,3,2.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Run as a job on Ray, into Parquet files: the address of a cluster, or local.", show_default="no Ray")
@@ -47,8 +54,10 @@ def segment(
     from ainet.cli.inputs import collect
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
-    from ainet.runtime.plan import check_count, check_protocol, check_scale
+    from ainet.runtime.plan import check_count, check_protocol, checked_scale
+    from ainet.runtime.threads import usable_cores
     from ainet.segmenter import Segmenter
+    from ainet.stretch import checked_bands, checked_stretch
 
     unknown = [name for name in formats or () if name not in list(Format)]
     if unknown:
@@ -59,25 +68,29 @@ def segment(
     check_count(n_segments, least=1)
     check_quality(quality, scale, protocol)
     if scale is not None:
-        check_scale(scale)
+        checked_scale(scale)
     check_protocol(protocol)
     options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
+    reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(bands)}
     if ray is not None:
         from ainet.cli.bulk import segment_on_ray
 
-        segment_on_ray(inputs, out, formats or (), model, device, jobs, ray, options)
+        segment_on_ray(inputs, out, formats or (), model, device, precision, jobs, ray, options, reading)
         return
-    found, failures = collect(inputs)
-    total = len(found) + len(failures)
+    found = collect(inputs)
+    failures = found.problems
+    total = len(found.inputs) + len(failures)
+    for note in found.notes:
+        print_line(note)
     for failure in failures:
         print_error(failure)
     kinds = [Format(name) for name in dict.fromkeys(formats or ["npy"])]
     if Format.GEOJSON in kinds:
-        _tell_of_rasterio(found)
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
-    with Segmenter.load(model, device, threads) as segmenter:
-        job = Job(segmenter, options, out, kinds, frozenset(item.path.resolve() for item in found))
-        for item, result in _run(job, found, jobs):
+        _tell_of_rasterio(found.inputs)
+    threads = max(1, usable_cores() // jobs) if jobs > 1 else 0
+    with Segmenter.load(model, device, threads, precision) as segmenter:
+        job = Job(segmenter, options, reading, out, kinds, found.inputs)
+        for item, result in _run(job, found.inputs, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
                 print_error(result)
@@ -103,12 +116,18 @@ def _segment_one(job: "Job", item: "Input") -> str:
         from ainet.cli.video import segment_video
 
         return segment_video(job, item)
-    from ainet.images import read_image
+    from ainet.images import read_pages
 
-    image = read_image(item.path)
-    labels = job.labels(image, item.path)
-    job.write(item, image, labels)
-    return f"{job.plan(image)}; {int(labels.max()) + 1} superpixels"
+    superpixels = []
+    for ending, image in read_pages(item.path, **job.reading):
+        if job.stop.is_set():
+            raise ImageError(f"{item.path}: interrupted")
+        labels = job.labels(image, item.path)
+        job.write(item, job.page_name(item, ending), image, labels)
+        superpixels.append(int(labels.max()) + 1)
+    if len(superpixels) > 1:
+        return f"{len(superpixels)} pages; {sum(superpixels)} superpixels"
+    return f"{job.plan(image)}; {superpixels[0]} superpixels"
 
 
 def _run(job: "Job", items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, scn or ssn.")],
+    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, ainet-lite, scn or ssn.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k, ssn), or a .toml file.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
     bsds: Annotated[Path | None, typer.Option(help="Train on BSDS500: its folder.", show_default=False)] = None,
@@ -56,7 +57,7 @@ def _data_set(
     if nyuv2 is not None:
         return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
     assert images is not None and labels is not None
-    return lambda splits: datasets.label_folder(images, labels)
+    return lambda splits: datasets.label_folder(images, labels, report=print_line)
 
 
 def _validate_on_val(bsds: Path) -> "Validate":

@@ -37,10 +37,11 @@ def verify(
     with needs("verifying", "train,bench"):
         from ainet.benchmarks.parity.compare import Candidate, compare_models
         from ainet.training.datasets import bsds500
-    from ainet.images import image_files, read_image
+    from ainet.folders import image_files
+    from ainet.images import read_image
 
     check_count(n_segments)
-    paths = image_files(images)[:limit]
+    paths = image_files(images, print_line)[:limit]
     samples = bsds500(bsds, "val")[:limit] if bsds is not None else []
     with ExitStack() as opened:
         candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]

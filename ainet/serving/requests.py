@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.decoding import check_size
 from ainet.errors import NO_MEMORY, AINetError, ImageError, UsageError
-from ainet.images import check_size, decode_image
+from ainet.images import read_content
 
 DEFAULT_SEGMENTS = 600
 Segment = Callable[[NDArray[np.uint8], int], NDArray[np.int32]]  # images (N, H, W, 3) and a count -> labels (N, H, W)
@@ -32,7 +33,7 @@ def read_request(images: NDArray[np.uint8] | None, files: NDArray[np.object_] | 
     if (images is None) == (files is None):
         raise UsageError("a request holds either 'image', RGB uint8, or 'file', the bytes of a JPEG or PNG file")
     if files is not None:
-        decoded = [decode_image(data, "the file sent") for data in files.reshape(-1)]
+        decoded = [read_content(data, "the file sent") for data in files.reshape(-1)]
         sizes = {image.shape for image in decoded}
         if len(sizes) > 1:
             raise ImageError("the files of one request differ in size; send each in a request of its own")

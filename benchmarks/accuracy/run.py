@@ -30,7 +30,7 @@ from ainet.benchmarks.accuracy.protocol import BSDS, Protocol
 from ainet.benchmarks.peers import Method, Options, open_method, open_methods
 from ainet.benchmarks.result import write_result
 from ainet.errors import AINetError, ImageError, ModelError, UsageError
-from ainet.files import atomic_path, write_json
+from ainet.files import atomic_path, parse_json, write_json
 from ainet.labels import write_labels
 from ainet.metrics import Row, evaluate_image
 from ainet.training.datasets import FileSample
@@ -185,7 +185,7 @@ def _read_rows(folder: Path, image_id: str) -> dict[float, list[Row]]:
     if not path.is_file():
         return {}
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        lines = [parse_json(line) for line in path.read_text().splitlines()]
         return {line["scale"]: [Row(image_id, k, **pair) for k, pair in enumerate(line["pairs"])] for line in lines}
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is damaged ({error}); remove it, and its image is evaluated again") from error
@@ -226,7 +226,7 @@ def _check_same_run(path: Path, about: Mapping[str, Any]) -> None:
     if not path.is_file():
         return
     try:
-        found = dict(json.loads(path.read_text()))
+        found = dict(parse_json(path.read_text()))
     except (ValueError, TypeError) as error:
         raise UsageError(f"{path} is damaged ({error}); remove the folder {path.parent}, and start again") from error
     for key, value in json.loads(json.dumps(about)).items():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options
+from ainet.benchmarks.peers.base import Method, Options, split_name
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
@@ -35,12 +35,12 @@ class OwnPeer(Peer):
 
 
 def open_method(name: str, options: Options) -> Method:
-    network, _, device = name.partition("@")
+    network, device, precision = split_name(name)
     if network == "checkpoint":
         device = f"torch:{options.device}"
     device = device or "cpu"
     torch_device = Device.parse(device).engine == "torch"
-    segmenter = Segmenter.load(_model(network, device, options), device, options.threads)
+    segmenter = Segmenter.load(_model(network, device, options), device, options.threads, precision or "auto")
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:

@@ -26,8 +26,8 @@ from ainet.benchmarks.speed.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_
 from ainet.benchmarks.speed.clock import Stages, Times, alternate
 from ainet.benchmarks.speed.probe import Probe, available_mib, probe
 from ainet.benchmarks.speed.stages import time_stages
+from ainet.decoding import check_size
 from ainet.errors import AINetError, UsageError
-from ainet.images import check_size
 
 REFERENCES = ("scn", "ssn")
 PAUSE = 0.03  # seconds

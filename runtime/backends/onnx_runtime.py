@@ -133,13 +133,16 @@ def _open(model: Path, threads: int, providers: list[Any]) -> tuple[Any, ModelIn
     try:
         session = onnxruntime.InferenceSession(model, options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0)
         metadata = session.get_modelmeta().custom_metadata_map
+        inputs, output = [_type(value) for value in session.get_inputs()], _type(session.get_outputs()[0])
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{model} has names or metadata that are no text; export it again") from error
     except (RuntimeError, ValueError) as error:  # a device's; what is wrong with a file has classes of its own
         raise DeviceError(f"ONNX Runtime cannot use the device: {first_line(error)}; check it with: ainet doctor") from error
     except Exception as error:  # the engine's exceptions have no public common base
         raise ModelError(f"ONNX Runtime cannot load {model}: {first_line(error)}; export it again") from error
     info = ModelInfo.from_json(metadata.get(ENTRY), model)
     info = replace(info, precision=precision or info.precision)
-    check_types(info, [_type(value) for value in session.get_inputs()], _type(session.get_outputs()[0]), model)
+    check_types(info, inputs, output, model)
     return session, info
 
 

@@ -49,7 +49,10 @@ class DeviceLabels:
 def is_device_array(array: Any) -> bool:
     """Whether the array is in GPU memory, or says that it is."""
     if hasattr(array, "__dlpack_device__"):
-        return int(array.__dlpack_device__()[0]) == CUDA
+        try:
+            return int(array.__dlpack_device__()[0]) == CUDA
+        except Exception:  # it is on a device that DLPack does not know, such as PyTorch's "meta"
+            return False
     return hasattr(array, "__cuda_array_interface__")
 
 

@@ -61,8 +61,14 @@ class ResizeTables:
     def of(cls, tables: tuple[Taps, Taps], upload: Callable[[NDArray[Any]], int]) -> "ResizeTables":
         """upload: copies an array to the GPU and gives its address."""
         rows, columns = tables
-        arrays = (rows.first, rows.weights, columns.first, columns.weights)
-        return cls(*map(upload, arrays), rows.weights.shape[1], columns.weights.shape[1])
+        return cls(
+            upload(rows.first),
+            upload(rows.weights),
+            upload(columns.first),
+            upload(columns.weights),
+            rows.weights.shape[1],
+            columns.weights.shape[1],
+        )
 
 
 def value_table(mean: Sequence[float], dtype: str) -> NDArray[np.floating[Any]]:

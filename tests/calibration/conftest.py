@@ -11,7 +11,7 @@ pytest.importorskip("onnxscript")
 
 from ainet.calibration import images
 from ainet.calibration.quantise import Calibration, exported
-from ainet.images import image_files
+from ainet.folders import image_files
 from ainet.models import bundled
 from ainet.training.checkpoint import load_checkpoint
 

@@ -7,7 +7,7 @@ from PIL import Image
 
 from ainet.calibration.images import choose_images, edge_density, network_input
 from ainet.errors import ImageError, UsageError
-from ainet.images import image_files
+from ainet.folders import image_files
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 

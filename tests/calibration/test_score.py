@@ -6,7 +6,7 @@ from PIL import Image
 
 from ainet.calibration.images import choose_images
 from ainet.calibration.score import judges_of_bsds, judges_of_folder, score_by
-from ainet.images import image_files
+from ainet.folders import image_files
 from ainet.metrics import achievable_segmentation_accuracy, boundary_recall
 
 pytestmark = pytest.mark.slow

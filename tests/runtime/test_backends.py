@@ -1,9 +1,6 @@
 """Opening models: what a graph must be, engines that refuse, and what happens after `close`."""
 
 import importlib.util
-import os
-import platform
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -12,15 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.fixed_backend import FixedBackend
+from support.fixed_backend import FixedBackend, FixedMap
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.runtime.backends.base import check_output
+from ainet.runtime.backends.base import MergingBackend, check_output
 from ainet.runtime.graph import TensorType, check_types, expected_types
+from ainet.runtime.oversegmentation import over_segment
+from ainet.runtime.plan import plan_segments
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -77,6 +76,20 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
         open_backend(changed(tmp_path, change), device)
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_metadata_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    """Where the package onnx, whose checker would find them, is not installed."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    path, good = tmp_path / "x.onnx", bundled("scn.onnx").read_bytes()
+    path.write_bytes(good.replace(b'"network"', b'"\xff\xfetwork"'))
+    with pytest.raises(ModelError, match="that are no text"):
+        open_backend(path, device)
+    if device == "cpu":  # OpenVINO does not name dimensions
+        path.write_bytes(good.replace(b"half_height", b"half\xffheight").replace(b"height", b"\xffeight"))
+        with pytest.raises(ModelError, match="that are no text"):
+            open_backend(path, device)
+
+
 def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
     model = load_whole(bundled("ainet.onnx"))
     (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.pred_mask0.weight")
@@ -88,32 +101,6 @@ def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "int8.onnx")
     assert open_backend(tmp_path / "int8.onnx", "cpu").info.precision == "int8"
     assert open_backend(bundled("ainet.onnx"), "cpu").info.precision == "fp32"
-
-
-def test_an_engine_that_refuses_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As OpenVINO does with an INT8 deconvolution on a processor that is capped to AVX2."""
-    openvino = pytest.importorskip("openvino")
-
-    def compile_model(*_: object) -> None:
-        raise RuntimeError("could not create a primitive descriptor for the deconvolution\nat node.cpp:1")
-
-    monkeypatch.setattr(openvino, "compile_model", compile_model)
-    with pytest.raises(DeviceError, match=r"deconvolution; [^\n]*$"):
-        open_backend(bundled("ainet.onnx"), "openvino")
-    assert "ONNX Runtime" in open_backend(bundled("ainet.onnx"), "auto").name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"])
-def test_int8_where_the_processor_cannot_add_it_up(instructions: str) -> None:
-    """OpenVINO says so rather than give wrong cells. The variable works at the start of a process alone, and on x86 alone."""
-    pytest.importorskip("openvino")
-    code = "from ainet.runtime.backends.openvino import computes_int8_exactly as f; print(f())"
-    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
-    result = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
-    exact = result.stdout.strip() == "True"
-    if instructions != "AVX512_CORE_VNNI" and platform.machine() in ("x86_64", "AMD64"):
-        assert not exact
 
 
 def test_types_against_the_metadata() -> None:
@@ -168,3 +155,21 @@ def test_outputs_of_another_shape_are_not_taken() -> None:
         check_output(backend.run(image), np.zeros((1, 3, 48, 32), np.float32), backend)
     with pytest.raises(DeviceError):
         check_output(ids.run(photo), photo[:1], ids)
+
+
+@pytest.mark.parametrize(
+    ("scores", "border_map", "error"),
+    [
+        ((1, 9, 32, 64), (1, 16, 24, 16), DeviceError),
+        ((1, 9, 32, 48), (1, 16, 32, 16), DeviceError),
+        ((1, 9, 32, 48), (1, 16, 24, 4), ModelError),
+    ],
+    ids=["scores", "map", "channels"],
+)
+def test_border_maps_of_another_shape_are_not_taken(scores: tuple[int, ...], border_map: tuple[int, ...], error: type[Exception]) -> None:
+    """As the scores beside them, by the way that most images take."""
+    engine = open_backend(bundled("ainet.onnx"), "cpu")
+    assert isinstance(engine, MergingBackend) and engine.merge_model is not None
+    backend = FixedMap(np.zeros(scores, np.float32), np.zeros(border_map, np.float32), engine.merge_model)
+    with pytest.raises(error):
+        over_segment(backend, np.zeros((32, 48, 3), np.uint8), plan_segments(32, 48, 6))

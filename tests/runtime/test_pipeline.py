@@ -211,7 +211,7 @@ def test_tiles_give_the_labels_of_the_whole(size: tuple[int, int], output: str) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["ainet", "ainet-pnbor", "ainet-cpix", "ainet-public", "scn"])
+@pytest.mark.parametrize("name", ["ainet", "ainet-pnbor", "ainet-cpix", "ainet-public", "ainet-lite", "scn"])
 def test_no_network_sees_beyond_the_margin_of_a_tile(name: str) -> None:
     torch = pytest.importorskip("torch")
     from ainet.training.networks import build

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 
@@ -23,3 +24,14 @@ class FixedBackend:
         return self.answer
 
     def close(self) -> None: ...
+
+
+class FixedMap(FixedBackend):
+    """The same, with a border map beside it, for that cost."""
+
+    def __init__(self, answer: NDArray[Any], border_map: NDArray[np.float32], merge_model: MergeModel) -> None:
+        super().__init__(answer)
+        self.border_map, self.merge_model = border_map, merge_model
+
+    def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+        return self.run(image), self.border_map

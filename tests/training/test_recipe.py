@@ -77,6 +77,7 @@ def test_own_file(tmp_path: Path) -> None:
         ("iterations =", r"mine\.toml is not valid TOML"),
         ("iterations = 5\nbatch_size = 2\nlr = 1\nannotations = 0", "annotations is 0; it must be positive"),
         (f"iterations = {'1' * 5000}", r"mine\.toml is not valid TOML: Exceeds the limit"),
+        (f"lr = {'[' * 100_000}", r"mine\.toml is nested too deeply"),
     ],
 )
 def test_wrong_files(tmp_path: Path, text: str, message: str) -> None:

@@ -61,8 +61,8 @@ def bsds500(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
     Raises:
         UsageError: the folders are not there or empty, or an image or ground truth lacks its partner.
     """
-    images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("*.jpg"))}
-    truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("*.mat"))}
+    images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("[!.]*.jpg"))}  # macOS puts ._NAME beside NAME
+    truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("[!.]*.mat"))}
     layout = LAYOUT.format(split=split)
     if not images or not truths:
         missing = "image" if not images else "ground truth"

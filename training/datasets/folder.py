@@ -1,6 +1,7 @@
 """Any folder of images with label maps: `label_folder("data/images", "data/labels")`."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.images import IMAGE_SUFFIXES, read_image
+from ainet.folders import walk
+from ainet.images import read_image
 from ainet.labels import check_same_size, find_labels, read_labels
 from ainet.training.datasets.sample import as_uint16, without_border
 
@@ -53,14 +55,19 @@ class FolderSample:
         return maps
 
 
-def label_folder(images: str | os.PathLike[str], labels: str | os.PathLike[str], border: int = 0) -> list[FolderSample]:
-    """Images and label maps that share their names, sorted by name.
+def label_folder(
+    images: str | os.PathLike[str],
+    labels: str | os.PathLike[str],
+    border: int = 0,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[FolderSample]:
+    """Images and label maps that share their names, sorted by name; `report` is given a line on what else the folder of images holds.
 
     Raises:
         UsageError: a folder is not there or empty, two files in it differ in their suffixes alone, or an image or label map lacks
             its partner.
     """
-    image_paths = _images(Path(images))
+    image_paths = _images(Path(images), report)
     label_paths = find_labels(labels, image_paths)
     for found, folder in ((image_paths, images), (label_paths, labels)):
         if not found:
@@ -72,11 +79,16 @@ def label_folder(images: str | os.PathLike[str], labels: str | os.PathLike[str],
     return [FolderSample(path, tuple(label_paths[name]), border) for name, path in image_paths.items()]
 
 
-def _images(folder: Path) -> dict[str, Path]:
+def _images(folder: Path, report: Callable[[str], None]) -> dict[str, Path]:
     """The images of a folder, by name without suffix."""
+    listing = walk(folder, below=False)
+    if listing.problems:
+        raise listing.problems[0]
+    if listing.summary():
+        report(listing.summary())
     found: dict[str, Path] = {}
-    for path in sorted(path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
-        other = found.setdefault(path.stem, path)
-        if other != path:
-            raise UsageError(f"{folder} has {other.name} and {path.name} under one name; keep one of them")
+    for file in listing.files:
+        other = found.setdefault(file.stem, folder / file)
+        if other != folder / file:
+            raise UsageError(f"{folder} has {other.name} and {file.name} under one name; keep one of them")
     return found

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
-from ainet.images import IMAGE_SUFFIXES, read_image
+from ainet.folders import walk
+from ainet.images import read_image
 from ainet.training.datasets.folder import FolderSample, label_folder
 from ainet.training.datasets.sample import without_border
 
@@ -110,8 +111,8 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[Fo
     labels = next((folder for folder in folders if folder.is_dir()), None)
     if labels is None or not images.is_dir():
         raise UsageError(f"no NYUv2 '{split}' in {root}; {LAYOUT.format(split=split)}")
-    first = next((path for path in sorted(images.iterdir()) if path.suffix.lower() in IMAGE_SUFFIXES), None)
-    uncut = first is not None and read_image(first).shape[:2] == FULL_SIZE
+    files = walk(images, below=False).files
+    uncut = bool(files) and read_image(images / files[0]).shape[:2] == FULL_SIZE
     return label_folder(images, labels, border=BORDER if uncut else 0)
 
 

@@ -21,7 +21,6 @@ from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.datasets import Sample, bsds500
 from ainet.training.merging.fit import STEPS, fit
-from ainet.training.merging.model import BorderHead
 from ainet.training.merging.pairs import LabelledImage
 from ainet.training.networks import UNet
 
@@ -83,6 +82,6 @@ def label_images(network: UNet, samples: Sequence[Sample], count: int, with_maps
             features = network.encode(planes)
             pixel = network.decode(features)
             scores = network.predict(features, pixel).contiguous().numpy()
-            maps = BorderHead.sources(features, pixel) if with_maps else ()
+            maps = network.border_sources(features, pixel) if with_maps else ()
         labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, smoothing=plan.smoothing)[0]
         yield LabelledImage.of(labels, image, sample.segmentations(), tuple(source[0].half().clone() for source in maps))

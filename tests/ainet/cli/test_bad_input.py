@@ -53,15 +53,15 @@ def test_bad_images_do_not_stop_the_batch(run: Run, jobs: int) -> None:
         "half.png": "half.png is damaged or cut off",
         "text.jpg": "text.jpg is not an image that can be read; convert it",
         "empty.png": "empty.png is not an image",
-        "deep.png": "deep.png has more than 8 bits per channel; convert it",
-        "deeprgb.png": "deeprgb.png has more than 8 bits per channel; convert it",
-        "cmyk.jpg": "cmyk.jpg is in CMYK colours; convert it",
+        "deep.png": "deep.png is not of 8 bits: uint16 values from 0 to 0; say with stretch= (--stretch)",
+        "deeprgb.png": "deeprgb.png is not of 8 bits: uint16 values from 0 to 0; say",
+        "cmyk.jpg": "cmyk.jpg is in CMYK colours without a profile that says what they look like; convert it",
         "dot.png": "dot.png: an image of 1x1 is too small",
         "huge.png": "huge.png has 10000x10000 pixels, more than 67 megapixels; scale it",
         "gone.png": "cannot read gone.png: no such file; check the path",
         "gone*.png": "cannot read gone*.png: no such file; check the path",
         "dangling.png": "cannot read dangling.png: no such file; check the path",
-        "nothing": "the folder nothing holds no images; known are .bmp",
+        "nothing": "the folder nothing holds no images; known are .apng",
         "deep": "deep/a.jpg would overwrite the results of a.png; rename one, or use another output folder",
     }
     photo = Image.open("a.png")
@@ -184,6 +184,21 @@ def test_full_terminal() -> None:
 
 
 @pytest.mark.slow
+def test_nobody_reads_on() -> None:
+    """As in `ainet segment ... | head -1`: not a word, and the exit code of a program that SIGPIPE ends."""
+    for i in range(6):
+        shutil.copy("a.png", f"{i}.png")
+    process = ainet_process("segment", *(f"{i}.png" for i in range(6)), "-o", "out", *FAST, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("0.png: ")
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+    assert all(np.load(f"out/{name}").shape == (48, 64) for name in tree())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interruption(sent: signal.Signals, code: int) -> None:
     Path("many").mkdir()
@@ -222,12 +237,12 @@ def test_pipes_and_hidden_files_are_not_opened(run: Run) -> None:
 
 
 def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def faulty(path: Path) -> NDArray[np.uint8]:
+    def faulty(path: Path, **options: object) -> list[tuple[str, NDArray[np.uint8]]]:
         if path.name == "a.png":
             raise ZeroDivisionError("division by zero")
-        return np.zeros((48, 64, 3), np.uint8)
+        return [("", np.zeros((48, 64, 3), np.uint8))]
 
-    monkeypatch.setattr("ainet.images.read_image", faulty)
+    monkeypatch.setattr("ainet.images.read_pages", faulty)
     result = run("segment", "a.png", "b.jpg", "-o", "out", *FAST)
     assert (result.code, result.errors) == (1, ["error: a.png: ZeroDivisionError: division by zero"])
     assert tree() == ["b.npy"]
@@ -236,5 +251,5 @@ def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: p
 def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
     with pytest.raises(OutputError, match="16x1100000"):
-        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels)
+        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels, tmp_path / "x.jpg")
     assert not (tmp_path / "out").exists()

@@ -1,0 +1,150 @@
+"""Bands and depth: pixels of any type and number of bands to RGB of 8 bits, by a range that is stated.
+
+    rgb = to_rgb(pixels, "scan.tif", stretch="percentile", bands=(4, 3, 2))
+
+| stretch | the value that becomes 0 | and 255 |
+|---|---|---|
+| None | 0; of floats 0.0 | 255; of floats 1.0; other types are refused |
+| "none" | the least value of the type; of floats 0.0 | the largest; of floats 1.0 |
+| "minmax" | the least value in the image | the largest |
+| "percentile" | the 2nd percentile of the values in the image | the 98th |
+| (low, high), "low,high" | low | high |
+
+One range holds for all bands, so that colours keep their balance. Values beyond it become 0 or 255, NaN becomes 0.
+"""
+
+from collections.abc import Sequence
+from typing import Any, SupportsIndex, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.arguments import checked_integer
+from ainet.errors import ImageError, UsageError
+
+Stretch: TypeAlias = str | tuple[float, float] | None
+Bands: TypeAlias = str | Sequence[SupportsIndex] | None
+
+WORDS = ("minmax", "percentile", "none")
+PERCENTILES = (2, 98)
+ROWS = 256  # converted at a time, so that floats of a large image need little memory
+
+
+def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
+    """Pixels (H, W) or (H, W, C) -> RGB uint8 (H, W, 3), C-contiguous; errors call the image `name`.
+
+    Args:
+        pixels: grey (C = 1), RGB, RGBA whose alpha is dropped; any C with `bands`.
+        stretch: how values become 0..255, see above.
+        bands: one band or three, counted from 1.
+
+    Raises:
+        ImageError: another shape; a type that has no range, or values outside it.
+        UsageError: no such stretch, no such bands.
+    """
+    limits = checked_stretch(stretch)
+    chosen = checked_bands(bands)
+    if pixels.ndim == 2:
+        pixels = pixels[:, :, None]
+    if pixels.ndim != 3:
+        raise ImageError(f"{name} must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {pixels.shape}{_axis_advice(pixels)}")
+    if chosen is not None:
+        pixels = _bands(pixels, chosen, name)
+    elif pixels.shape[2] not in (1, 3, 4):
+        raise ImageError(f"{name} must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {pixels.shape}{_axis_advice(pixels)}")
+    pixels = pixels[:, :, :3]
+    if pixels.dtype.kind not in "uif":
+        raise ImageError(f"{name} must be uint8, or floating-point in [0, 1], not {pixels.dtype}; convert it first")
+    if pixels.size and not (pixels.dtype == np.uint8 and limits in (None, "none")):
+        pixels = _levels(pixels, *_range(pixels, limits, name))
+    if pixels.shape[2] == 1:
+        pixels = np.repeat(pixels, 3, axis=2)
+    return np.ascontiguousarray(pixels, np.uint8)
+
+
+def checked_stretch(stretch: Any) -> Stretch:
+    """The stretch as a word of `WORDS`, a range or None; a range may also be written "low,high".
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    if stretch is None or (isinstance(stretch, str) and stretch in WORDS):
+        return stretch
+    try:
+        low, high = map(float, stretch.split(",") if isinstance(stretch, str) else stretch)
+    except (TypeError, ValueError):
+        raise UsageError(f"stretch must be one of {', '.join(WORDS)}, or a range such as 0,4095, not {stretch!r}") from None
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(f"stretch={low:g},{high:g} is no range: the first value becomes black, the second, which is larger, white")
+    return low, high
+
+
+def checked_bands(bands: Any) -> tuple[int, ...] | None:
+    """One or three numbers of bands, from 1, or None; they may also be written "4,3,2".
+
+    Raises:
+        UsageError: they are not such numbers.
+    """
+    if bands is None:
+        return None
+    try:
+        entries = [int(entry) for entry in bands.split(",")] if isinstance(bands, str) else [checked_integer("bands", b) for b in bands]
+    except (TypeError, ValueError):
+        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {bands!r}") from None
+    if len(entries) not in (1, 3) or min(entries) < 1:
+        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {bands!r}")
+    return tuple(entries)
+
+
+def _bands(pixels: NDArray[Any], bands: tuple[int, ...], name: str) -> NDArray[Any]:
+    count = pixels.shape[2]
+    if max(bands) > count:
+        raise UsageError(f"{name} has {count} bands, so there is no band {max(bands)}; choose from 1 to {count}")
+    return pixels[:, :, [band - 1 for band in bands]]
+
+
+def _axis_advice(pixels: NDArray[Any]) -> str:
+    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+        return "; colours come last: numpy.moveaxis(image, 0, -1)"
+    return "; of more bands choose some with bands=" if pixels.ndim == 3 else ""
+
+
+def _range(pixels: NDArray[Any], stretch: Stretch, name: str) -> tuple[float, float]:
+    """The values that become 0 and 255."""
+    if isinstance(stretch, tuple):
+        return stretch
+    if stretch in (None, "none") and pixels.dtype.kind == "f":
+        least, largest = float(pixels.min()), float(pixels.max())
+        if not (least * 255 >= -0.5 and largest * 255 <= 255.5):  # what rounds to 0..255; false for NaN too
+            raise ImageError(
+                f"{name} must lie in [0, 1] and have no NaN, where it is floating-point; its values go from {least:g} to {largest:g}: "
+                "divide it by its maximum, or say with stretch= (--stretch) what becomes black and white"
+            )
+        return 0, 1
+    if stretch is None:
+        raise ImageError(
+            f"{name} is not of 8 bits: {pixels.dtype} values from {pixels.min()} to {pixels.max()}; "
+            f"say with stretch= (--stretch) what becomes black and white: {', '.join(WORDS)}, or a range such as 0,4095"
+        )
+    if stretch == "none":
+        kind = np.iinfo(pixels.dtype)
+        return int(kind.min), int(kind.max)
+    values = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+    if values.size == 0:
+        raise ImageError(f"{name} has no finite value to stretch; is it empty of data?")
+    if stretch == "minmax":
+        return float(values.min()), float(values.max())
+    low, high = np.percentile(values, PERCENTILES)
+    return float(low), float(high)
+
+
+def _levels(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    """Values to 0..255, rounded. An image of one value becomes black."""
+    levels = np.empty(pixels.shape, np.uint8)
+    for top in range(0, len(pixels), ROWS):
+        values = pixels[top : top + ROWS].astype(np.float64)
+        with np.errstate(over="ignore"):
+            shares = (values - low) / max(high - low, np.finfo(float).tiny)
+        shares[np.isnan(shares)] = 0
+        levels[top : top + ROWS] = np.round(np.clip(shares, 0, 1) * 255)
+    return levels

@@ -1,0 +1,182 @@
+"""Images as other libraries hold them: read as their files are, or refused by an error of ours."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from support.paths import PHOTOS
+from support.profiles import cmyk_profile
+
+import ainet
+from ainet import Segmenter
+from ainet.errors import ImageError, UsageError
+from ainet.images import as_rgb
+
+RGB = np.asarray(Image.open(PHOTOS / "chelsea.jpg").crop((100, 60, 164, 108)))  # (48, 64, 3)
+
+
+def through_file(picture: Image.Image, path: Path, **options: Any) -> NDArray[np.uint8]:
+    picture.save(path, **options)
+    return ainet.read_image(path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "HSV", "YCbCr", "LAB"])
+def test_pillow_modes(mode: str) -> None:
+    picture = Image.fromarray(RGB)
+    picture = (
+        picture.convert("P").convert("PA")
+        if mode == "PA"
+        else picture.convert("RGBA" if mode == "RGBX" else mode)
+        if mode != "LAB"
+        else Image.new("LAB", (64, 48), (128, 128, 128))
+    )
+    expected = np.full(RGB.shape, 119) if mode == "LAB" else np.asarray(picture.convert("RGB"))
+    np.testing.assert_allclose(as_rgb(picture), expected, atol=2 if mode == "LAB" else 0)
+
+
+def test_pillow_images_are_read_as_their_files(tmp_path: Path, segmenter: Segmenter) -> None:
+    picture = Image.fromarray(RGB)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    palette = picture.quantize(32)
+    for name, written, options in (
+        ("turned.jpg", picture, {"exif": exif, "quality": 95}),
+        ("palette.png", palette, {}),
+        ("inks.tif", picture.convert("CMYK"), {"icc_profile": cmyk_profile()}),
+        ("clear.gif", palette, {"transparency": 3}),
+    ):
+        expected = through_file(written, tmp_path / name, **options)
+        np.testing.assert_array_equal(as_rgb(Image.open(tmp_path / name)), expected)
+        np.testing.assert_array_equal(segmenter(Image.open(tmp_path / name), 12), segmenter(expected, 12))
+    with pytest.raises(ImageError, match="CMYK colours without a profile"):
+        segmenter(picture.convert("CMYK"), 12)
+
+
+def test_deep_pillow_images() -> None:
+    values = (RGB[:, :, 0].astype(np.uint16) * 16) + 5
+    for picture in (Image.fromarray(values), Image.fromarray(values.astype(np.int32)), Image.fromarray(values.astype(np.float32))):
+        with pytest.raises(ImageError, match="stretch="):
+            as_rgb(picture)
+        expected = np.round(values / 4095.0 * 255)
+        np.testing.assert_allclose(ainet.read_image(picture, stretch=(0, 4095))[:, :, 0], expected, atol=1)
+
+
+def test_alpha_of_pillow_images(segmenter: Segmenter) -> None:
+    picture = Image.fromarray(RGB)
+    hole = np.full((48, 64), 255, np.uint8)
+    hole[:20, :30] = 0
+    picture.putalpha(Image.fromarray(hole))
+    labels = segmenter(picture, 12, mask="alpha")
+    np.testing.assert_array_equal(labels == 0, hole == 0)
+    np.testing.assert_array_equal(labels, segmenter(np.dstack([RGB, hole]), 12, mask="alpha"))
+    with pytest.raises(ImageError, match="alpha"):
+        segmenter(picture.convert("RGB"), 12, mask="alpha")
+
+
+def test_lists_of_pillow_images(segmenter: Segmenter) -> None:
+    one, two = segmenter([Image.fromarray(RGB), Image.fromarray(RGB[:32, :40])], 12)
+    np.testing.assert_array_equal(one, segmenter(RGB, 12))
+    np.testing.assert_array_equal(two, segmenter(RGB[:32, :40], 12))
+    images = (RGB, RGB[:32, :40])
+    for found, image in zip(segmenter(images, 12), images, strict=True):
+        np.testing.assert_array_equal(found, segmenter(image, 12))
+
+
+@pytest.mark.parametrize("kind", ["bytes", "bytearray", "memoryview", "BytesIO", "file"])
+def test_contents_of_files(tmp_path: Path, kind: str) -> None:
+    Image.fromarray(RGB).save(tmp_path / "x.png")
+    data = (tmp_path / "x.png").read_bytes()
+    with (tmp_path / "x.png").open("rb") as file:
+        source = {"bytes": data, "bytearray": bytearray(data), "memoryview": memoryview(data), "BytesIO": io.BytesIO(data), "file": file}[
+            kind
+        ]
+        np.testing.assert_array_equal(ainet.read_image(source), RGB)
+    with pytest.raises(ImageError, match="the image is damaged or cut off"):
+        ainet.read_image(data[:-300])
+    with pytest.raises(ImageError, match="not an image that can be read"):
+        ainet.read_image(b"")
+    with (tmp_path / "x.png").open(encoding="latin-1") as text, pytest.raises(UsageError, match='mode "rb"'):
+        ainet.read_image(text)
+
+
+def test_lists_of_numbers() -> None:
+    np.testing.assert_array_equal(as_rgb(RGB.tolist()), RGB)
+    np.testing.assert_array_equal(as_rgb((RGB / 255).tolist()), RGB)
+    np.testing.assert_array_equal(as_rgb([[0, 255], [7, 8]])[:, :, 2], [[0, 255], [7, 8]])
+    for bad in ([[0, 256]], [[-1, 5]], [[1, 2], [3]], [["a"]], [[None]], [], [[1j]]):
+        with pytest.raises(ImageError):
+            as_rgb(bad)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_at_one_and_a_little(dtype: type) -> None:
+    image = (RGB / 255).astype(dtype)
+    image[0, 0] = np.nextafter(dtype(1), dtype(2))
+    image[0, 1] = np.nextafter(dtype(0), dtype(-1))
+    image[0, 2] = -0.0
+    assert as_rgb(image)[0, :3].tolist() == [[255] * 3, [0] * 3, [0] * 3]
+    image[0, 0] = 1.01
+    with pytest.raises(ImageError, match=r"values go from .* to 1\.0"):
+        as_rgb(image)
+
+
+def test_channels_that_come_first() -> None:
+    with pytest.raises(ImageError, match=r"not \(3, 48, 64\); colours come last: numpy\.moveaxis"):
+        as_rgb(np.moveaxis(RGB, 2, 0))
+    with pytest.raises(ImageError, match=r"bands="):
+        as_rgb(np.dstack([RGB, RGB]))
+
+
+def test_masked_arrays(segmenter: Segmenter) -> None:
+    hidden = np.zeros((48, 64), bool)
+    hidden[:20, :30] = True
+    masked = np.ma.MaskedArray(RGB, np.repeat(hidden[:, :, None], 3, 2))
+    np.testing.assert_array_equal(segmenter(masked, 12), segmenter(RGB, 12, mask=~hidden))
+    np.testing.assert_array_equal(segmenter([masked], 12)[0], segmenter(RGB, 12, mask=~hidden))
+    with pytest.raises(UsageError, match="a batch with masks"):
+        segmenter(masked[None], 12)
+    np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(RGB)[None], 12)[0], segmenter(RGB, 12))
+
+
+def test_tensors(segmenter: Segmenter) -> None:
+    torch = pytest.importorskip("torch")
+    expected = segmenter(RGB, 12)
+    exact = torch.from_numpy(RGB.copy())
+    for tensor in (exact, (exact / 255).requires_grad_(), exact.double() / 255, exact.permute(1, 0, 2).contiguous().permute(1, 0, 2)):
+        np.testing.assert_array_equal(segmenter(tensor, 12), expected)
+    rounded = (exact / 255).to(torch.bfloat16).requires_grad_()
+    np.testing.assert_array_equal(as_rgb(rounded), as_rgb(rounded.detach().float().numpy()))
+    np.testing.assert_array_equal(segmenter(exact[None], 12)[0], expected)
+    np.testing.assert_array_equal(segmenter([exact, exact[:32, :40]], 12)[0], expected)
+    for bad in (exact.to("meta"), exact.to_sparse(), exact.permute(2, 0, 1), torch.quantize_per_tensor(exact.float(), 1, 0, torch.quint8)):
+        with pytest.raises(ImageError):
+            segmenter(bad, 12)
+    labels = torch.from_numpy(expected.astype(np.int64))
+    np.testing.assert_array_equal(ainet.overlay(exact, labels), ainet.overlay(RGB, expected))
+
+
+class OnlyDLPack:
+    """An array of a library that speaks DLPack alone."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self._array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._array.__dlpack_device__()
+
+
+def test_arrays_that_speak_dlpack_alone(segmenter: Segmenter) -> None:
+    np.testing.assert_array_equal(segmenter(OnlyDLPack(RGB.copy()), 12), segmenter(RGB, 12))
+
+
+@pytest.mark.parametrize("image", ["photo.jpg", Path("photo.jpg"), b"\x89PNG", io.BytesIO(b""), object(), 5, {"a": 1}, None, range(3)])
+def test_what_is_no_array(image: Any, segmenter: Segmenter) -> None:
+    with pytest.raises(ImageError):
+        segmenter(image)
