@@ -158,11 +158,12 @@ def grow_tree(
     border_map: BorderMap | None = None,
     parts: NDArray[np.int32] | None = None,
     at_least: int = 1,
+    left: int = 1,
 ) -> Hierarchy:
     """The hierarchy of connected regions 0..K-1.
 
     parts: (H, W) int32, which parts of the image no region may cross, -1 outside. at_least: how many regions there must be at
-    the start; where there are fewer, large ones are cut.
+    the start; where there are fewer, large ones are cut. left: regions at which merging ends.
 
     Raises:
         UsageError: fewer than `at_least` pixels.
@@ -177,13 +178,22 @@ def grow_tree(
         part[labels[inside]] = parts[inside]
         a, b = graph.edges.T
         graph = graph.without(part[a] != part[b])
-    return Hierarchy(labels, graph, merge(graph, model))
+    return Hierarchy(labels, graph, merge(graph, model, left))
 
 
 def tree_of_image(
-    backend: Backend, image: NDArray[np.uint8], n_segments: SupportsIndex, parts: NDArray[np.int32] | None = None
+    backend: Backend,
+    image: NDArray[np.uint8],
+    n_segments: SupportsIndex,
+    parts: NDArray[np.int32] | None = None,
+    compact: bool = False,
+    threads: int = 0,
+    left: int = 1,
 ) -> Hierarchy:
     """The hierarchy of an image RGB (H, W, 3), of superpixels fine enough for good regions at `n_segments`, with at least so many.
+
+    compact: superpixels of more even shapes. threads: of the CPU, for the steps around the network, 0 for all cores. left: regions at
+    which merging ends.
 
     Raises:
         ImageError: the image is too small.
@@ -191,13 +201,13 @@ def tree_of_image(
     """
     height, width = image.shape[:2]
     if parts is None:
-        plan = plan_finer(height, width, n_segments, height * width)
+        plan = plan_finer(height, width, n_segments, height * width, compact=compact)
     else:
         pieces = int(connected_parts(np.zeros_like(parts), parts).max()) + 1
-        plan = plan_finer(height, width, n_segments, int((parts >= 0).sum()), pieces)
-    labels, border_map = over_segment(backend, image, plan)
+        plan = plan_finer(height, width, n_segments, int((parts >= 0).sum()), pieces, compact)
+    labels, border_map = over_segment(backend, image, plan, threads)
     model = backend.merge_model if border_map is not None and isinstance(backend, MergingBackend) else image_model()
-    return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments))
+    return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments), left)
 
 
 @cache

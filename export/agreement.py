@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ainet.errors import AINetError
 from ainet.metrics import LabelMap, achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.runtime.backends.base import Backend
-from ainet.runtime.pipeline import infer, resize, run_pipeline
+from ainet.runtime.pipeline import infer, network_input, run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign
 
@@ -129,10 +129,10 @@ def compare(
     for name, image in images:
         try:
             height, width = image.shape[:2]
-            working = resize(image, plan_segments(height, width, n_segments))[None]
-            expected = infer(reference, working)
+            plan = plan_segments(height, width, n_segments)
+            expected = infer(reference, network_input(image[None], plan, reference.info))
             for agreement, backend in zip(agreements, backends, strict=True):
-                agreement.add(expected, infer(backend, working), backend.info.output)
+                agreement.add(expected, infer(backend, network_input(image[None], plan, backend.info)), backend.info.output)
         except AINetError as error:
             raise type(error)(f"{name}: {error}") from error
     return agreements

@@ -7,7 +7,7 @@ Only a GPU cuts batches by a limit of its own, see `ainet.runtime.cuda.chunks`.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 from ainet.arguments import checked_integer, checked_number
@@ -16,6 +16,7 @@ from ainet.spec import CELL_SIZE
 
 MIN_SIZE = 16  # smallest height and width of an image
 MIN_SEGMENTS = 4
+INTERPOLATED, COMPACT = 1, 4  # values of `Plan.smoothing`; why these: docs/accuracy.md
 MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; about 1.5 GB of activations
 
 # Public protocol: image size -> working size and number of superpixels at scale 1.
@@ -33,7 +34,7 @@ class Plan:
     The image is resized from `height` x `width` to `working_height` x `working_width` (multiples of 16, one grid cell
     per 16 x 16), and the cell ids back again. Connectivity then merges components below `min_size` pixels and cuts
     those above `max_size`. `public`: ties and the resize back follow the public code; see `postprocess.assign`.
-    `limit`: working pixels that go through the network at once.
+    `compact`: superpixels of more even shapes. `limit`: working pixels that go through the network at once.
     """
 
     height: int
@@ -43,12 +44,25 @@ class Plan:
     min_size: int
     max_size: int
     public: bool = False
+    compact: bool = False
     limit: int = MAX_NETWORK_PIXELS
+
+    @property
+    def smoothing(self) -> int:
+        """Of how many working pixels by how many the mean association is taken and interpolated; 0: the nearest pixel's cell."""
+        if self.public:
+            return 0
+        return COMPACT if self.compact else INTERPOLATED
+
+    @property
+    def averages(self) -> bool:
+        """Whether each working pixel is the mean of the pixels that it covers: bicubic looks at 16 pixels, where it may cover more."""
+        return not self.public and self.height > 4 * self.working_height and self.width > 4 * self.working_width
 
     @property
     def in_tiles(self) -> bool:
         """Whether the working image is above the limit and goes through the network in overlapping tiles, with the same result."""
-        return self.working_height * self.working_width > self.limit
+        return self.working_height * self.working_width > self.limit and not self.public
 
     @property
     def chunk_size(self) -> int:
@@ -65,7 +79,13 @@ class Plan:
 
 
 def plan_image(
-    height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+    height: int,
+    width: int,
+    n_segments: SupportsIndex = 600,
+    *,
+    scale: float | None = None,
+    protocol: str | None = None,
+    compact: bool = False,
 ) -> Plan:
     """The plan of an image of `height` x `width` pixels; arguments as of `ainet.Segmenter.__call__`.
 
@@ -75,10 +95,11 @@ def plan_image(
     """
     check_protocol(protocol)
     if protocol is not None:
+        if compact:
+            raise UsageError("protocol='public' has no compact superpixels; leave one of the two out")
         return plan_public(height, width, 1.0 if scale is None else scale)
-    if scale is not None:
-        return plan_scale(height, width, scale)
-    return plan_segments(height, width, n_segments)
+    plan = plan_segments(height, width, n_segments) if scale is None else plan_scale(height, width, scale)
+    return replace(plan, compact=compact)
 
 
 def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:

@@ -23,9 +23,10 @@ from torch import Tensor
 from ainet.merge_tree import Hierarchy
 from ainet.models import bundled_checkpoint
 from ainet.runtime.merging import BorderMap, MergeTree, region_graph
-from ainet.runtime.pipeline import resize, run_pipeline
+from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_scale, plan_segments
-from ainet.runtime.postprocess import normalise
+from ainet.runtime.postprocess import network_planes
+from ainet.runtime.resampling import plan_tables
 from ainet.segmenter import Segmenter
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint
@@ -102,7 +103,7 @@ def loss_of(embeddings: Tensor, edges: Tensor, same: Tensor) -> Tensor:
 def pooled_features(network: UNet, labels: NDArray[np.int32], image: NDArray[np.uint8]) -> Floats:
     """(K, features) means over the pixels of each region 0..K-1: of AINet's maps, and of R, G, B in [0, 1]."""
     height, width = image.shape[:2]
-    planes = torch.from_numpy(normalise(resize(image, plan_scale(height, width, 1))[None], MEAN))
+    planes = torch.from_numpy(network_planes(image[None], plan_tables(plan_scale(height, width, 1)), MEAN))
     features = network.encode(planes)
     maps = network.border_sources(features, network.decode(features))
     pooled = [_pooled(labels, one[0].permute(1, 2, 0).numpy()) for one in maps]

@@ -22,8 +22,7 @@ from ainet.errors import UsageError
 from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
 from ainet.metrics.definitions import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.metrics.label_map import LabelMap
-from ainet.runtime.oversegmentation import plan_finer
-from ainet.runtime.plan import plan_segments
+from ainet.runtime.oversegmentation import plan_finer, plan_start
 from ainet.training.datasets import Sample
 
 REGIONS = (20, 50, 100, 216, 384, 600, 864, 1200)
@@ -107,7 +106,7 @@ def _by_count(method: TreeMethod, image: Image, counts: Sequence[int]) -> Iterat
 def _from_starts(method: TreeMethod, image: Image, starts: Sequence[int], counts: Sequence[int]) -> Iterator[Map]:
     height, width = image.shape[:2]
     for start in starts:
-        for cost, tree in method.trees(image, plan_segments(height, width, start)).items():
+        for cost, tree in method.trees(image, plan_start(height, width, start)).items():
             for count in counts:
                 if count <= tree.max_segments:
                     yield start, cost, count, tree.cut(count)

@@ -52,11 +52,15 @@ def open_method(name: str, options: Options) -> Method:
         plan = plan_for(height, width, n_segments)
         if isinstance(backend, LabelBackend):  # all on a GPU, in one captured graph
             with stages("pipeline"):
-                return run_pipeline(backend, image[None], plan)[0]
+                return run_pipeline(backend, image[None], plan, options.threads)[0]
         with stages("network"):
-            output = network_output(backend, image[None], plan)
+            output = network_output(backend, image[None], plan, options.threads)
         with stages("assignment"):
-            ids = assign(output, height, width, plan.public) if output.ndim == 4 else resize_nearest(output, height, width, plan.public)
+            if output.ndim == 4:
+                logits = info.output == "logits"
+                ids = assign(output, height, width, plan.public, smoothing=plan.smoothing, logits=logits, threads=options.threads)
+            else:
+                ids = resize_nearest(output, height, width, plan.public)
         with stages("connectivity"):
             return enforce_connectivity(ids[0], plan.min_size, plan.max_size)
 

@@ -107,8 +107,8 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
     _check_shape(output, (batch, height, width) if labels else (batch, NEIGHBOURS, height, width), backend)
 
 
-def check_map(border_map: NDArray[np.float32], images: NDArray[np.uint8], backend: MergingBackend) -> None:
-    """The same of the border map (N, h/2, w/2, C) of working images (N, h, w, 3).
+def check_map(border_map: NDArray[np.float32], output: NDArray[Any], backend: MergingBackend) -> None:
+    """The same of the border map (N, h/2, w/2, C) beside an output (N, 9, h, w) or (N, h, w).
 
     Raises:
         ModelError: it has other channels than the model's cost takes.
@@ -117,7 +117,7 @@ def check_map(border_map: NDArray[np.float32], images: NDArray[np.uint8], backen
     channels = 0 if backend.merge_model is None else backend.merge_model.channels
     if border_map.ndim == 4 and border_map.shape[3] != channels:
         raise ModelError(f"the model's border map has {border_map.shape[3]} channels, but its cost takes {channels}; export it again")
-    batch, height, width = images.shape[:3]
+    batch, height, width = len(output), *output.shape[-2:]
     _check_shape(border_map, (batch, height // 2, width // 2, channels), backend)
 
 
