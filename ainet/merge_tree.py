@@ -18,7 +18,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arguments import checked_integer
+from ainet.arguments import check_choice, checked_integer, checked_list
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.models import bundled
@@ -61,9 +62,8 @@ class Hierarchy:
             ImageError: an image of another shape or type.
             UsageError: labels, mask or `within` of another shape or type, or of another size than the image's; an unknown cost.
         """
-        if cost not in COSTS:
-            raise UsageError(f"unknown cost '{cost}'; choose one of {', '.join(COSTS)}")
-        if np.ndim(labels) != 2:
+        check_choice("cost", cost, COSTS)
+        if checked_array("labels", labels).ndim != 2:
             raise UsageError(f"labels must have the shape (H, W), not {np.shape(labels)}")
         regions = enforce_connectivity(labels, 1, 2**31)
         picture = as_rgb(image)
@@ -98,7 +98,7 @@ class Hierarchy:
 
     def cuts(self, counts: Iterable[SupportsIndex]) -> list[NDArray[np.int32]]:
         """`cut` for several counts."""
-        return [self.cut(count) for count in counts]
+        return [self.cut(count) for count in checked_list("counts", counts)]
 
     @property
     def linkage(self) -> NDArray[np.float64]:

@@ -116,6 +116,7 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
             return plan_finer(height, width, n_segments, height * width)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol)

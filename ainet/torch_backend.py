@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, import_failed
 from ainet.models import Device
 from ainet.runtime.backends import Backend
 
@@ -24,7 +24,7 @@ def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
         from ainet.training.checkpoint import load_checkpoint
         from ainet.training.merging.model import WithBorderMap
     except ImportError as error:
-        raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+        raise import_failed("device 'torch'", error, "pip install 'ainet-toolkit[train]'") from error
     process = _users.setdefault("torch", os.getpid())
     if process != os.getpid():
         raise DeviceError(

@@ -14,7 +14,7 @@ from ainet.errors import UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
 from ainet.runtime.pipeline import infer_with_map, resize, run_pipeline
-from ainet.runtime.plan import MIN_SEGMENTS, Plan, plan_segments
+from ainet.runtime.plan import MIN_SEGMENTS, Plan, check_image, plan_segments
 from ainet.runtime.postprocess import postprocess
 
 # How many superpixels there are for each region asked for, by the count asked for, linear between. From
@@ -31,8 +31,8 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int, 
         ImageError: the image is too small.
         UsageError: a count that is no integer from `pieces` to a quarter of the pixels inside, or to `pieces` where these are more.
     """
+    check_image(height, width)
     most = height * width // 4
-    finest = plan_segments(height, width, most)
     count = checked_integer("n_segments", n_segments)
     limit = max(pieces, inside // 4)
     if not pieces <= count <= limit:
@@ -42,7 +42,7 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int, 
         raise UsageError(f"n_segments={count} is out of range: choose {pieces} to {limit}, {reason}")
     counts, factors = zip(*FINER, strict=True)
     wanted = round(count * float(np.interp(count, counts, factors)) * height * width / inside)
-    return plan_segments(height, width, max(wanted, MIN_SEGMENTS)) if wanted < most else finest
+    return plan_segments(height, width, min(max(wanted, MIN_SEGMENTS), most))
 
 
 def over_segment(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> tuple[NDArray[np.int32], BorderMap | None]:

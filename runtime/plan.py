@@ -8,10 +8,9 @@ Only a GPU cuts batches by a limit of its own, see `ainet.runtime.cuda.chunks`.
 
 import math
 from dataclasses import dataclass
-from numbers import Real
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
-from ainet.arguments import checked_integer
+from ainet.arguments import checked_integer, checked_number
 from ainet.errors import ImageError, UsageError
 from ainet.spec import CELL_SIZE
 
@@ -88,15 +87,24 @@ def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:
         raise UsageError(f"n_segments={n_segments} is out of range: choose {least} to a quarter of the image's pixels")
 
 
-def check_scale(scale: float) -> None:
-    """Raise `UsageError` unless `scale` is a positive number."""
-    if not (isinstance(scale, Real) and math.isfinite(scale) and scale > 0):
+def checked_scale(scale: Any) -> float:
+    """The scale as a float.
+
+    Raises:
+        UsageError: it is no positive number.
+    """
+    try:
+        number = checked_number("scale", scale)
+    except UsageError:
+        number = 0.0
+    if number <= 0:
         raise UsageError(f"scale must be a positive number, not {scale!r}")
+    return number
 
 
 def check_protocol(protocol: str | None) -> None:
     """Raise `UsageError` unless `protocol` is None or "public"."""
-    if protocol not in (None, "public"):
+    if protocol is not None and not (isinstance(protocol, str) and protocol == "public"):
         raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
 
 
@@ -107,7 +115,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
         ImageError: a height or width below 16.
         UsageError: a count that is no integer from 4 to a quarter of the pixels, or beyond 2**31 working pixels (8 million cells).
     """
-    _check_image(height, width)
+    check_image(height, width)
     most = height * width // 4
     count = checked_integer("n_segments", n_segments)
     if not MIN_SEGMENTS <= count <= most:
@@ -130,8 +138,8 @@ def plan_scale(height: int, width: int, scale: float) -> Plan:
         ImageError: a height or width below 16.
         UsageError: a scale that is no positive number, or gives fewer than 4 cells or more than a quarter of the pixels.
     """
-    _check_image(height, width)
-    check_scale(scale)
+    check_image(height, width)
+    scale = checked_scale(scale)
     rows, columns = (max(1, math.ceil(pixels * scale / CELL_SIZE)) for pixels in (height, width))
     if not MIN_SEGMENTS <= rows * columns <= height * width // 4:
         raise UsageError(
@@ -149,7 +157,7 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
     Raises:
         UsageError: an image of another size, or a scale above 2 or whose working size is no multiple of 16.
     """
-    check_scale(scale)
+    scale = checked_scale(scale)
     if (height, width) not in PUBLIC_PROTOCOL:
         sizes = ", ".join(f"{h}x{w}" for h, w in PUBLIC_PROTOCOL)
         raise UsageError(f"protocol='public' is defined for images of {sizes}, not {height}x{width}; use n_segments= or scale= alone")
@@ -170,6 +178,7 @@ def _with_sizes(height: int, width: int, working_height: int, working_width: int
     return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), public)
 
 
-def _check_image(height: int, width: int) -> None:
+def check_image(height: int, width: int) -> None:
+    """Raise `ImageError` for an image that is too small."""
     if min(height, width) < MIN_SIZE:
         raise ImageError(f"an image of {height}x{width} is too small: height and width must be at least {MIN_SIZE} pixels; scale it up")

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ainet.arguments import checked_integer
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.runtime import _native
 from ainet.spec import CELL_SIZE, NEIGHBOURS
@@ -42,7 +43,7 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
 
     Source: the public code of SSN, SCN and AINet, whose result this equals label for label.
     """
-    array = np.asarray(labels)
+    array = checked_array("labels", labels)
     if array.ndim not in (2, 3):
         raise UsageError(f"labels must have the shape (H, W) or (N, H, W), not {array.shape}")
     if array.dtype.kind not in "iu":  # numpy counts time spans among the integers

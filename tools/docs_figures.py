@@ -14,7 +14,12 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
-PLOTS = {"fig4-asa": ROOT / "docs/accuracy.svg", "fig4-br-bp": ROOT / "docs/boundaries.svg"}
+PLOTS = {  # of docs/: which plot of a report it is, and of which results
+    "accuracy.svg": ("fig4-asa", ("accuracy_*",)),
+    "boundaries.svg": ("fig4-br-bp", ("accuracy_*",)),
+    "regions.svg": ("regions-asa", ("accuracy_*", "regions")),
+    "region-boundaries.svg": ("regions-br-bp", ("accuracy_*", "regions")),
+}
 
 
 def table(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -73,25 +78,64 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
-def regions(results: dict[str, dict[str, Any]]) -> str:
-    """Superpixels merged to exact counts: a column for each start and cost, ASA, and last BP over BR."""
-    columns = [
-        ("ainet", "network", "AINet, learned"),
-        ("ainet", "image", "AINet, learned of the image alone"),
-        ("ainet", "plain", "AINet, plain"),
-        ("scn", "image", "SCN, learned of the image alone"),
-        ("slic", "image", "SLIC, learned of the image alone"),
-    ]
-    asa = {(row["method"], row["cost"], row["count"]): row["all"]["asa"] for result in results.values() for row in result["rows"]}
-    over_recall = {(row["method"], row["cost"]): row["all"] for result in results.values() for row in result["br_bp"]}
+WAYS = {"direct": "as they are", "plain": "plain merge", "image": "learned, of the image alone", "network": "learned", "del": "DEL's cost"}
+NAMES = {"ainet": "AINet", "scn": "SCN", "ssn": "SSN", "slic": "SLIC"}
+
+
+def regions(result: dict[str, Any]) -> str:
+    """A row per count: ASA of superpixels as they are, and of regions merged to the count."""
+    asa = {(row["method"], row["cost"], row["count"]): row["all"]["asa"] for row in result["rows"]}
+    columns = []
+    for method in result["methods"]:
+        costs = {cost for name, cost, _ in asa if name == method}
+        columns += [(method, way) for way in ("direct", "plain", "network" if "network" in costs else "image")]
     counts = sorted({count for _, _, count in asa})
-    rows = [[str(count), *(f"{asa[method, cost, count]:.4f}" for method, cost, _ in columns)] for count in counts]
-    rows.append(["BP over BR", *(f"{over_recall[method, cost]:.4f}" for method, cost, _ in columns)])
+    rows = [[f"{count:,}", *(f"{asa[method, way, count]:.4f}" for method, way in columns)] for count in counts]
+    head = ["regions", *(f"{NAMES[method]}, {WAYS[way].partition(',')[0]}" for method, way in columns)]
+    note = f"ASA on BSDS500 {result['split']}, {result['images']} images, all annotations."
+    return table(head, rows) + "\n\n" + note
+
+
+def region_boundaries(result: dict[str, Any]) -> str:
+    """A row per count: BR, BP and CO of AINet's superpixels and regions."""
+    found = {(row["cost"], row["count"]): row["all"] for row in result["rows"] if row["method"] == "ainet"}
+    counts = sorted({count for _, count in found})
+    ways = ("direct", "plain", "network")
+    rows = []
+    for count in counts:
+        cells = [" / ".join(f"{found[way, count][metric]:.3f}" for metric in ("rec", "pre", "co")) for way in ways]
+        rows.append([f"{count:,}", *cells])
+    return table(["regions", *(f"AINet, {WAYS[way]}" for way in ways)], rows) + "\n\nBR / BP / CO, the same images."
+
+
+def region_figures(results: dict[str, dict[str, Any]]) -> str:
+    """A row per method and way: the figures along the curves, of all images, and of the even and the odd ones."""
+    rows = []
+    for name, result in results.items():
+        note = ", second seed" if name == "regions_seed" else ""
+        for entry in result["figures"]:
+            if note and entry["cost"] != "network":
+                continue
+            figures = [entry[part][figure] for figure in ("asa", "br_bp") for part in ("all", "even", "odd")]
+            cells = ["-" if figure is None else f"{figure:.4f}" for figure in figures]
+            rows.append([NAMES[entry["method"]], WAYS[entry["cost"]] + note, *cells])
+    head = ["superpixels", "merged", *(f"{title}{part}" for title in ("ASA", "BP over BR") for part in ("", ", even", ", odd"))]
     note = (
-        f"BSDS500 {results['ainet']['split']}, {results['ainet']['images']} images, all annotations: ASA at exact counts, from about 1,200 "
-        "superpixels; BP over BR: mean of BP over BR from 0.7 to 0.85, along the curves."
+        "ASA: mean over 384 to 1,200 regions; BP over BR: mean of BP over BR from 0.7 to 0.85; both along the curves. Even and odd: the "
+        "images by their place in the sorted list."
     )
-    return table(["regions", *(title for _, _, title in columns)], rows) + "\n\n" + note
+    return table(head, rows) + "\n\n" + note
+
+
+def proposals(result: dict[str, Any]) -> str:
+    counts = sorted({row["regions"] for row in result["rows"]})
+    asa = {(row["method"], row["cost"], row["regions"]): row["asa"] for row in result["rows"]}
+    rows = [
+        [NAMES[method], WAYS[cost], *(f"{asa[method, cost, count]:.4f}" for count in counts)]
+        for method, cost in dict.fromkeys((row["method"], row["cost"]) for row in result["rows"])
+    ]
+    note = f"ASA on BSDS500 {result['split']}, {result['images']} images; regions merged from about {result['start']} superpixels."
+    return table(["superpixels", "merged", *(f"{count} regions" for count in counts)], rows) + "\n\n" + note
 
 
 def conventions(results: dict[str, dict[str, Any]]) -> str:
@@ -246,22 +290,27 @@ def int8_sensitivity(result: dict[str, Any]) -> str:
     return table(["layer alone in int8", "multiply-adds", "other best cell", "ASA", "BR"], rows)
 
 
-def plot(results: dict[str, dict[str, Any]]) -> None:
-    """The curves of Fig. 4, signed with a hash of themselves and of the results that they were drawn from."""
+def plot() -> None:
+    """The plots, each signed with a hash of itself and of the results that it was drawn from."""
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
-    drawn = {one.name: one for one in draw_all(load_results([RESULTS / f"accuracy_{method}.json" for method in results]))}
-    for name, path in PLOTS.items():
-        curves = drawn[name].picture("svg").decode()
-        path.write_text(curves + signature(curves, results))
+    for file, (name, sources) in PLOTS.items():
+        paths = [path for source in sources for path in sorted(RESULTS.glob(f"{source}.json"))]
+        (curves,) = [one.picture("svg").decode() for one in draw_all(load_results(paths)) if one.name == name]
+        (ROOT / "docs" / file).write_text(curves + signature(curves, drawn_from(sources)))
 
 
-def signature(curves: str, results: dict[str, dict[str, Any]]) -> str:
+def drawn_from(sources: tuple[str, ...]) -> Any:
+    """What a plot's signature is of: the accuracies alone, or all its results by name."""
+    return accuracies() if sources == ("accuracy_*",) else {source: load(source) for source in sources}
+
+
+def signature(curves: str, results: Any) -> str:
     return f"<!-- {hashlib.sha256((curves + json.dumps(results, sort_keys=True)).encode()).hexdigest()} -->\n"
 
 
-def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
+def is_signed(path: Path, results: Any) -> bool:
     text = path.read_text()
     curves = text.rpartition("<!-- ")[0]
     return text == curves + signature(curves, results)
@@ -270,7 +319,12 @@ def is_signed(path: Path, results: dict[str, dict[str, Any]]) -> bool:
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
 PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "README.md": {"models": ("accuracy_*", models)},
-    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales), "regions": ("regions_*", regions)},
+    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy), "scales": ("accuracy_*", scales)},
+    "docs/regions.md": {
+        "regions": ("regions", regions),
+        "region_boundaries": ("regions", region_boundaries),
+        "region_figures": ("regions*", region_figures),
+    },
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
         "latency": ("latency_cpu", latency),
@@ -286,8 +340,8 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
 
 
 def load(source: str) -> Any:
-    if source == "regions_*":
-        return {method: load(f"regions_{method}") for method in ("ainet", "scn", "slic")}
+    if source == "regions*":
+        return {name: load(name) for name in ("regions", "regions_seed") if (RESULTS / f"{name}.json").is_file()}
     return accuracies() if source == "accuracy_*" else json.loads((RESULTS / f"{source}.json").read_text())
 
 
@@ -304,11 +358,10 @@ def main() -> int:
             path.write_text(text)
         elif text != path.read_text():
             different.append(page)
-    results = accuracies()
     if "--check" not in sys.argv:
-        plot(results)
+        plot()
     else:
-        different += [path.name for path in PLOTS.values() if not is_signed(path, results)]
+        different += [file for file, (_, sources) in PLOTS.items() if not is_signed(ROOT / "docs" / file, drawn_from(sources))]
     if different:
         print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
     return len(different)

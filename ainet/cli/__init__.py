@@ -12,7 +12,7 @@ import typer
 import ainet
 from ainet.cli import bench, build, calibration, convert, doctor, eval, export, info, segment, serve, train, train_merging, verify
 from ainet.cli.console import print_error
-from ainet.errors import AINetError, OutputError
+from ainet.errors import AINetError, OutputError, import_failed
 
 app = typer.Typer(
     help="Superpixels with AINet and SCN.",
@@ -60,6 +60,9 @@ def main() -> None:
     except AINetError as error:
         print_error(error)
         sys.exit(error.exit_code)
+    except ImportError as error:  # of what every installation has
+        print_error(import_failed("this command", error, "pip install --force-reinstall ainet-toolkit"))
+        sys.exit(1)
     except OSError as error:  # of the files named by the user, those are errors of ours; this is the terminal, pipe or disk
         print_error(OutputError(f"cannot go on: {error}"))
         sys.exit(1)

@@ -54,7 +54,7 @@ def segment(
     from ainet.cli.inputs import collect
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
-    from ainet.runtime.plan import check_count, check_protocol, check_scale
+    from ainet.runtime.plan import check_count, check_protocol, checked_scale
     from ainet.runtime.threads import usable_cores
     from ainet.segmenter import Segmenter
     from ainet.stretch import checked_bands, checked_stretch
@@ -68,7 +68,7 @@ def segment(
     check_count(n_segments, least=1)
     check_quality(quality, scale, protocol)
     if scale is not None:
-        check_scale(scale)
+        checked_scale(scale)
     check_protocol(protocol)
     options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
     reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(bands)}

@@ -56,31 +56,37 @@ class DelCost:
 
 
 def train(samples: Sequence[Sample], seed: int = 0, report: Callable[[str], None] = lambda line: None, steps: int = STEPS) -> DelCost:
-    """Train the embedding on the superpixels of the bundled AINet, an image a step."""
+    """Train the embedding on the superpixels of the bundled AINet, an image a step; on one thread, as the tensors are small."""
     torch.manual_seed(seed)
+    torch.set_num_threads(1)
     network = load_checkpoint(bundled_checkpoint()).network.eval()
     data = []
     with Segmenter.load("ainet", "cpu", 1) as segmenter:
         for number, sample in enumerate(samples, 1):
             report(f"DEL's cost: features of image {number} of {len(samples)}")
-            image = sample.image()
-            height, width = image.shape[:2]
-            labels = run_pipeline(segmenter.backend, image[None], plan_segments(height, width, SUPERPIXELS))[0]
-            edges = region_graph(labels, image).edges
-            same = np.stack([_in_one_segment(labels, truth, edges) for truth in sample.segmentations()])
-            data.append((torch.from_numpy(pooled_features(network, labels, image)), torch.from_numpy(edges).long(), torch.from_numpy(same)))
+            data.append(_training_pairs(network, segmenter, sample))
     features = torch.cat([values for values, _, _ in data])
     scale = features.std(0, keepdim=True).T + 1e-3  # (features, 1)
     weights = (torch.randn(len(scale), CHANNELS) / CHANNELS).requires_grad_()
     optimizer = torch.optim.Adam([weights], lr=RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for step in range(steps):
-        values, edges_of_one, same_of_one = data[step % len(data)]
+        values, edges, same = data[step % len(data)]
         optimizer.zero_grad()
-        loss_of(values @ (weights / scale), edges_of_one, same_of_one).backward()
+        loss_of(values @ (weights / scale), edges, same).backward()
         optimizer.step()
         schedule.step()
     return DelCost(network, (weights / scale).detach().numpy())
+
+
+def _training_pairs(network: UNet, segmenter: Segmenter, sample: Sample) -> tuple[Tensor, Tensor, Tensor]:
+    """Features of the superpixels, pairs that touch, and whether these are of one segment of each ground truth: see `loss_of`."""
+    image = sample.image()
+    height, width = image.shape[:2]
+    labels = run_pipeline(segmenter.backend, image[None], plan_segments(height, width, SUPERPIXELS))[0]
+    edges = region_graph(labels, image).edges
+    same = np.stack([_in_one_segment(labels, truth, edges) for truth in sample.segmentations()])
+    return torch.from_numpy(pooled_features(network, labels, image)), torch.from_numpy(edges).long(), torch.from_numpy(same)
 
 
 def loss_of(embeddings: Tensor, edges: Tensor, same: Tensor) -> Tensor:

@@ -106,12 +106,12 @@ def _accuracy(results: Results, drawn: dict[str, str]) -> list[Section]:
 def _regions(results: Results, drawn: dict[str, str]) -> list[Section]:
     if not results.merged:
         return []
-    result = results.merged[0]
+    figures = "".join(f"<h3>{escape(result.name)}</h3>{region_figures_table(result)}" for result in results.merged)
     content = (
         "<p>Superpixels finer than asked for, merged down to exact counts: learned by the cost of the model file, or of the image alone "
         "where there is none, or by a plain cost; direct: superpixels as the method gives them.</p>"
-        f"{drawn['regions-asa']}{drawn['regions-br-bp']}{region_figures_table(result)}"
-        f"<details><summary>All counts</summary>{regions_table(result)}</details>"
+        f"{drawn['regions-asa']}{drawn['regions-br-bp']}{figures}"
+        f"<details><summary>All counts</summary>{regions_table(results.merged[0])}</details>"
     )
     return [("regions", "Merged to exact counts", content)]
 

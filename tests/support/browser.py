@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-LIMIT = 60  # seconds that anything may take
+LIMIT = 180  # seconds that anything may take
 
 # Hands two descriptors on as 3 and 4, where Chromium looks for its pipe.
 LAUNCH = """
