@@ -93,7 +93,10 @@ def checked_scale(scale: Any) -> float:
     Raises:
         UsageError: it is no positive number.
     """
-    number = checked_number("scale", scale)
+    try:
+        number = checked_number("scale", scale)
+    except UsageError:
+        number = 0.0
     if number <= 0:
         raise UsageError(f"scale must be a positive number, not {scale!r}")
     return number
