@@ -48,7 +48,7 @@ def accuracies() -> dict[str, dict[str, Any]]:
     for path in sorted(RESULTS.glob("accuracy_*.json")):
         result = json.loads(path.read_text())
         results[result["method"]] = result
-    return {name: results.pop(name) for name in ("ainet", "scn")} | results
+    return {name: results.pop(name) for name in ("ainet", "ainet-lite", "scn")} | results
 
 
 def accuracy(results: dict[str, dict[str, Any]]) -> str:
@@ -79,7 +79,7 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
 
 
 WAYS = {"direct": "as they are", "plain": "plain merge", "image": "learned, of the image alone", "network": "learned", "del": "DEL's cost"}
-NAMES = {"ainet": "AINet", "scn": "SCN", "ssn": "SSN", "slic": "SLIC"}
+NAMES = {"ainet": "AINet", "ainet-lite": "AINet-lite", "scn": "SCN", "ssn": "SSN", "slic": "SLIC"}
 
 
 def regions(result: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def segment(
         typer.Option(help="best: merged from finer ones to the count; fast: a plain grid of about as many.", show_default="best"),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
+        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet, ainet-lite or scn, the bundled ones.")
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[
