@@ -9,13 +9,13 @@
 #include <numeric>
 #include <vector>
 
-#include "assign.h"
-#include "bicubic.h"
 #include "connectivity.h"
+#include "interpolate.h"
 #include "label_map.h"
+#include "lanes.h"
 #include "merging.h"
-#include "normalise.h"
 #include "region_graph.h"
+#include "taps.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default"), used))
 
@@ -140,15 +140,15 @@ EXPORT uint8_t* photo(int height, int width) {
     return current.rgba.data();
 }
 
-// 3 x h x w.
-EXPORT const float* network_input(int h, int w, float mean_red, float mean_green, float mean_blue) {
+// 3 x h x w. averages: whether each value is the mean of the pixels that it covers.
+EXPORT const float* network_input(int h, int w, bool averages, float mean_red, float mean_green, float mean_blue) {
     current.rgb.resize(current.pixels() * 3);
     for (size_t p = 0; p < current.pixels(); ++p) std::copy_n(&current.rgba[4 * p], 3, &current.rgb[3 * p]);
-    std::vector<uint8_t> working(size_t(h) * w * 3);
-    ainet::resize_bicubic(current.rgb.data(), current.height, current.width, h, w, working.data());
-    input.resize(working.size());
+    const auto make_table = averages ? ainet::area_table : ainet::bicubic_table;
+    const ainet::Table rows = make_table(current.height, h), columns = make_table(current.width, w);
     const float mean[] = {mean_red, mean_green, mean_blue};
-    ainet::normalise(working.data(), int64_t{h} * w, mean, input.data());
+    input.resize(size_t(h) * w * 3);
+    ainet::resample(current.rgb.data(), current.height, current.width, rows.view(), columns.view(), 0, h, mean, input.data());
     return input.data();
 }
 
@@ -164,11 +164,14 @@ EXPORT float* border_map(int h, int w) {
     return network_map.values.data();
 }
 
-// Superpixels, at least so many of them, and their merge tree. Returns the number of superpixels.
-EXPORT int grow(int min_size, int max_size, int at_least) {
+// Superpixels, at least so many of them, and their merge tree; logits: whether the scores are such, else the association itself. Returns
+// the number of superpixels.
+EXPORT int grow(bool logits, int min_size, int max_size, int at_least) {
     const int height = current.height, width = current.width;
     current.labels.resize(current.pixels());
-    ainet::assign(network_scores.values.data(), network_scores.height, network_scores.width, height, width, false, current.labels.data());
+    const int h = network_scores.height, w = network_scores.width;
+    ainet::interpolate(network_scores.values.data(), logits, {0, 0, h, w}, {h, w, height, width, ainet::kCellSize},
+                       {0, height, 0, width}, current.labels.data());
     connect(min_size, max_size);
     cut_to_count(at_least);
     const int regions = last_label() + 1;
@@ -178,7 +181,7 @@ EXPORT int grow(int min_size, int max_size, int at_least) {
     const ainet::RegionGraph graph = ainet::describe_regions(current.labels.data(), current.rgb.data(), height, width, regions, map);
     const ainet::MergeWeights weights = cost.view();
     current.tree = ainet::merge_regions(graph.regions.data(), regions, graph.edges.data(), graph.borders.data(),
-                                        static_cast<int>(graph.edges.size() / 2), cost.channels, &weights);
+                                        static_cast<int>(graph.edges.size() / 2), cost.channels, &weights, 1);
     return regions;
 }
 
