@@ -200,11 +200,10 @@ def tree_of_image(
         UsageError: a count that is no integer in the range that `plan_finer` gives; fewer pixels than that.
     """
     height, width = image.shape[:2]
-    if parts is None:
-        plan = plan_finer(height, width, n_segments, height * width, compact=compact)
-    else:
-        pieces = int(connected_parts(np.zeros_like(parts), parts).max()) + 1
-        plan = plan_finer(height, width, n_segments, int((parts >= 0).sum()), pieces, compact)
+    inside, pieces = height * width, 1
+    if parts is not None:
+        inside, pieces = int((parts >= 0).sum()), int(connected_parts(np.zeros_like(parts), parts).max()) + 1
+    plan = plan_finer(height, width, n_segments, inside, pieces, compact)
     labels, border_map = over_segment(backend, image, plan, threads)
     model = backend.merge_model if border_map is not None and isinstance(backend, MergingBackend) else image_model()
     return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments), left)

@@ -45,8 +45,8 @@ class Segmenter:
 
     def __init__(self, backend: Backend, threads: int = 0) -> None:
         self._backend: Backend | None = backend
-        self._process = os.getpid()
         self._threads = threads  # of the CPU, for the steps around the network
+        self._process = os.getpid()
         self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
@@ -120,7 +120,7 @@ class Segmenter:
         """
         height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
-            return plan_finer(height, width, n_segments, height * width, compact)
+            return plan_finer(height, width, n_segments, height * width, compact=compact)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
 
     @overload
@@ -220,9 +220,8 @@ class Segmenter:
             _check_device_start(start_label)
             height, width = device_image_size(image)
             check_size(height, width)
-            return run_on_device(
-                backend, image, self.plan(height, width, n_segments, scale=scale, protocol=protocol, quality="fast", compact=compact)
-            )
+            options = {"scale": scale, "protocol": protocol, "compact": compact}
+            return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
         is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
             _check_batch(image, mask, within)

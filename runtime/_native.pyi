@@ -40,6 +40,7 @@ def output_to_labels(
     logits: bool,
     threads: int,
 ) -> NDArray[np.int32]: ...
+def make_taps(sources: int, targets: int, averages: bool) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
 def resample(
     images: NDArray[np.uint8],
     row_first: NDArray[np.int32],

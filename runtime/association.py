@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend
-from ainet.runtime.pipeline import infer, infer_tile, network_input, tiles
+from ainet.runtime.pipeline import infer, network_input, tile_input, tiles
 from ainet.runtime.plan import Plan
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
@@ -64,13 +64,13 @@ def association(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> Assoc
 
 
 def _scores(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
-    """Image (H, W, 3) of the plan's size -> the model's scores (9, h, w), float32."""
+    """Image (H, W, 3) -> the model's scores (9, h, w), float32."""
     if not plan.in_tiles:
         return np.asarray(infer(backend, network_input(image[None], plan, backend.info))[0], np.float32)
-    height, width = plan.working_height, plan.working_width
-    scores = np.empty((NEIGHBOURS, height, width), np.float32)
-    for tile in tiles(height, width, plan.limit):
-        scores[:, *tile.inner] = infer_tile(backend, image, plan, tile)[:, *tile.within]
+    scores = np.empty((NEIGHBOURS, plan.working_height, plan.working_width), np.float32)
+    for tile in tiles(plan):
+        found = infer(backend, tile_input(image, plan, tile, backend.info))[0]
+        scores[:, *tile.inner] = found[:, *tile.within]
     return scores
 
 

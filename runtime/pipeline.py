@@ -96,42 +96,38 @@ def infer(backend: Backend, image: NDArray[Any]) -> NDArray[Any]:
     return output
 
 
-def infer_with_map(
-    backend: MergingBackend, images: NDArray[np.uint8], plan: Plan, threads: int = 0
-) -> tuple[NDArray[Any], NDArray[np.float32]]:
-    """Images of the plan's size, RGB (N, H, W, 3) -> the model's scores or cell ids, and its border map (N, h/2, w/2, C)."""
-    image = network_input(images, plan, backend.info, threads)
+def infer_with_map(backend: MergingBackend, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+    """The same, and the border map (N, h/2, w/2, C)."""
     output, border_map = backend.run_with_map(image)
     check_output(output, image, backend)
-    check_map(border_map, output, backend)
+    check_map(border_map, image, backend)
     return output, border_map
 
 
 def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[np.int32]:
-    """Image (H, W, 3) -> cell ids of the whole grid, (H, W), or (h, w) from a model whose output is "labels".
-
-    The network sees tiles of at most `plan.limit` working pixels, margins included. The ids are those of one run.
-    """
+    """Image (H, W, 3) -> cell ids of the whole grid, (H, W), or (h, w) from a model whose output is "labels"."""
     height, width = plan.working_height, plan.working_width
     info = backend.info
     ids = np.empty((height, width) if info.output == "labels" else (plan.height, plan.width), np.int32)
-    for tile in tiles(height, width, plan.limit):
-        result = infer_tile(backend, image, plan, tile, threads)
+    for tile in tiles(plan):
         rows, columns = tile.outer
-        if result.ndim == 2:
-            row, column = np.divmod(result[tile.within], (columns.stop - columns.start) // CELL_SIZE)  # in the tile's grid
+        result = infer(backend, tile_input(image, plan, tile, info, threads))
+        if result.ndim == 3:
+            row, column = np.divmod(result[0, *tile.within], (columns.stop - columns.start) // CELL_SIZE)  # in the tile's grid
             row, column = row + rows.start // CELL_SIZE, column + columns.start // CELL_SIZE  # in the whole grid
             ids[tile.inner] = row * (width // CELL_SIZE) + column
         else:
-            window = _scaled(tile.inner[0], height, plan.height), _scaled(tile.inner[1], width, plan.width)
-            origin, logits = (rows.start, columns.start), info.output == "logits"
-            assign_part(result[None], origin, (height, width), window, ids, smoothing=plan.smoothing, logits=logits)
+            assign_part(
+                result,
+                (rows.start, columns.start),
+                (height, width),
+                (_targets(tile.inner[0], height, plan.height), _targets(tile.inner[1], width, plan.width)),
+                ids,
+                smoothing=plan.smoothing,
+                logits=info.output == "logits",
+                threads=threads,
+            )
     return ids
-
-
-def _scaled(part: slice, source: int, target: int) -> tuple[int, int]:
-    """Start and end of a part of `source` pixels among `target` ones."""
-    return part.start * target // source, part.stop * target // source
 
 
 class Tile(NamedTuple):
@@ -145,22 +141,27 @@ class Tile(NamedTuple):
     within: tuple[slice, slice]
 
 
-def tiles(height: int, width: int, limit: int) -> Iterator[Tile]:
-    """Tiles of at most `limit` pixels, margins included, whose inner parts cover the working image."""
-    step = int(limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO
-    for rows in _spans(height, step):
-        for columns in _spans(width, step):
+def tiles(plan: Plan) -> Iterator[Tile]:
+    """Tiles of at most `plan.limit` pixels, margins included, whose inner parts cover the working image."""
+    step = int(plan.limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO
+    for rows in _spans(plan.working_height, step):
+        for columns in _spans(plan.working_width, step):
             yield Tile(*zip(rows, columns, strict=True))
 
 
-def infer_tile(backend: Backend, image: NDArray[np.uint8], plan: Plan, tile: Tile, threads: int = 0) -> NDArray[Any]:
-    """Image (H, W, 3) of the plan's size -> the model's scores (9, h, w) or cell ids (h, w) of a tile, margins included."""
-    tables = [taps.part(part.start, part.stop) for taps, part in zip(plan_tables(plan), tile.outer, strict=True)]
-    return infer(backend, _resampled(image[None], (tables[0], tables[1]), backend.info, threads))[0]
+def tile_input(image: NDArray[np.uint8], plan: Plan, tile: Tile, info: ModelInfo, threads: int = 0) -> NDArray[Any]:
+    """`network_input` of one image (H, W, 3), of the tile alone."""
+    (rows, columns), (row_taps, column_taps) = tile.outer, plan_tables(plan)
+    return _resampled(image[None], (row_taps.part(rows), column_taps.part(columns)), info, threads)
 
 
 def _resampled(images: NDArray[np.uint8], tables: tuple[Taps, Taps], info: ModelInfo, threads: int) -> NDArray[Any]:
     return resize(images, tables, threads) if info.output == "labels" else network_planes(images, tables, info.mean, threads)
+
+
+def _targets(span: slice, source: int, target: int) -> tuple[int, int]:
+    """The pixels of the image that belong to a span of the working image."""
+    return span.start * target // source, span.stop * target // source
 
 
 def _spans(size: int, step: int) -> Iterator[tuple[slice, slice, slice]]:

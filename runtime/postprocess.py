@@ -97,6 +97,7 @@ def assign_part(
     *,
     smoothing: int,
     logits: bool,
+    threads: int = 0,
 ) -> None:
     """`assign` with smoothing, from a part of the working image: writes the ids of a window of the whole.
 
@@ -110,7 +111,7 @@ def assign_part(
         UsageError: if `scores` is not such an array.
     """
     (top, bottom), (left, right) = window
-    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, 0, out)
+    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, threads, out)
 
 
 def resize_nearest(ids: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:

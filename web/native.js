@@ -33,18 +33,18 @@ class Native {
   }
 
   // Float32Array, 3 x height x width.
-  networkInput({ height, width, averages }, mean) {
-    return this.#copy(Float32Array, this.#exports.network_input(height, width, averages, ...mean), 3 * height * width);
+  networkInput(height, width, mean) {
+    return this.#copy(Float32Array, this.#exports.network_input(height, width, ...mean), 3 * height * width);
   }
 
   // scores: 9 x height x width; map: height x width x channels, or null. Returns the number of superpixels, at least `count`.
-  grow(scores, logits, map, { minSize, maxSize }, count) {
+  grow(scores, map, minSize, maxSize, count) {
     const [, , height, width] = scores.dims;
     this.#fill(this.#exports.scores(height, width), scores.data);
     const [, mapHeight, mapWidth] = map === null ? [1, 0, 0] : map.dims;
     const place = this.#exports.border_map(mapHeight, mapWidth);
     if (map !== null) this.#fill(place, map.data);
-    return this.#exports.grow(logits, minSize, maxSize, count);
+    return this.#exports.grow(minSize, maxSize, count);
   }
 
   cut(count) {

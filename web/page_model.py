@@ -54,7 +54,6 @@ def description(model: Path) -> dict[str, object]:
         weights = np.concatenate([array.ravel() for array in cost.arrays()]).astype("<f4")
         return {
             "mean": segmenter.info.mean,
-            "logits": segmenter.info.output == "logits",
             "plan": {"finer": FINER, "cell": CELL_SIZE, "leastSize": MIN_SIZE, "leastSegments": MIN_SEGMENTS},
             "cost": {
                 "sizes": [cost.channels, cost.border1.shape[1], cost.border2.shape[1], cost.pair1.shape[1]],

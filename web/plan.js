@@ -23,7 +23,6 @@ function planSegments(height, width, count, cell) {
     width: columns * cell,
     minSize: Math.floor(Math.floor(0.06 * mean) / 2),
     maxSize: Math.max(1, Math.floor(3 * mean)),
-    averages: height > 4 * rows * cell && width > 4 * columns * cell,
   };
 }
 

@@ -33,9 +33,9 @@ const methods = {
     const count = largestCount(height, width, FINEST);
     const plan = planFiner(height, width, count, settings.plan);
     native.setPhoto(height, width, pixels);
-    const input = native.networkInput(plan, settings.mean);
+    const input = native.networkInput(plan.height, plan.width, settings.mean);
     const { scores, map } = await network.run(input, plan.height, plan.width);
-    photo = { ...sizes, superpixels: native.grow(scores, settings.logits, map, plan, count) };
+    photo = { ...sizes, superpixels: native.grow(scores, map, plan.minSize, plan.maxSize, count) };
     return { ...photo, device: network.device, seconds: (performance.now() - start) / 1000 };
   },
 

@@ -62,12 +62,12 @@ class ResizeTables:
         """upload: copies an array to the GPU and gives its address."""
         rows, columns = tables
         return cls(
-            row_first=upload(rows.first),
-            row_weights=upload(rows.weights),
-            column_first=upload(columns.first),
-            column_weights=upload(columns.weights),
-            row_taps=rows.weights.shape[1],
-            column_taps=columns.weights.shape[1],
+            upload(rows.first),
+            upload(rows.weights),
+            upload(columns.first),
+            upload(columns.weights),
+            rows.weights.shape[1],
+            columns.weights.shape[1],
         )
 
 

@@ -3,6 +3,7 @@
 #include <nanobind/nanobind.h>
 
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "arrays.h"
@@ -137,6 +138,12 @@ NB_MODULE(_native, m) {
     define_for_results<Ids>(m);
     define_for_parts<float>(m);
     define_for_parts<uint16_t>(m);
+
+    m.def("make_taps", [](int sources, int targets, bool averages) {
+        ainet::TapsTable table = averages ? ainet::area_taps(sources, targets) : ainet::bicubic_taps(sources, targets);
+        const size_t rows = table.targets(), taps = table.taps();
+        return nb::make_tuple(ainet::as_array(std::move(table.first), {rows}), ainet::as_array(std::move(table.weights), {rows, taps}));
+    }, "sources"_a, "targets"_a, "averages"_a);
 
     m.def("resample", [](const Images& images, const First& row_first, const Weights& row_weights, const First& column_first,
                          const Weights& column_weights, int threads) {

@@ -10,7 +10,6 @@ namespace ainet {
 namespace {
 
 constexpr int kChannels = 3;
-constexpr int kTogether = 4;  // taps
 
 // A pixel of three channels, and a fourth of no meaning.
 using Pixel = float __attribute__((vector_size(16)));

@@ -3,17 +3,9 @@
 
 #include <cstdint>
 
+#include "taps.h"
+
 namespace ainet {
-
-// One axis: target t is the sum of `taps` sources from first[t] on, each times its weight; `taps` is a multiple of 4. Sources up to
-// kOutside before the first or after the last repeat these; of those farther out the weight is 0. See runtime/resampling.py.
-struct Taps {
-    const int32_t* first;
-    const float* weights;  // targets x taps
-    int targets, taps;
-};
-
-constexpr int kOutside = 2;
 
 // image: height x width x 3. Writes the rows from `begin` to `end` of the result, of which `out` is the whole, rounded to bytes:
 // rows.targets x columns.targets x 3. Columns of the image are summed up first, then rows, in single precision in the order of

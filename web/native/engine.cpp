@@ -15,6 +15,7 @@
 #include "lanes.h"
 #include "merging.h"
 #include "region_graph.h"
+#include "resample.h"
 #include "taps.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default"), used))
@@ -140,14 +141,15 @@ EXPORT uint8_t* photo(int height, int width) {
     return current.rgba.data();
 }
 
-// 3 x h x w. averages: whether each value is the mean of the pixels that it covers.
-EXPORT const float* network_input(int h, int w, bool averages, float mean_red, float mean_green, float mean_blue) {
+// 3 x h x w.
+EXPORT const float* network_input(int h, int w, float mean_red, float mean_green, float mean_blue) {
     current.rgb.resize(current.pixels() * 3);
     for (size_t p = 0; p < current.pixels(); ++p) std::copy_n(&current.rgba[4 * p], 3, &current.rgb[3 * p]);
-    const auto make_table = averages ? ainet::area_table : ainet::bicubic_table;
-    const ainet::Table rows = make_table(current.height, h), columns = make_table(current.width, w);
-    const float mean[] = {mean_red, mean_green, mean_blue};
     input.resize(size_t(h) * w * 3);
+    const float mean[] = {mean_red, mean_green, mean_blue};
+    const bool averages = current.height > 4 * h && current.width > 4 * w;  // as of ainet.runtime.plan.Plan
+    const auto table = averages ? ainet::area_taps : ainet::bicubic_taps;
+    const ainet::TapsTable rows = table(current.height, h), columns = table(current.width, w);
     ainet::resample(current.rgb.data(), current.height, current.width, rows.view(), columns.view(), 0, h, mean, input.data());
     return input.data();
 }
@@ -164,14 +166,14 @@ EXPORT float* border_map(int h, int w) {
     return network_map.values.data();
 }
 
-// Superpixels, at least so many of them, and their merge tree; logits: whether the scores are such, else the association itself. Returns
-// the number of superpixels.
-EXPORT int grow(bool logits, int min_size, int max_size, int at_least) {
+// Superpixels, at least so many of them, and their merge tree. Returns the number of superpixels.
+EXPORT int grow(int min_size, int max_size, int at_least) {
     const int height = current.height, width = current.width;
     current.labels.resize(current.pixels());
     const int h = network_scores.height, w = network_scores.width;
-    ainet::interpolate(network_scores.values.data(), logits, {0, 0, h, w}, {h, w, height, width, ainet::kCellSize},
-                       {0, height, 0, width}, current.labels.data());
+    const ainet::Sizes sizes{h, w, height, width, ainet::kCellSize};
+    const ainet::Window window{0, height, 0, width};
+    ainet::interpolate(network_scores.values.data(), true, ainet::Part{0, 0, h, w}, sizes, window, current.labels.data());
     connect(min_size, max_size);
     cut_to_count(at_least);
     const int regions = last_label() + 1;
