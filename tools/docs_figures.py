@@ -150,18 +150,23 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
 
 def models(results: dict[str, dict[str, Any]]) -> str:
     """The bundled models on a CPU: size, latency, accuracy and terms; SLIC, which has no weights, for comparison."""
-    times, changes = load("latency_bundled"), load("int8")["accuracy"]
+    times = load("latency_bundled")
+    changes = {"ainet": load("int8")["accuracy"], "ainet-lite": load("int8_lite")["accuracy"]}
     at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
     rows = []
     for method, in_int8, timed, engine, terms in (
         ("ainet", True, "ainet@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", False, "ainet@openvino+fp32", "OpenVINO", "non-commercial research"),
+        ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
+        ("ainet-lite", False, "ainet-lite@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("scn", False, "scn@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("slic", False, "slic-cv", "OpenCV", "no weights"),
     ):
         (scores,) = (row for row in results[method]["scales"] if row["n_segments"] == 600)
-        (change,) = (row["change"] for row in changes if (row["quality"], row["n_segments"]) == ("fast", 600))
-        asa, recall = (scores[key] + (change[of] if in_int8 else 0) for key, of in (("asa", "asa"), ("rec", "br")))
+        asa, recall = scores["asa"], scores["rec"]
+        if in_int8:
+            (change,) = (row["change"] for row in changes[method] if (row["quality"], row["n_segments"]) == ("fast", 600))
+            asa, recall = asa + change["asa"], recall + change["br"]
         milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
         weights = ROOT / "ainet/weights" / (f"{method}-int8.onnx" if in_int8 else f"{method}.onnx")
         size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
