@@ -19,6 +19,7 @@ PLOTS = {  # of docs/: which plot of a report it is, and of which results
     "boundaries.svg": ("fig4-br-bp", ("accuracy_*",)),
     "regions.svg": ("regions-asa", ("accuracy_*", "regions")),
     "region-boundaries.svg": ("regions-br-bp", ("accuracy_*", "regions")),
+    "proposals.svg": ("proposals0", ("proposals",)),
 }
 
 
@@ -135,7 +136,8 @@ def proposals(result: dict[str, Any]) -> str:
         for method, cost in dict.fromkeys((row["method"], row["cost"]) for row in result["rows"])
     ]
     note = f"ASA on BSDS500 {result['split']}, {result['images']} images; regions merged from about {result['start']} superpixels."
-    return table(["superpixels", "merged", *(f"{count} regions" for count in counts)], rows) + "\n\n" + note
+    plot_of_it = f"![ASA of {counts[0]} to {counts[-1]} regions](proposals.svg)"
+    return table(["superpixels", "merged", *(f"{count} regions" for count in counts)], rows) + f"\n\n{note}\n\n{plot_of_it}"
 
 
 def conventions(results: dict[str, dict[str, Any]]) -> str:
@@ -300,10 +302,20 @@ def plot() -> None:
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
-    for file, (name, sources) in PLOTS.items():
+    for file, (name, sources) in made_plots().items():
         paths = [path for source in sources for path in sorted(RESULTS.glob(f"{source}.json"))]
         (curves,) = [one.picture("svg").decode() for one in draw_all(load_results(paths)) if one.name == name]
         (ROOT / "docs" / file).write_text(curves + signature(curves, drawn_from(sources)))
+
+
+def is_there(source: str) -> bool:
+    """Whether a result has been made."""
+    return any(RESULTS.glob(f"{source}.json"))
+
+
+def made_plots() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Those of `PLOTS` whose results are there."""
+    return {file: (name, sources) for file, (name, sources) in PLOTS.items() if all(map(is_there, sources))}
 
 
 def drawn_from(sources: tuple[str, ...]) -> Any:
@@ -329,6 +341,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "regions": ("regions", regions),
         "region_boundaries": ("regions", region_boundaries),
         "region_figures": ("regions*", region_figures),
+        "proposals": ("proposals", proposals),
     },
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
@@ -356,7 +369,8 @@ def main() -> int:
         path = ROOT / page
         text = path.read_text()
         for name, (source, render) in blocks.items():
-            block = f"<!-- {name} -->\n{render(load(source))}\n<!-- end -->"
+            content = f"{render(load(source))}\n" if is_there(source) else ""
+            block = f"<!-- {name} -->\n{content}<!-- end -->"
             text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
             assert count == 1, f"{page} has {count} places for {name}"
         if "--check" not in sys.argv:
@@ -366,7 +380,7 @@ def main() -> int:
     if "--check" not in sys.argv:
         plot()
     else:
-        different += [file for file, (_, sources) in PLOTS.items() if not is_signed(ROOT / "docs" / file, drawn_from(sources))]
+        different += [file for file, (_, sources) in made_plots().items() if not is_signed(ROOT / "docs" / file, drawn_from(sources))]
     if different:
         print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
     return len(different)
