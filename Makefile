@@ -56,6 +56,11 @@ dist: $(VENV)/requirements
 	grep -vE '^(numpy|opencv)' constraints.txt > $@/constraints.txt
 	$@/bin/pip install --disable-pip-version-check --quiet -c $@/constraints.txt $(PIP_ARGS) '.[serve,cpu]' || (rm -rf $@; exit 1)
 
+# napari brings Qt and much else, and so has an environment of its own; with it, make test also opens napari's window.
+.venv-napari: | $(VENV)/requirements
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --disable-pip-version-check --quiet -c constraints.txt $(PIP_ARGS) '.[napari,cpu]' || (rm -rf $@; exit 1)
+
 # With the package in $(VENV) where there is one, else built for PYTHON and the packages that it has: such a machine may have no network.
 gpu-check:
 	@$(if $(wildcard $(BIN)/ainet),$(BIN)/python tools/gpu_check.py,$(PYTHON) tools/gpu_check.py --install) $(ARGS)
@@ -90,4 +95,4 @@ prerequisites:
 	@tools/check_prerequisites $(PYTHON)
 
 clean:
-	rm -rf $(VENV) .venv-serve build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-serve .venv-napari build dist demo-output gpu-check .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 """`python -m ainet` is the `ainet` command, for places that want a module, such as torchrun."""
 
-from ainet.cli import main
+from ainet.cli import run
 
-main()
+run()

@@ -1,11 +1,15 @@
 """Checks of arguments that several functions share."""
 
+import math
 import operator
-from typing import Any, SupportsIndex
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any, SupportsIndex, TypeVar
 
 from ainet.errors import UsageError
 
 QUALITIES = ("best", "fast")
+T = TypeVar("T")
 
 
 def checked_integer(name: str, value: SupportsIndex) -> int:
@@ -20,6 +24,39 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
         raise UsageError(f"{name} must be an integer, not {value!r}") from None
 
 
+def checked_number(name: str, value: Any) -> float:
+    """The argument `name` as a float.
+
+    Raises:
+        UsageError: it is no real number, or not finite.
+    """
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise UsageError(f"{name} must be a number, and finite, not {value!r}")
+    return number
+
+
+def checked_list(name: str, value: Iterable[T]) -> list[T]:
+    """The argument `name` as a list.
+
+    Raises:
+        UsageError: it is nothing to go through.
+    """
+    try:
+        return list(value)
+    except TypeError:
+        raise UsageError(f"{name} must be a list, not this {type(value).__name__}") from None
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise `UsageError` unless the argument `name` is one of these words."""
+    if not isinstance(value, str) or value not in choices:
+        raise UsageError(f"unknown {name} '{value}'; choose one of {', '.join(choices)}")
+
+
 def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
     """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
 
@@ -29,8 +66,7 @@ def check_quality(quality: str | None, scale: float | None, protocol: str | None
     plain = scale is not None or protocol is not None or on_device
     if quality is None:
         return "fast" if plain else "best"
-    if quality not in QUALITIES:
-        raise UsageError(f"unknown quality '{quality}'; choose one of {', '.join(QUALITIES)}")
+    check_choice("quality", quality, QUALITIES)
     if quality == "best" and plain:
         raise UsageError(
             "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"

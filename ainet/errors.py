@@ -29,3 +29,13 @@ class DeviceError(AINetError):
 
 class OutputError(AINetError):
     """A result cannot be written."""
+
+
+def import_failed(what: str, error: ImportError, install: str) -> DeviceError:
+    """The error of a feature whose imports fail: a package is not there, or it is and cannot be loaded.
+
+    what: the feature. install: the command that mends it.
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return DeviceError(f"{what} needs the package {error.name}: {install}")
+    return DeviceError(f"{what} needs a package that is installed and cannot be loaded ({error}); mend or install it anew: {install}")

@@ -1,15 +1,25 @@
-"""Files and folders that are either whole or not there: write under a temporary name, then rename. And JSON."""
+"""Files and folders that are either whole or not there: write under a temporary name, then rename. And JSON.
+
+A process that is killed leaves its temporary files behind. Each is locked as long as somebody writes it, so that the next process which
+writes into the folder knows those that are nobody's, and removes them.
+"""
 
 import contextlib
+import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ainet.errors import OutputError
+
+PREFIX = ".ainet-"  # of temporary names
+_temporary = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(\..*)?").fullmatch
+_cleared: set[Path] = set()  # folders, by this process
 
 
 @contextlib.contextmanager
@@ -21,39 +31,34 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be written, or `path` is a folder or device.
     """
-    target, temporary = _names(path)
-    try:
+    target = Path(path)
+    with _errors_of(target), contextlib.ExitStack() as stack:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
             raise OutputError(f"cannot write {target}: it is a folder or device; name a file")
-        temporary.touch(exist_ok=False)  # says now, before the work, whether it can be written
+        temporary = stack.enter_context(_locked(target, folder=False))  # says now, before the work, whether it can be written
         yield temporary
         temporary.replace(target)
-    except OSError as error:
-        raise _refused(target, error) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """The same for a new folder.
+def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bool] = lambda folder: False) -> Iterator[Path]:
+    """The same for a folder; one that is there already gives way if it is `replaceable`.
 
     Raises:
-        OutputError: the folder cannot be made, or `path` is there already.
+        OutputError: the folder cannot be made, or something is at `path` that is not to be replaced.
     """
-    target, temporary = _names(path)
-    try:
-        if target.exists():
-            raise OutputError(f"cannot write {target}: it is there already; remove it, or choose another place")
-        temporary.mkdir(parents=True)
+    target = Path(path)
+    with _errors_of(target), contextlib.ExitStack() as stack:
+        _check_free(target, replaceable)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = stack.enter_context(_locked(target, folder=True))
         yield temporary
+        _check_free(target, replaceable)
+        if target.exists():
+            earlier = stack.enter_context(_locked(target, folder=True))
+            target.replace(earlier)
         temporary.rename(target)
-    except OSError as error:
-        raise _refused(target, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
@@ -74,10 +79,64 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def _names(path: str | os.PathLike[str]) -> tuple[Path, Path]:
-    target = Path(path)
-    return target, target.parent / f".{secrets.token_hex(8)}{target.suffix}"
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed processes have left half-written in a folder."""
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if _temporary(entry.name):
+                with contextlib.suppress(OSError), _lock(Path(entry.path), wait=False):
+                    _remove(Path(entry.path))
 
 
-def _refused(target: Path, error: OSError) -> OutputError:
-    return OutputError(f"cannot write {target}: {error.strerror or error}; choose another place or free it")
+def _check_free(folder: Path, replaceable: Callable[[Path], bool]) -> None:
+    if folder.exists() and not (folder.is_dir() and replaceable(folder)):
+        raise OutputError(f"cannot write {folder}: it is there already; remove it, or choose another place")
+
+
+@contextlib.contextmanager
+def _locked(target: Path, folder: bool) -> Iterator[Path]:
+    """A new temporary file or folder beside `target`, locked; removed at the end, if it is still there."""
+    parent = target.parent
+    if parent.absolute() not in _cleared:
+        clear_leftovers(parent)
+        _cleared.add(parent.absolute())
+    temporary = parent / f"{PREFIX}{secrets.token_hex(8)}{target.suffix}"
+    temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+    with _lock(temporary, wait=True) as lock:
+        if os.fstat(lock).st_nlink == 0:  # another process took it for a leftover before it was locked
+            temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
+
+
+@contextlib.contextmanager
+def _lock(path: Path, wait: bool) -> Iterator[int]:
+    """Hold the lock of a file or folder; `OSError` where another holds it and one does not `wait`."""
+    lock = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # of some network file systems too, which have no locks: nothing is cleared there
+            if not wait:
+                raise
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+@contextlib.contextmanager
+def _errors_of(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}; choose another place or free it") from error

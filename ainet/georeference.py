@@ -28,7 +28,7 @@ def has_rasterio() -> bool:
 
 
 def read_georeference(path: str | os.PathLike[str], size: tuple[int, int]) -> Georeference | None:
-    """The georeference of an image file of `size` (height, width); None where it has none, or rasterio is not installed.
+    """The georeference of an image file of `size` (height, width); None where it has none, or several pages, or rasterio is not installed.
 
     Raises:
         ImageError: the file cannot be read, or the image was turned by its EXIF tag.
@@ -42,9 +42,10 @@ def read_georeference(path: str | os.PathLike[str], size: tuple[int, int]) -> Ge
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             with rasterio.open(path) as dataset:
                 transform, crs, stored = dataset.transform, dataset.crs, (dataset.height, dataset.width)
+                has_pages = bool(dataset.subdatasets)
     except rasterio.errors.RasterioError as error:
         raise ImageError(f"cannot read the georeference of {path}: {error}; fetch the file again") from error
-    if transform.is_identity:
+    if transform.is_identity or has_pages:
         return None
     if _is_turned(path) or stored != tuple(size):
         raise ImageError(f"{path} is turned by its orientation tag, which its georeference does not follow; save it upright")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.errors import UsageError
 from ainet.regions import Labels, adjacency, region_table
 
 
@@ -40,6 +41,8 @@ def graph(labels: Labels, image: Any) -> AdjacencyGraph:
         UsageError: the labels are not such an array, or differ from the image in size.
         ImageError: an image of another shape, type or range.
     """
+    if image is None:
+        raise UsageError("a graph needs the image, whose colours are its nodes' features; ainet.adjacency needs none")
     table = region_table(labels, image)
     height, width = np.shape(labels)
     # A pixel's centre lies half a pixel inside it, so that an image of one region has its centroid at 0.5.

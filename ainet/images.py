@@ -45,7 +45,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
         if not isinstance(content, bytes):
             raise UsageError('the image is a file of text; open it with mode "rb"')
         return _read(Path("the image"), io.BytesIO(content), page, stretch, bands)
-    if page not in (None, 0):
+    if not (page is None or (isinstance(page, int) and page == 0)):
         raise UsageError(f"page={page!r}: an array is one page; leave it out")
     return as_rgb(source, stretch, bands)
 

@@ -9,14 +9,17 @@ Heights never fall along the merges: a merge that costs less than an earlier one
 of every cut are unions of those of finer cuts, by count as by threshold.
 """
 
+import math
 from collections.abc import Iterable
 from functools import cache, cached_property
+from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arguments import checked_integer
+from ainet.arguments import check_choice, checked_integer, checked_list
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.models import bundled
@@ -59,8 +62,9 @@ class Hierarchy:
             ImageError: an image of another shape or type.
             UsageError: labels, mask or `within` of another shape or type, or of another size than the image's; an unknown cost.
         """
-        if cost not in COSTS:
-            raise UsageError(f"unknown cost '{cost}'; choose one of {', '.join(COSTS)}")
+        check_choice("cost", cost, COSTS)
+        if checked_array("labels", labels).ndim != 2:
+            raise UsageError(f"labels must have the shape (H, W), not {np.shape(labels)}")
         regions = enforce_connectivity(labels, 1, 2**31)
         picture = as_rgb(image)
         if picture.shape[:2] != regions.shape:
@@ -79,11 +83,13 @@ class Hierarchy:
             (H, W) int32, 0..n-1 in raster order of first appearance, each 4-connected; -1 outside a mask.
 
         Raises:
-            UsageError: neither or both are given, or a count out of range.
+            UsageError: neither or both are given, a count out of range, or a threshold that is no number.
         """
         if n_segments is not None and threshold is None:
             left = self._checked_count(n_segments)
         elif threshold is not None and n_segments is None:
+            if not isinstance(threshold, Real) or math.isnan(threshold):
+                raise UsageError(f"threshold must be a number, not {threshold!r}")
             left = self.max_segments - int(np.searchsorted(self._heights, threshold, side="right"))
         else:
             raise UsageError("cut takes either n_segments= or threshold=; give one of them")
@@ -92,7 +98,7 @@ class Hierarchy:
 
     def cuts(self, counts: Iterable[SupportsIndex]) -> list[NDArray[np.int32]]:
         """`cut` for several counts."""
-        return [self.cut(count) for count in counts]
+        return [self.cut(count) for count in checked_list("counts", counts)]
 
     @property
     def linkage(self) -> NDArray[np.float64]:
@@ -152,11 +158,12 @@ def grow_tree(
     border_map: BorderMap | None = None,
     parts: NDArray[np.int32] | None = None,
     at_least: int = 1,
+    left: int = 1,
 ) -> Hierarchy:
     """The hierarchy of connected regions 0..K-1.
 
     parts: (H, W) int32, which parts of the image no region may cross, -1 outside. at_least: how many regions there must be at
-    the start; where there are fewer, large ones are cut.
+    the start; where there are fewer, large ones are cut. left: regions at which merging ends.
 
     Raises:
         UsageError: fewer than `at_least` pixels.
@@ -171,23 +178,35 @@ def grow_tree(
         part[labels[inside]] = parts[inside]
         a, b = graph.edges.T
         graph = graph.without(part[a] != part[b])
-    return Hierarchy(labels, graph, merge(graph, model))
+    return Hierarchy(labels, graph, merge(graph, model, left))
 
 
 def tree_of_image(
-    backend: Backend, image: NDArray[np.uint8], n_segments: SupportsIndex, parts: NDArray[np.int32] | None = None
+    backend: Backend,
+    image: NDArray[np.uint8],
+    n_segments: SupportsIndex,
+    parts: NDArray[np.int32] | None = None,
+    compact: bool = False,
+    threads: int = 0,
+    left: int = 1,
 ) -> Hierarchy:
     """The hierarchy of an image RGB (H, W, 3), of superpixels fine enough for good regions at `n_segments`, with at least so many.
 
+    compact: superpixels of more even shapes. threads: of the CPU, for the steps around the network, 0 for all cores. left: regions at
+    which merging ends.
+
     Raises:
         ImageError: the image is too small.
-        UsageError: a count that is no integer from 1 to a quarter of the pixels inside; fewer pixels than that.
+        UsageError: a count that is no integer in the range that `plan_finer` gives; fewer pixels than that.
     """
     height, width = image.shape[:2]
-    plan = plan_finer(height, width, n_segments, height * width if parts is None else int((parts >= 0).sum()))
-    labels, border_map = over_segment(backend, image, plan)
+    inside, pieces = height * width, 1
+    if parts is not None:
+        inside, pieces = int((parts >= 0).sum()), int(connected_parts(np.zeros_like(parts), parts).max()) + 1
+    plan = plan_finer(height, width, n_segments, inside, pieces, compact)
+    labels, border_map = over_segment(backend, image, plan, threads)
     model = backend.merge_model if border_map is not None and isinstance(backend, MergingBackend) else image_model()
-    return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments))
+    return grow_tree(labels, image, model, border_map, parts, checked_integer("n_segments", n_segments), left)
 
 
 @cache

@@ -12,8 +12,11 @@ from pathlib import Path
 
 from ainet.errors import ModelError, UsageError
 
-BUNDLED = ("ainet", "scn")  # networks with weights in the package, the default first
+BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
+INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
+PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights
+CHECKPOINTS = frozenset({CHECKPOINT, ".pt", ".pth", ".tar", ".ckpt", ".bin"})  # of checkpoints, those of others too
 DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
 
 
@@ -36,6 +39,8 @@ class Device:
         Raises:
             UsageError: it has none of the forms in `DEVICES`.
         """
+        if not isinstance(text, str):
+            raise UsageError(f"device must be a string, not {text!r}; choose {DEVICES}")
         if text in ("auto", "cpu", "openvino"):
             return cls(text)
         if match := re.fullmatch(r"(cuda|tensorrt)(?::([0-9]+))?", text):
@@ -56,10 +61,36 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
     """The file of a model: a path, the name of bundled weights, or None for those of AINet.
 
     Raises:
+        UsageError: it is neither a name nor a path.
         ModelError: the bundled file is missing.
     """
+    if model is not None and not isinstance(model, str | os.PathLike):
+        raise UsageError(f"a model is named by a path, or one of {', '.join(BUNDLED)}, not by {model!r}")
     name = BUNDLED[0] if model is None else os.fspath(model)
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
+
+
+def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: str) -> Path | None:
+    """The bundled file in INT8 of a network that is named as for `model_path`; None for other models, other engines, and precision "fp32".
+
+    Raises:
+        UsageError: an unknown precision.
+        ModelError: the bundled file is missing.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision '{precision}'; choose {' or '.join(PRECISIONS)}")
+    name = BUNDLED[0] if model is None else os.fspath(model)
+    takes_it = name in BUNDLED and device.engine in ("auto", "openvino") and precision == "auto"
+    return bundled(name + INT8) if takes_it else None
+
+
+def check_model_file(path: Path) -> None:
+    """Raise `ModelError` where a file that is no ONNX model or engine is named in its place."""
+    if path.suffix in (ONNX, ENGINE) or not path.is_file():
+        return
+    if path.suffix.lower() in CHECKPOINTS:
+        raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
+    raise ModelError(f"{path} is no model: name an ONNX file or engine, or one of {', '.join(BUNDLED)}")
 
 
 def bundled_checkpoint() -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arrays import checked_array, checked_colour
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.metrics.label_map import count_other_neighbours
@@ -27,20 +28,22 @@ def boundaries(labels: Labels) -> NDArray[np.bool_]:
     return count_other_neighbours(checked_labels(labels)) > 0
 
 
-def overlay(image: Any, labels: Labels, colour: tuple[int, int, int] = (255, 255, 0)) -> NDArray[np.uint8]:
+def overlay(image: Any, labels: Labels, colour: tuple[float, float, float] = (255, 255, 0)) -> NDArray[np.uint8]:
     """Draw the superpixels' outlines, one pixel wide, into a copy of the image.
 
-    `image`: as for `ainet.segment`, of the labels' size. `colour`: R, G, B in 0..255. Returns RGB uint8 (H, W, 3).
+    `image`: as for `ainet.segment`, of the labels' size. `colour`: R, G, B, whole numbers in 0..255 or floats in [0, 1].
+    Returns RGB uint8 (H, W, 3).
 
     Raises:
-        UsageError: the labels are no such array, or differ from the image in size.
+        UsageError: the labels are no such array, or differ from the image in size; no such colour.
         ImageError: an image of another shape, type or range.
     """
-    labels, picture = checked_labels(labels), _matching(image, labels).copy()
+    labels, ink = checked_labels(labels), checked_colour(colour)
+    picture = _matching(image, labels).copy()
     line = np.zeros(labels.shape, bool)
     line[:-1] |= labels[1:] != labels[:-1]
     line[:, :-1] |= labels[:, 1:] != labels[:, :-1]
-    picture[line] = colour
+    picture[line] = ink
     return picture
 
 
@@ -100,7 +103,7 @@ def checked_labels(labels: Labels) -> Labels:
     Raises:
         UsageError: they are no such array of integers, or empty.
     """
-    labels = np.asarray(labels)
+    labels = checked_array("labels", labels)
     if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
         raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {labels.dtype} of shape {labels.shape}")
     return labels

@@ -10,6 +10,7 @@ or with a model that stays loaded:
 
 import os
 from functools import cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
 
@@ -17,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from ainet.arguments import check_one_image, check_quality, checked_start, is_list_of_images
+from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
 from ainet.decoding import check_size
-from ainet.errors import ModelError, UsageError
+from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ENGINE, ONNX, Device, model_path
+from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
 from ainet.runtime.association import Association
 from ainet.runtime.association import association as association_map
 from ainet.runtime.backends import Backend, open_backend
@@ -36,38 +37,52 @@ from ainet.torch_backend import open_torch
 
 
 class Segmenter:
-    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end."""
+    """A model on a device. Reusable, thread safe, and a context manager that releases the engine at its end.
 
-    def __init__(self, backend: Backend) -> None:
+    What `load` gives can be pickled, as its arguments: another process opens the model anew. A fork cannot use it, as the engine's
+    threads are not in the copy.
+    """
+
+    def __init__(self, backend: Backend, threads: int = 0) -> None:
         self._backend: Backend | None = backend
+        self._threads = threads  # of the CPU, for the steps around the network
+        self._process = os.getpid()
+        self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info
         self.device: str = backend.name  # engine and device, such as "OpenVINO (CPU)"
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0) -> "Segmenter":
+    def load(
+        cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
+    ) -> "Segmenter":
         """Load an exported ONNX model, or the bundled AINet.
 
         Args:
             model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
-                the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
+                the torch devices, of a checkpoint. "ainet", "ainet-lite" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
+                file runs in the precision that it has.
 
         Raises:
-            UsageError: `device` has none of these forms, or `threads` is negative.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
-        path = model_path(model, chosen)
-        if chosen.engine == "torch":
-            if path.suffix == ONNX:
-                raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-            return cls(open_torch(path, chosen.torch))
-        if path.suffix not in (ONNX, ENGINE) and path.is_file():
-            raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
-        return cls(open_backend(path, device, threads))
+        path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
+        threads = checked_integer("threads", threads)
+        segmenter = cls(_open(path, chosen, device, threads, int8), threads)
+        segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
+        return segmenter
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self.backend  # noqa: B018  # a closed one has nothing to hand on
+        if self._arguments is None:
+            raise UsageError("a Segmenter made of an engine cannot be pickled; make it with Segmenter.load")
+        return Segmenter.load, self._arguments
 
     @property
     def backend(self) -> Backend:
@@ -75,9 +90,15 @@ class Segmenter:
 
         Raises:
             UsageError: this Segmenter is closed.
+            DeviceError: it was loaded before this process was forked.
         """
         if self._backend is None:
             raise UsageError("this Segmenter is closed; load another")
+        if self._process != os.getpid():
+            raise DeviceError(
+                f"this Segmenter was loaded in process {self._process}, of which this one is a fork without its engine's threads; "
+                "load one here, or start processes with multiprocessing's method 'spawn'"
+            )
         return self._backend
 
     def plan(
@@ -89,6 +110,7 @@ class Segmenter:
         scale: float | None = None,
         protocol: str | None = None,
         quality: str | None = None,
+        compact: bool = False,
     ) -> Plan:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
@@ -96,9 +118,10 @@ class Segmenter:
             ImageError: the image is too small.
             UsageError: an argument out of range.
         """
+        height, width = checked_integer("height", height), checked_integer("width", width)
         if check_quality(quality, scale, protocol) == "best":
-            return plan_finer(height, width, n_segments, height * width)
-        return plan_image(height, width, n_segments, scale=scale, protocol=protocol)
+            return plan_finer(height, width, n_segments, height * width, compact=compact)
+        return plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
 
     @overload
     def __call__(
@@ -109,6 +132,7 @@ class Segmenter:
         scale: float | None = ...,
         protocol: str | None = ...,
         quality: str | None = ...,
+        compact: bool = ...,
         start_label: SupportsIndex | None = ...,
     ) -> DeviceLabels: ...
 
@@ -121,6 +145,7 @@ class Segmenter:
         scale: float | None = ...,
         protocol: str | None = ...,
         quality: str | None = ...,
+        compact: bool = ...,
         start_label: SupportsIndex | None = ...,
     ) -> list[NDArray[np.int32]]: ...
 
@@ -133,6 +158,7 @@ class Segmenter:
         scale: float | None = ...,
         protocol: str | None = ...,
         quality: str | None = ...,
+        compact: bool = ...,
         mask: Any = ...,
         within: Any = ...,
         start_label: SupportsIndex | None = ...,
@@ -146,6 +172,7 @@ class Segmenter:
         scale: float | None = None,
         protocol: str | None = None,
         quality: str | None = None,
+        compact: bool = False,
         mask: Any = None,
         within: Any = None,
         start_label: SupportsIndex | None = None,
@@ -164,6 +191,7 @@ class Segmenter:
             quality: "best": more superpixels than asked for, merged down to the count by a learned cost, in twice the time
                 of "fast" from 600 on, and up to eight times that below;
                 "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
+            compact: superpixels of more even shapes, with smoother outlines, which follow weak edges less closely; not on a GPU.
             mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
                 the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.
             within: (H, W) integers, of one image: a label map whose borders no superpixel crosses.
@@ -181,14 +209,19 @@ class Segmenter:
         backend = self.backend
         if is_list_of_images(image):
             check_one_image(mask, within)
-            return [self(one, n_segments, scale=scale, protocol=protocol, quality=quality, start_label=start_label) for one in image]
+            options: dict[str, Any] = {"scale": scale, "protocol": protocol, "quality": quality, "compact": compact}
+            return [self(one, n_segments, start_label=start_label, **options) for one in image]
         on_device = is_device_array(image)
         image = image if on_device or isinstance(image, Image) else as_array(image)
         exact = check_quality(quality, scale, protocol, on_device) == "best"
         if not exact and not (mask is None and within is None):
             raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
         if on_device:
-            return _labels_on_device(backend, image, n_segments, scale, protocol, start_label)
+            _check_device_start(start_label)
+            height, width = device_image_size(image)
+            check_size(height, width)
+            options = {"scale": scale, "protocol": protocol, "compact": compact}
+            return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
         is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
             _check_batch(image, mask, within)
@@ -198,19 +231,28 @@ class Segmenter:
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
+        height, width = images.shape[1:3]
         if exact:
-            labels = _exact_labels(backend, images, n_segments, mask, within)
+            parts = parts_of(images[0], mask, within)
+            count = checked_integer("n_segments", n_segments)
+            trees = (tree_of_image(backend, one, count, parts, compact, self._threads, left=count) for one in images)
+            labels = np.stack([tree.cut(count) for tree in trees])
         else:
-            height, width = images.shape[1:3]
-            labels = run_pipeline(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
-        labels = np.where(labels < 0, np.int32(0), labels + first) if mask is not None else labels + first
+            plan = plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
+            labels = run_pipeline(backend, images, plan, self._threads)
+        if mask is not None:
+            labels = np.where(labels < 0, np.int32(0), labels + first)
+        elif first != 0:
+            labels += first
         return labels if is_batch else labels[0]
 
-    def hierarchy(self, image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+    def hierarchy(
+        self, image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None
+    ) -> Hierarchy:
         """Superpixels of one image and their merge tree, from which any smaller count can be cut.
 
         Args:
-            image, mask, within: as for a call.
+            image, compact, mask, within: as for a call.
             n_segments: the largest count that will be asked for; the tree starts from more, see `Hierarchy.max_segments`.
 
         Raises:
@@ -221,7 +263,7 @@ class Segmenter:
         image = image if isinstance(image, Image) else as_array(image)
         mask = as_mask(image, mask)
         picture = as_rgb(image)
-        return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within))
+        return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within), compact, self._threads)
 
     def association(self, image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
         """The association map Q of one image: for every pixel the probabilities of the nine grid cells around it.
@@ -244,8 +286,8 @@ class Segmenter:
         return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
 
     def close(self) -> None:
-        """Release the engine; later calls raise `UsageError`."""
-        if self._backend is not None:
+        """Release the engine; later calls raise `UsageError`. Does nothing in a fork, where the engine's threads are not there to end."""
+        if self._backend is not None and self._process == os.getpid():
             self._backend.close()
             self._backend = None
 
@@ -263,51 +305,54 @@ def segment(
     scale: float | None = None,
     protocol: str | None = None,
     quality: str | None = None,
+    compact: bool = False,
     mask: Any = None,
     within: Any = None,
     start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
     """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter()(
-        image, n_segments, scale=scale, protocol=protocol, quality=quality, mask=mask, within=within, start_label=start_label
+    return _default_segmenter(os.getpid())(
+        image,
+        n_segments,
+        scale=scale,
+        protocol=protocol,
+        quality=quality,
+        compact=compact,
+        mask=mask,
+        within=within,
+        start_label=start_label,
     )
 
 
-def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, mask: Any = None, within: Any = None) -> Hierarchy:
+def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None) -> Hierarchy:
     """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
-    return _default_segmenter().hierarchy(image, n_segments, mask=mask, within=within)
+    return _default_segmenter(os.getpid()).hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
 
 
 def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
     """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
-    return _default_segmenter().association(image, n_segments, scale=scale)
+    return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
 
 
 @cache
-def _default_segmenter() -> Segmenter:
+def _default_segmenter(process: int) -> Segmenter:
+    """One for each process: a fork cannot use that of its parent."""
     return Segmenter.load()
 
 
-def _labels_on_device(
-    backend: Backend,
-    images: DeviceArray,
-    n_segments: SupportsIndex,
-    scale: float | None,
-    protocol: str | None,
-    start_label: SupportsIndex | None,
-) -> DeviceLabels:
-    """Images on the GPU -> labels there, of quality "fast"."""
+def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
+    if chosen.engine == "torch":
+        if path.suffix == ONNX:
+            raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
+        return open_torch(path, chosen.torch)
+    check_model_file(path)
+    return open_backend(path, device, threads, int8)
+
+
+def _check_device_start(start_label: SupportsIndex | None) -> None:
     if start_label is not None and checked_start(start_label) != 0:
         raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
-    height, width = device_image_size(images)
-    check_size(height, width)
-    return run_on_device(backend, images, plan_image(height, width, n_segments, scale=scale, protocol=protocol))
-
-
-def _exact_labels(backend: Backend, images: NDArray[np.uint8], n_segments: SupportsIndex, mask: Any, within: Any) -> NDArray[np.int32]:
-    """Images (N, H, W, 3) -> labels (N, H, W), exactly `n_segments` in each, -1 outside the mask."""
-    parts = parts_of(images[0], mask, within)
-    return np.stack([tree_of_image(backend, image, n_segments, parts).cut(n_segments) for image in images])
 
 
 def _check_batch(images: NDArray[Any], mask: Any, within: Any) -> None:

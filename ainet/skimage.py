@@ -10,9 +10,11 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.Image import Image
 
 from ainet.arguments import checked_integer
 from ainet.errors import ImageError, UsageError
+from ainet.images import as_array, as_rgb
 from ainet.segmenter import segment
 
 
@@ -66,8 +68,8 @@ def slic(
     given = [f"{name}={value!r}" for name, value in meaningless.items() if value is not None]
     if given:
         raise UsageError(f"{', '.join(given)}: the network has no such parameter; leave it out, or use skimage.segmentation.slic")
-    if not enforce_connectivity:
-        raise UsageError("enforce_connectivity=False: superpixels of the network are always connected; leave it out")
+    if not (isinstance(enforce_connectivity, bool) and enforce_connectivity):
+        raise UsageError(f"enforce_connectivity={enforce_connectivity!r}: superpixels of the network are always connected; leave it out")
     first = checked_integer("start_label", start_label)
     if first not in (0, 1):
         raise UsageError(f"start_label={start_label!r}: choose 0 or 1, as of skimage.segmentation.slic")
@@ -79,7 +81,7 @@ def slic(
 
 def _channels_last(image: Any, channel_axis: int | None) -> NDArray[Any]:
     """The image as (H, W) or (H, W, C)."""
-    array = np.asarray(image)
+    array = as_rgb(image) if isinstance(image, Image) else as_array(image)
     if channel_axis is None:
         if array.ndim != 2:
             raise ImageError(f"channel_axis=None means a grey image (H, W), not one of shape {array.shape}; volumes are not supported")
@@ -88,5 +90,5 @@ def _channels_last(image: Any, channel_axis: int | None) -> NDArray[Any]:
         raise ImageError(f"an image of shape {array.shape} has no channels at axis {channel_axis}; for grey (H, W) use channel_axis=None")
     try:
         return np.moveaxis(array, channel_axis, -1)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"channel_axis={channel_axis!r}: an image of shape {array.shape} has the axes -3 to 2") from None

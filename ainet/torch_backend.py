@@ -1,10 +1,13 @@
 """Checkpoints on the torch devices: `open_torch("ainet.safetensors", "cuda:0")`. PyTorch is imported when one is opened."""
 
+import os
 from pathlib import Path
 
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, import_failed
 from ainet.models import Device
 from ainet.runtime.backends import Backend
+
+_users: dict[str, int] = {}  # the process that has opened PyTorch; a fork has a copy of it
 
 
 def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
@@ -13,7 +16,7 @@ def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
     device: as PyTorch names it, such as "cpu" or "cuda:1".
 
     Raises:
-        DeviceError: PyTorch or the device is not there.
+        DeviceError: PyTorch or the device is not there; or this process is a fork of one that has used it.
         ModelError: the checkpoint is missing or damaged.
     """
     try:
@@ -21,7 +24,13 @@ def open_torch(checkpoint: Path, device: str = "cpu") -> Backend:
         from ainet.training.checkpoint import load_checkpoint
         from ainet.training.merging.model import WithBorderMap
     except ImportError as error:
-        raise DeviceError(f"device 'torch' needs the package {error.name}: pip install 'ainet-toolkit[train]'") from error
+        raise import_failed("device 'torch'", error, "pip install 'ainet-toolkit[train]'") from error
+    process = _users.setdefault("torch", os.getpid())
+    if process != os.getpid():
+        raise DeviceError(
+            f"device 'torch' was used in process {process}, of which this one is a fork: PyTorch would wait for threads that are not in "
+            "the copy; start processes with multiprocessing's method 'spawn'"
+        )
     loaded = load_checkpoint(checkpoint)
     info = loaded.info("logits", "fp32")
     gpu = Device.parse(f"torch:{device}").gpu

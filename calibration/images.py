@@ -88,4 +88,4 @@ def plan_of(pixels: NDArray[np.uint8]) -> Plan:
 
 def network_input(pixels: NDArray[np.uint8], info: ModelInfo) -> NDArray[Any]:
     """What the runtime feeds a model that `info` describes with, for RGB `pixels` (H, W, 3)."""
-    return pipeline.network_input(pipeline.resize(pixels, plan_of(pixels))[None], info)
+    return pipeline.network_input(pixels[None], plan_of(pixels), info)

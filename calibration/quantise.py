@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
-from ainet.calibration.graph import QUANTISABLE, equalise, layers, split_concatenations, to_half
+from ainet.calibration.graph import QUANTISABLE, equalise, give_transposed_ranges, layers, multiply_adds, split_concatenations, to_half
 from ainet.calibration.images import CalibrationImage, network_input
 from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
 from ainet.errors import UsageError
@@ -30,6 +30,7 @@ from ainet.export.graph import PRECISIONS, Output, Precision
 from ainet.export.model_file import model_info, sign
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_path
+from ainet.runtime.merging import MERGING_ENTRY
 from ainet.training.checkpoint import Checkpoint
 
 TENSORRT_FORM = {
@@ -44,12 +45,15 @@ TENSORRT_FORM = {
 def exported(checkpoint: Checkpoint, output: Output = "logits") -> onnx.ModelProto:
     """The checkpoint's network as `ainet export` writes it in fp32: BatchNorm folded, checked against PyTorch.
 
+    With the border map where the checkpoint holds the cost for merging; not for labels, which are meant for engines of TensorRT.
+
     Raises:
         UsageError: unknown `output`.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
-        export_onnx(checkpoint, path, "fp32", output)
+        border_map = output != "labels" and checkpoint.merging is not None and checkpoint.merging.head is not None
+        export_onnx(checkpoint, path, "fp32", output, border_map=border_map)
         return onnx.load(path)
 
 
@@ -65,6 +69,7 @@ class Calibration:
 
     Attributes:
         layers: names of the convolution nodes by layer, in the network's order.
+        cost: multiply-adds of each layer.
         float_model: the float network, its concatenations split and its channels equalised.
         info: metadata of the INT8 models.
 
@@ -89,6 +94,7 @@ class Calibration:
         model.CopyFrom(exported)
         split_concatenations(model)
         self.layers = layers(model)
+        self.cost = multiply_adds(model, self.layers)
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
         inputs = [network_input(image.pixels, self.info) for image in images]
         channels = channel_maxima(observe(model, _with_progress(inputs, progress, 0), names))
@@ -98,6 +104,7 @@ class Calibration:
         counts = histograms(observe(model, _with_progress(inputs, progress, 1), names), largest)
         self.limits = {name: clip(counts[name], largest[name], method) for name in names}
         self.float_model = model
+        self._entries = {entry.key: entry.value for entry in exported.metadata_props if entry.key == MERGING_ENTRY}
         self._notes = {"method": method, "equalised": equalised, "images_sha256": sorted(image.sha256 for image in images)}
 
     def model(self, float_layers: Collection[str] = (), rest: Precision = "fp32") -> onnx.ModelProto:
@@ -129,10 +136,11 @@ class Calibration:
         quantizer.quantize_model()
         quantizer.model.topological_sort()
         model: onnx.ModelProto = quantizer.model.model
+        give_transposed_ranges(model)
         if rest == "fp16":
             model = to_half(model)
         notes = {**self._notes, "float_layers": [name for name in self.layers if name in float_layers], "rest": rest}
-        sign(model, self.info, {"calibration": json.dumps(notes, sort_keys=True)})
+        sign(model, self.info, {**self._entries, "calibration": json.dumps(notes, sort_keys=True)})
         onnx.checker.check_model(model, full_check=True)
         return model
 

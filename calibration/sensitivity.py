@@ -75,6 +75,9 @@ def keep_boundaries(
 ) -> Found:
     """Leave as many layers in float as it takes to stay within the bounds of int8, with `max_asa_drop` for that of ASA.
 
+    Those first that move most pixels for the time that they cost in float, as the multiply-adds give it: a time from a clock would give
+    another file on each machine.
+
     `every_layer`: try each layer alone even where that is not needed.
 
     Raises:
@@ -91,7 +94,7 @@ def keep_boundaries(
         return compare(calibration.model(float_layers))
 
     try:
-        return keep_in_float(names, agreement_with, bounds, every_layer, progress)
+        return keep_in_float(names, agreement_with, bounds, every_layer, progress, calibration.cost)
     except ModelError as error:
         raise ModelError(f"INT8 will not do: {error}; allow a larger --max-asa-drop, or train the network longer") from error
 

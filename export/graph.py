@@ -70,7 +70,7 @@ class WithOutput(nn.Module):
         output = self._finish(self.network.predict(features, pixel).float())
         if self.head is None:
             return output
-        return output, self.head(*(source.float() for source in self.head.sources(features, pixel)))
+        return output, self.head(*(source.float() for source in self.network.border_sources(features, pixel)))
 
     def _finish(self, logits: Tensor) -> Tensor:
         """Logits (N, 9, H, W) -> the output that the file gives."""

@@ -6,7 +6,7 @@
 `compare(layers)` gives the agreement of the model that keeps these layers in float with the float model.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ainet.errors import ModelError
@@ -34,10 +34,12 @@ def keep_in_float(
     bounds: Bounds,
     every_layer: bool = False,
     progress: Progress = lambda what, done, total: None,
+    cost: Mapping[str, float] | None = None,
 ) -> Found:
     """Keep one layer of `names` more in float until the model is within `bounds`, those first that alone move most pixels.
 
-    `every_layer`: try each layer alone even where none has to stay in float.
+    `every_layer`: try each layer alone even where none has to stay in float. `cost`: what it costs to leave a layer in float; those
+    come first that move most pixels for their cost. None: all cost the same.
 
     Raises:
         ModelError: not even with half of the layers in float; the message says the best that was found.
@@ -51,7 +53,8 @@ def keep_in_float(
         for done, name in enumerate(names, 1):
             progress(f"{name} alone", done, total)
             alone[name] = compare([other for other in names if other != name])
-    order = sorted(alone, key=lambda name: alone[name].argmax)
+    costs = dict.fromkeys(names, 1.0) if cost is None else cost
+    order = sorted(alone, key=lambda name: (alone[name].argmax - 1) / costs[name])
     while tried[-1].failures(bounds) and len(tried) <= most:
         kept = order[: len(tried)]
         progress(f"{', '.join(kept)} in float", len(names) + len(kept), total)

@@ -11,11 +11,53 @@ from numpy.typing import NDArray
 Scores: TypeAlias = NDArray[np.float32] | NDArray[np.uint16]
 
 def enforce_connectivity(labels: NDArray[np.unsignedinteger[Any]], min_size: int, max_size: int) -> NDArray[np.int32]: ...
-def assign(scores: Scores, height: int, width: int, public: bool) -> NDArray[np.int32]: ...
-def scores_to_labels(scores: Scores, height: int, width: int, min_size: int, max_size: int, public: bool) -> NDArray[np.int32]: ...
-def resize_nearest(ids: NDArray[np.int32], height: int, width: int, public: bool) -> NDArray[np.int32]: ...
-def ids_to_labels(ids: NDArray[np.int32], height: int, width: int, min_size: int, max_size: int, public: bool) -> NDArray[np.int32]: ...
-def normalise(images: NDArray[np.uint8], mean: NDArray[np.float32]) -> NDArray[np.float32]: ...
+def cell_ids(
+    output: Scores | NDArray[np.int32], height: int, width: int, public: bool, smoothing: int, logits: bool, threads: int
+) -> NDArray[np.int32]: ...
+def cell_ids_of_part(
+    scores: Scores,
+    top: int,
+    left: int,
+    working_height: int,
+    working_width: int,
+    smoothing: int,
+    logits: bool,
+    first_row: int,
+    end_row: int,
+    first_column: int,
+    end_column: int,
+    threads: int,
+    out: NDArray[np.int32],
+) -> None: ...
+def output_to_labels(
+    output: Scores | NDArray[np.int32],
+    height: int,
+    width: int,
+    min_size: int,
+    max_size: int,
+    public: bool,
+    smoothing: int,
+    logits: bool,
+    threads: int,
+) -> NDArray[np.int32]: ...
+def make_taps(sources: int, targets: int, averages: bool) -> tuple[NDArray[np.int32], NDArray[np.float32]]: ...
+def resample(
+    images: NDArray[np.uint8],
+    row_first: NDArray[np.int32],
+    row_weights: NDArray[np.float32],
+    column_first: NDArray[np.int32],
+    column_weights: NDArray[np.float32],
+    threads: int,
+) -> NDArray[np.uint8]: ...
+def resample_to_planes(
+    images: NDArray[np.uint8],
+    row_first: NDArray[np.int32],
+    row_weights: NDArray[np.float32],
+    column_first: NDArray[np.int32],
+    column_weights: NDArray[np.float32],
+    mean: NDArray[np.float32],
+    threads: int,
+) -> NDArray[np.float32]: ...
 
 # Label maps: see runtime/label_map.py, which checks the arguments.
 def number_labels(labels: NDArray[np.unsignedinteger[Any]]) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.int32]]: ...
@@ -40,12 +82,13 @@ def map_gradient(
     gradient: NDArray[np.float32],
 ) -> NDArray[np.float32]: ...
 def merge_plainly(
-    regions: NDArray[np.float32], edges: NDArray[np.int32], borders: NDArray[np.float32]
+    regions: NDArray[np.float32], edges: NDArray[np.int32], borders: NDArray[np.float32], left: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]: ...
 def merge_by_weights(
     regions: NDArray[np.float32],
     edges: NDArray[np.int32],
     borders: NDArray[np.float32],
+    left: int,
     border1: NDArray[np.float32],
     border1_bias: NDArray[np.float32],
     border2: NDArray[np.float32],

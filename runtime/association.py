@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend
-from ainet.runtime.pipeline import infer, resize, tiles
+from ainet.runtime.pipeline import infer, network_input, tile_input, tiles
 from ainet.runtime.plan import Plan
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
@@ -54,7 +54,7 @@ def association(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> Assoc
     if backend.info.output == "labels":
         raise ModelError("the model's output is 'labels', which holds no association map; export it again with --output logits")
     try:
-        scores = _scores(backend, resize(image, plan), plan)
+        scores = _scores(backend, image, plan)
         if backend.info.output == "logits":
             scores = _softmax(scores)
     except MemoryError as error:
@@ -64,13 +64,12 @@ def association(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> Assoc
 
 
 def _scores(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
-    """Working image (h, w, 3) -> the model's scores (9, h, w), float32."""
+    """Image (H, W, 3) -> the model's scores (9, h, w), float32."""
     if not plan.in_tiles:
-        return np.asarray(infer(backend, image[None])[0], np.float32)
-    height, width = image.shape[:2]
-    scores = np.empty((NEIGHBOURS, height, width), np.float32)
-    for tile in tiles(height, width, plan.limit):
-        found = infer(backend, np.ascontiguousarray(image[None, *tile.outer]))[0]
+        return np.asarray(infer(backend, network_input(image[None], plan, backend.info))[0], np.float32)
+    scores = np.empty((NEIGHBOURS, plan.working_height, plan.working_width), np.float32)
+    for tile in tiles(plan):
+        found = infer(backend, tile_input(image, plan, tile, backend.info))[0]
         scores[:, *tile.inner] = found[:, *tile.within]
     return scores
 

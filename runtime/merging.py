@@ -130,7 +130,7 @@ class MergeTree:
     """The merges in their order.
 
     count: regions at the start. children: (M, 2) int32, the two that merge i joins into the region count + i.
-    costs: (M,) float32. vanished: (E,) int32, the merge by which each edge of the graph comes to lie inside a region.
+    costs: (M,) float32. vanished: (E,) int32, the merge by which each edge of the graph comes to lie inside a region, -1: none.
     """
 
     count: int
@@ -163,13 +163,16 @@ def region_graph(labels: NDArray[np.int32], image: NDArray[np.uint8], border_map
     return RegionGraph(*described)
 
 
-def merge(graph: RegionGraph, model: MergeModel | None = None) -> MergeTree:
-    """Merge down to one region of each connected part, by the model's cost or the plain one; of equal costs the first edge is taken."""
+def merge(graph: RegionGraph, model: MergeModel | None = None, left: int = 1) -> MergeTree:
+    """Merge until `left` regions are left, or one of each connected part, by the model's cost or the plain one.
+
+    Of equal costs the first edge is taken.
+    """
     rows = (graph.regions, graph.edges, graph.borders)
     if model is None:
-        return MergeTree(len(graph.regions), *_native.merge_plainly(*rows))
+        return MergeTree(len(graph.regions), *_native.merge_plainly(*rows, left))
     assert graph.borders.shape[1] == BORDER_SUMS + 2 * model.channels, "the graph was made with another border map than the model's"
-    return MergeTree(len(graph.regions), *_native.merge_by_weights(*rows, *model.arrays()))
+    return MergeTree(len(graph.regions), *_native.merge_by_weights(*rows, left, *model.arrays()))
 
 
 def _nearest(source: int, target: int) -> NDArray[np.int32]:

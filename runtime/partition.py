@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.runtime.postprocess import enforce_connectivity
 
@@ -21,11 +22,11 @@ def parts_of(image: NDArray[np.uint8], mask: Any = None, within: Any = None) -> 
         return None
     parts = np.zeros(image.shape[:2], np.int32)
     if within is not None:
-        borders = np.asarray(within)
+        borders = checked_array("within", within)
         _check("within", borders, image, "iu", "integers")
         parts = np.unique(borders, return_inverse=True)[1].reshape(borders.shape).astype(np.int32)
     if mask is not None:
-        inside = np.asarray(mask)
+        inside = checked_array("mask", mask)
         _check("mask", inside, image, "b", "booleans; compare its values first, e.g. mask > 0")
         if not inside.any():
             raise UsageError("the mask has no pixel inside, so there is nothing to segment; is it inverted?")

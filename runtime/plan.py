@@ -7,16 +7,16 @@ Only a GPU cuts batches by a limit of its own, see `ainet.runtime.cuda.chunks`.
 """
 
 import math
-from dataclasses import dataclass
-from numbers import Real
-from typing import SupportsIndex
+from dataclasses import dataclass, replace
+from typing import Any, SupportsIndex
 
-from ainet.arguments import checked_integer
+from ainet.arguments import checked_integer, checked_number
 from ainet.errors import ImageError, UsageError
 from ainet.spec import CELL_SIZE
 
 MIN_SIZE = 16  # smallest height and width of an image
 MIN_SEGMENTS = 4
+INTERPOLATED, COMPACT = 1, 4  # values of `Plan.smoothing`; why these: docs/accuracy.md
 MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; they take 2.1 GB in OpenVINO, 3.4 in ONNX Runtime
 
 # Public protocol: image size -> working size and number of superpixels at scale 1.
@@ -34,7 +34,7 @@ class Plan:
     The image is resized from `height` x `width` to `working_height` x `working_width` (multiples of 16, one grid cell
     per 16 x 16), and the cell ids back again. Connectivity then merges components below `min_size` pixels and cuts
     those above `max_size`. `public`: ties and the resize back follow the public code; see `postprocess.assign`.
-    `limit`: working pixels that go through the network at once.
+    `compact`: superpixels of more even shapes. `limit`: working pixels that go through the network at once.
     """
 
     height: int
@@ -44,12 +44,25 @@ class Plan:
     min_size: int
     max_size: int
     public: bool = False
+    compact: bool = False
     limit: int = MAX_NETWORK_PIXELS
+
+    @property
+    def smoothing(self) -> int:
+        """Of how many working pixels by how many the mean association is taken and interpolated; 0: the nearest pixel's cell."""
+        if self.public:
+            return 0
+        return COMPACT if self.compact else INTERPOLATED
+
+    @property
+    def averages(self) -> bool:
+        """Whether each working pixel is the mean of the pixels that it covers: bicubic looks at 16 pixels, where it may cover more."""
+        return not self.public and self.height > 4 * self.working_height and self.width > 4 * self.working_width
 
     @property
     def in_tiles(self) -> bool:
         """Whether the working image is above the limit and goes through the network in overlapping tiles, with the same result."""
-        return self.working_height * self.working_width > self.limit
+        return self.working_height * self.working_width > self.limit and not self.public
 
     @property
     def chunk_size(self) -> int:
@@ -66,7 +79,13 @@ class Plan:
 
 
 def plan_image(
-    height: int, width: int, n_segments: SupportsIndex = 600, *, scale: float | None = None, protocol: str | None = None
+    height: int,
+    width: int,
+    n_segments: SupportsIndex = 600,
+    *,
+    scale: float | None = None,
+    protocol: str | None = None,
+    compact: bool = False,
 ) -> Plan:
     """The plan of an image of `height` x `width` pixels; arguments as of `ainet.Segmenter.__call__`.
 
@@ -76,10 +95,11 @@ def plan_image(
     """
     check_protocol(protocol)
     if protocol is not None:
+        if compact:
+            raise UsageError("protocol='public' has no compact superpixels; leave one of the two out")
         return plan_public(height, width, 1.0 if scale is None else scale)
-    if scale is not None:
-        return plan_scale(height, width, scale)
-    return plan_segments(height, width, n_segments)
+    plan = plan_segments(height, width, n_segments) if scale is None else plan_scale(height, width, scale)
+    return replace(plan, compact=compact)
 
 
 def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:
@@ -88,15 +108,24 @@ def check_count(n_segments: int, least: int = MIN_SEGMENTS) -> None:
         raise UsageError(f"n_segments={n_segments} is out of range: choose {least} to a quarter of the image's pixels")
 
 
-def check_scale(scale: float) -> None:
-    """Raise `UsageError` unless `scale` is a positive number."""
-    if not (isinstance(scale, Real) and math.isfinite(scale) and scale > 0):
+def checked_scale(scale: Any) -> float:
+    """The scale as a float.
+
+    Raises:
+        UsageError: it is no positive number.
+    """
+    try:
+        number = checked_number("scale", scale)
+    except UsageError:
+        number = 0.0
+    if number <= 0:
         raise UsageError(f"scale must be a positive number, not {scale!r}")
+    return number
 
 
 def check_protocol(protocol: str | None) -> None:
     """Raise `UsageError` unless `protocol` is None or "public"."""
-    if protocol not in (None, "public"):
+    if protocol is not None and not (isinstance(protocol, str) and protocol == "public"):
         raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
 
 
@@ -107,7 +136,7 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
         ImageError: a height or width below 16.
         UsageError: a count that is no integer from 4 to a quarter of the pixels, or beyond 2**31 working pixels (8 million cells).
     """
-    _check_image(height, width)
+    check_image(height, width)
     most = height * width // 4
     count = checked_integer("n_segments", n_segments)
     if not MIN_SEGMENTS <= count <= most:
@@ -130,8 +159,8 @@ def plan_scale(height: int, width: int, scale: float) -> Plan:
         ImageError: a height or width below 16.
         UsageError: a scale that is no positive number, or gives fewer than 4 cells or more than a quarter of the pixels.
     """
-    _check_image(height, width)
-    check_scale(scale)
+    check_image(height, width)
+    scale = checked_scale(scale)
     rows, columns = (max(1, math.ceil(pixels * scale / CELL_SIZE)) for pixels in (height, width))
     if not MIN_SEGMENTS <= rows * columns <= height * width // 4:
         raise UsageError(
@@ -149,7 +178,7 @@ def plan_public(height: int, width: int, scale: float) -> Plan:
     Raises:
         UsageError: an image of another size, or a scale above 2 or whose working size is no multiple of 16.
     """
-    check_scale(scale)
+    scale = checked_scale(scale)
     if (height, width) not in PUBLIC_PROTOCOL:
         sizes = ", ".join(f"{h}x{w}" for h, w in PUBLIC_PROTOCOL)
         raise UsageError(f"protocol='public' is defined for images of {sizes}, not {height}x{width}; use n_segments= or scale= alone")
@@ -170,6 +199,7 @@ def _with_sizes(height: int, width: int, working_height: int, working_width: int
     return Plan(height, width, working_height, working_width, int(0.06 * segment), max(1, int(3 * segment)), public)
 
 
-def _check_image(height: int, width: int) -> None:
+def check_image(height: int, width: int) -> None:
+    """Raise `ImageError` for an image that is too small."""
     if min(height, width) < MIN_SIZE:
         raise ImageError(f"an image of {height}x{width} is too small: height and width must be at least {MIN_SIZE} pixels; scale it up")

@@ -1,23 +1,27 @@
 """Native pre- and post-processing: bytes to network input, network output to superpixel labels.
 
-    x = normalise(images, MEAN)                                    # (N, H, W, 3) uint8 -> (N, 3, H, W) float32
-    labels = postprocess(network(x), height, width, 15, 772)       # (N, 9, h, w) -> (N, height, width) int32
+    x = network_planes(images, resize_tables(321, 481, 320, 480), MEAN)     # (N, H, W, 3) uint8 -> (N, 3, h, w) float32
+    labels = postprocess(network(x), 321, 481, 15, 772, smoothing=1)        # (N, 9, h, w) -> (N, 321, 481) int32
 
-`postprocess` is `assign` (the best of the nine cells around each pixel, then a nearest resize) followed by
-`enforce_connectivity`. All functions release the interpreter, spread a batch over threads and may be called from
-several threads at once.
+`postprocess` is `assign` (the best of the nine cells around each pixel, at the size of the image) followed by
+`enforce_connectivity`. All functions release the interpreter, spread a batch and the rows of each image over threads, with equal
+results for any number of them, and may be called from several threads at once. `threads`: how many of the CPU, 0 for all.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ainet.arguments import checked_integer
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.runtime import _native
+from ainet.runtime.resampling import Taps, resize_tables
 from ainet.spec import CELL_SIZE, NEIGHBOURS
+
+Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
 
 
 def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDArray[np.int32]:
@@ -42,7 +46,7 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
 
     Source: the public code of SSN, SCN and AINet, whose result this equals label for label.
     """
-    array = np.asarray(labels)
+    array = checked_array("labels", labels)
     if array.ndim not in (2, 3):
         raise UsageError(f"labels must have the shape (H, W) or (N, H, W), not {array.shape}")
     if array.dtype.kind not in "iu":  # numpy counts time spans among the integers
@@ -55,19 +59,24 @@ def enforce_connectivity(labels: ArrayLike, min_size: int, max_size: int) -> NDA
     return _native.enforce_connectivity(batch, min_size, max_size).reshape(array.shape)
 
 
-def assign(scores: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:
-    """Ids of the best cell of every pixel, resized to `height` x `width` with the nearest pixel's id.
+def assign(
+    scores: ArrayLike, height: int, width: int, public: bool = False, *, smoothing: int = 0, logits: bool = True, threads: int = 0
+) -> NDArray[np.int32]:
+    """Ids of the best cell of every pixel, at the size `height` x `width`.
 
-    Cells of 16 x 16 pixels are numbered row by row. A neighbour outside the grid stands for the nearest cell inside.
-    The resize takes for output j the source under its centre, `floor(float32(j + 1/2) * float32(from / to))`.
+    Cells of 16 x 16 pixels are numbered row by row. A neighbour outside the grid stands for the nearest cell inside. Of equal
+    scores the first wins.
 
     Args:
         scores: (N, 9, h, w) float32 or float16 (others are converted to float32), h and w multiples of 16: association
             or logits of the nine cells around the pixel's own, in raster order. A pixel with NaN gets some valid id.
         height, width: size of the result, in pixels.
-        public: as the public AINet and SCN code has it. Of equal scores the first wins; the public code adds the ids of all
-            that reach the maximum. And it resizes as OpenCV does, without the 1/2, which shifts the superpixels by up to
-            half a pixel against the image.
+        public: as the public AINet and SCN code has it, without smoothing: the ids of all that reach the maximum are added. And
+            the resize is OpenCV's, without the 1/2, which shifts the superpixels by up to half a pixel against the image.
+        smoothing: 0: the id of the nearest pixel; output j takes the source under its centre,
+            `floor(float32(j + 1/2) * float32(from / to))`. 1: where the four pixels around the centre lie in several cells, their
+            association is interpolated and the best cell is taken. 4: so is the mean association of blocks of 4 x 4 pixels.
+        logits: what the scores are, which matters to smoothing alone.
 
     Returns:
         (N, height, width) cell ids, 0 .. h/16 * w/16 - 1 (larger where ids were added).
@@ -75,26 +84,64 @@ def assign(scores: ArrayLike, height: int, width: int, public: bool = False) -> 
     Raises:
         UsageError: if `scores` is not such an array, or the size is not one of 1 or more pixels.
     """
-    return _native.assign(_checked_scores(scores), *_checked_size(height, width), bool(public))
+    height, width = _checked_size(height, width)
+    return _native.cell_ids(_checked_scores(scores), height, width, bool(public), smoothing, logits, threads)
+
+
+def assign_part(
+    scores: ArrayLike,
+    part: tuple[int, int],
+    working: tuple[int, int],
+    window: Window,
+    out: NDArray[np.int32],
+    *,
+    smoothing: int,
+    logits: bool,
+    threads: int = 0,
+) -> None:
+    """`assign` with smoothing, from a part of the working image: writes the ids of a window of the whole.
+
+    Args:
+        scores: (1, 9, h, w) of the pixels from row and column `part` on, multiples of 16; a block more than the window on every side.
+        working: height and width of the whole working image.
+        window: (rows, columns) of `out`, each (start, end), that are written.
+        out: (height, width) int32, the ids of the whole image.
+
+    Raises:
+        UsageError: if `scores` is not such an array.
+    """
+    (top, bottom), (left, right) = window
+    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, threads, out)
 
 
 def resize_nearest(ids: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:
-    """The resize of `assign` alone: (N, h, w) int32 cell ids -> (N, height, width).
+    """The resize of `assign` without smoothing: (N, h, w) int32 cell ids -> (N, height, width).
 
     Raises:
         UsageError: if `ids` is not such an array, or the size is not one of 1 or more pixels.
     """
-    return _native.resize_nearest(_checked_ids(np.asarray(ids)), *_checked_size(height, width), bool(public))
+    return _native.cell_ids(_checked_ids(np.asarray(ids)), *_checked_size(height, width), bool(public), 0, False, 0)
 
 
-def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_size: int, public: bool = False) -> NDArray[np.int32]:
+def postprocess(
+    output: ArrayLike,
+    height: int,
+    width: int,
+    min_size: int,
+    max_size: int,
+    public: bool = False,
+    *,
+    smoothing: int = 0,
+    logits: bool = True,
+    threads: int = 0,
+) -> NDArray[np.int32]:
     """Superpixels from the output of a network: `assign` (or `resize_nearest`), then `enforce_connectivity`.
 
     Args:
-        output: scores (N, 9, h, w) as `assign` takes them, or cell ids (N, h, w) int32.
+        output: scores (N, 9, h, w) as `assign` takes them, or cell ids (N, h, w) int32, which cannot be smoothed.
         height, width: size of the result, in pixels.
         min_size, max_size: bounds of a superpixel, in pixels of the result; see `enforce_connectivity`.
-        public: see `assign`.
+        public, smoothing, logits: see `assign`.
 
     Returns:
         (N, height, width) labels, 0..K-1 in every image.
@@ -103,11 +150,30 @@ def postprocess(output: ArrayLike, height: int, width: int, min_size: int, max_s
         UsageError: as the functions it consists of.
     """
     array = np.asarray(output)
-    height, width = _checked_size(height, width)
-    min_size, max_size = _checked_sizes(min_size, max_size)
-    if array.ndim == 3:
-        return _native.ids_to_labels(_checked_ids(array), height, width, min_size, max_size, bool(public))
-    return _native.scores_to_labels(_checked_scores(array), height, width, min_size, max_size, bool(public))
+    checked = _checked_ids(array) if array.ndim == 3 else _checked_scores(array)
+    sizes = (*_checked_size(height, width), *_checked_sizes(min_size, max_size))
+    return _native.output_to_labels(checked, *sizes, bool(public), smoothing, logits, threads)
+
+
+def resize(images: ArrayLike, tables: tuple[Taps, Taps], threads: int = 0) -> NDArray[np.uint8]:
+    """RGB images (N, H, W, 3) uint8 -> (N, h, w, 3), by the tables of rows and of columns.
+
+    Raises:
+        UsageError: if `images` is not such an array.
+    """
+    rows, columns = tables
+    return _native.resample(_checked_images(images), rows.first, rows.weights, columns.first, columns.weights, threads)
+
+
+def network_planes(images: ArrayLike, tables: tuple[Taps, Taps], mean: Sequence[float], threads: int = 0) -> NDArray[np.float32]:
+    """`resize`, then `normalise`, at once: (N, H, W, 3) uint8 -> (N, 3, h, w).
+
+    Raises:
+        UsageError: if `images` or `mean` is not such an array.
+    """
+    rows, columns = tables
+    means = _checked_mean(mean)
+    return _native.resample_to_planes(_checked_images(images), rows.first, rows.weights, columns.first, columns.weights, means, threads)
 
 
 def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:
@@ -123,14 +189,24 @@ def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:
     Raises:
         UsageError: if `images` or `mean` is not such an array.
     """
+    array = _checked_images(images)
+    height, width = array.shape[1:3]
+    return network_planes(array, resize_tables(height, width, height, width), mean)
+
+
+def _checked_images(images: ArrayLike) -> NDArray[np.uint8]:
     array = np.asarray(images)
     if array.ndim != 4 or array.shape[3] != 3 or array.dtype != np.uint8:
         raise UsageError(f"images must be uint8 of the shape (N, H, W, 3), not {array.dtype} {array.shape}")
     _check_filled("images", array)
+    return np.ascontiguousarray(array)
+
+
+def _checked_mean(mean: Sequence[float]) -> NDArray[np.float32]:
     means = np.asarray(mean, dtype=np.float32)
     if means.shape != (3,):
         raise UsageError(f"mean must have three values, for R, G and B, not {mean!r}")
-    return _native.normalise(np.ascontiguousarray(array), means)
+    return means
 
 
 def _checked_scores(scores: ArrayLike) -> NDArray[np.float32] | NDArray[np.uint16]:

@@ -12,6 +12,8 @@ from support.cuda_emulator import Emulator
 # Before PyTorch is imported: tests run in a process for each core, where OpenMP's waiting threads would hold up one another's work.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+os.environ["AINET_CACHE"] = "0"  # tests neither fill the cache of whoever runs them nor depend on it
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:

@@ -17,7 +17,7 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 # Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "spec", "package"),
-    ("files", "arguments", "georeference", "mat_file", "decoding"),
+    ("files", "arguments", "arrays", "georeference", "mat_file", "decoding"),
     ("tiff", "stretch"),
     ("image_files",),
     ("images",),
@@ -27,7 +27,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("regions", "merge_tree", "torch_backend"),
     ("segmenter", "graphs", "outlines"),
-    ("skimage", "serving", "bulk", "polygon_files"),
+    ("skimage", "serving", "bulk", "napari", "polygon_files"),
     ("export",),
     ("calibration",),
     ("benchmarks",),

@@ -77,7 +77,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     _load_state(network, state, file)
     merging = None
     if of_merging:
-        merging = MergeNetwork(*_merging_sizes(config.get("merging", []), file))
+        channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)
+        merging = MergeNetwork(channels, middle, codes, hidden, sources=network.border_channels)
         _load_state(merging, of_merging, file)
         merging.eval()
     return Checkpoint(network.eval(), config, hashlib.sha256(data).hexdigest(), merging)
@@ -123,7 +124,7 @@ def _read_own(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _merging_sizes(sizes: Any, file: Path) -> list[int]:
-    if not isinstance(sizes, list) or len(sizes) > 4 or not all(type(size) is int and 0 <= size <= MAX_MERGING_SIZE for size in sizes):
+    if not isinstance(sizes, list) or len(sizes) != 4 or not all(type(size) is int and 0 <= size <= MAX_MERGING_SIZE for size in sizes):
         raise ModelError(f"{file} has the impossible sizes {str(sizes)[:100]} of its network for merging; train or fetch it again")
     return sizes
 

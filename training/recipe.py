@@ -51,6 +51,7 @@ class Recipe:
     position_weight: float = POSITION_WEIGHT  # m of Eq. 3; for SSN lambda, see `ssn`
     single_class_weight: float = 1.0  # of pixels in cells of one class, in the first term; 0.1 in its source, see `losses`
     laplacian_weight: float = 0.0  # of the Laplacian trace loss; 360 in its source, see `laplacian`
+    distillation: float = 0.0  # weight of the divergence from the association map of the bundled AINet, see `distillation`
     boundary: Literal["off", "paper", "public"] = "off"  # public: patches from the label before jitter, shrunken means
     boundary_weight: float = BOUNDARY_WEIGHT  # alpha
     boundary_start: int = 0  # iteration of the first step with the boundary loss
@@ -64,8 +65,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in ("iterations", "batch_size", "crop", "lr", "annotations", "single_class_weight"):
             self._require(getattr(self, field) > 0, field, "positive")
-        not_negative = ("halve_every", "warmup", "position_weight", "laplacian_weight", "boundary_weight", "boundary_start", "weight_decay")
-        for field in not_negative:
+        weights = ("position_weight", "laplacian_weight", "distillation", "boundary_weight", "weight_decay")
+        for field in ("halve_every", "warmup", "boundary_start", *weights):
             self._require(getattr(self, field) >= 0, field, "0 or more")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
         for number in (field.name for field in dataclasses.fields(self) if field.type is float):

@@ -32,13 +32,19 @@ class SSNStep(nn.Module):
 
     def __init__(self, network: SSN, recipe: Recipe, classes: int, bf16: bool = False) -> None:
         super().__init__()
-        for field, off in (("boundary", "off"), ("laplacian_weight", 0), ("single_class_weight", 1), ("annotations", 1)):
+        for field, off in (
+            ("boundary", "off"),
+            ("laplacian_weight", 0),
+            ("distillation", 0),
+            ("single_class_weight", 1),
+            ("annotations", 1),
+        ):
             if getattr(recipe, field) != off:
                 raise UsageError(f"recipe '{recipe.name}': SSN has no {field}, which is {getattr(recipe, field)!r}; use the recipe 'ssn'")
         self.network, self.recipe, self.classes, self.bf16 = network, recipe, classes, bf16
 
     def forward(self, batch: Batch, corners: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss (scalar) and `step.FIGURES` (5,); `corners` is None."""
+        """Loss (scalar) and `step.FIGURES` (6,); `corners` is None."""
         image = batch.image + torch.tensor(MEAN, device=batch.image.device).view(3, 1, 1)
         height, width = image.shape[2:]
         grid = grid_size(height, width, SEGMENTS)
@@ -50,7 +56,7 @@ class SSNStep(nn.Module):
         position = self.recipe.position_weight * position
         total = semantic + position
         unused = torch.zeros_like(total)
-        return total, torch.stack((total, semantic, position, unused, unused)).detach()
+        return total, torch.stack((total, semantic, position, unused, unused, unused)).detach()
 
 
 def ssn_loss(logits: Tensor, label: Tensor, classes: int, rows: int, columns: int) -> tuple[Tensor, Tensor]:

@@ -5,44 +5,62 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from ainet.errors import UsageError
 from ainet.training.augment import Batch
 from ainet.training.boundary import boundary_loss
+from ainet.training.distillation import divergence, teacher_of
 from ainet.training.laplacian import laplacian_loss
 from ainet.training.losses import LOSS_SCALE, association_loss, dense_ids
 from ainet.training.networks import UNet
 from ainet.training.recipe import Recipe
 
-FIGURES = ("loss", "semantic", "position", "boundary", "laplacian")  # "loss" is the sum; the last two are without their weights
+# "loss" is the sum; the last three are without their weights.
+FIGURES = ("loss", "semantic", "position", "boundary", "laplacian", "distillation")
 
 
 class TrainingStep(nn.Module):
-    """Network and loss: `loss, figures = step(batch, corners)`. bf16: run the network in bfloat16 where autocast does."""
+    """Network and loss: `loss, figures = step(batch, corners)`. bf16: run the network in bfloat16 where autocast does.
+
+    Raises:
+        UsageError: the recipe asks for the boundary loss of a network without an embedding of every pixel.
+        ModelError: the recipe distils, and the bundled AINet is not there.
+    """
 
     def __init__(self, network: UNet, recipe: Recipe, classes: int, bf16: bool = False) -> None:
         super().__init__()
+        if recipe.boundary != "off" and network.embedding_step != 1:
+            raise UsageError(f"recipe '{recipe.name}': the boundary loss needs an embedding of every pixel, which this network has not")
         self.network, self.recipe, self.classes, self.bf16 = network, recipe, classes, bf16
+        self.teacher = teacher_of(recipe)
 
     def forward(self, batch: Batch, corners: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Loss (scalar) and its `FIGURES` (5,), 0 for those that are not in use.
+        """Loss (scalar) and its `FIGURES` (6,), 0 for those that are not in use.
 
         `corners` (P, 3) are the patches on `boundary_label`; without them the boundary loss is left out.
         """
         recipe = self.recipe
         with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.bf16):
             logits, embedding = self.network.features(batch.image)
-        prob = logits.float().softmax(1)
+        logits = logits.float()
+        prob = logits.softmax(1)
         label, classes = batch.label, self.classes
         if label.device.type == "cpu":  # on a GPU it does not pay to wait for the count
             label, classes = dense_ids(label, classes)
         association = association_loss(prob, label, classes, recipe.position_weight, recipe.single_class_weight)
-        total, boundary, laplacian = association.total, prob.new_zeros(()), prob.new_zeros(())
+        total, unused = association.total, prob.new_zeros(())
+        boundary, laplacian, distillation = unused, unused, unused
         if corners is not None:
             boundary = boundary_loss(embedding.float(), boundary_label(batch, recipe), corners, recipe.boundary == "public")
             total = total + LOSS_SCALE * recipe.boundary_weight * boundary
         if recipe.laplacian_weight > 0:
             laplacian = laplacian_loss(prob)
             total = total + recipe.laplacian_weight * laplacian  # without `LOSS_SCALE`, as in its source
-        return total, torch.stack((total, association.semantic, association.position, boundary, laplacian)).detach()
+        if self.teacher is not None:
+            with torch.no_grad(), torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.bf16):
+                taught = self.teacher(batch.image)
+            distillation = LOSS_SCALE * divergence(logits, taught.float())
+            total = total + recipe.distillation * distillation
+        return total, torch.stack((total, association.semantic, association.position, boundary, laplacian, distillation)).detach()
 
 
 def boundary_label(batch: Batch, recipe: Recipe) -> Tensor:

@@ -6,6 +6,7 @@ They are pickles, only ever opened with `weights_only=True`, which runs no code 
 such as the options of the training, is not built at all: a stand-in takes its place.
 """
 
+import contextlib
 import pickle
 import re
 import threading
@@ -56,6 +57,8 @@ _MAPPINGS = (
 )
 STAND_INS = [(_StandIn, name) for name in _OBJECTS] + [(OrderedDict, name) for name in _MAPPINGS]
 
+COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")  # how files of gzip, xz, bzip2 and zstd begin
+
 
 def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights, under the keys of their network, and the config of a checkpoint: `network`, `source`, `epoch` and `dataset`.
@@ -63,21 +66,30 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelError: the file is damaged, asks to run code, or holds no weights of AINet or SCN, or those of several networks.
     """
+    if _is_compressed(file):
+        raise ModelError(f"{file} is compressed; unpack it first")
     try:
         with _LOADING, torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
     except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
+        kind = type(error).__name__
         raise ModelError(
-            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({type(error).__name__}); "
-            "if it is compressed, unpack it first"
+            f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({kind}); "
+            "it is cut off or of another kind, so fetch it again"
         ) from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{file} holds a {type(content).__name__}, no weights by name; save the model's state_dict()")
     state, config = find_network(_tensors(content, MAX_DEPTH, set()), file)
     config.update({key: content[key] for key in ("epoch", "dataset") if isinstance(content.get(key), int | str)})
     return state, config
+
+
+def _is_compressed(file: Path) -> bool:
+    with contextlib.suppress(OSError), file.open("rb") as stream:
+        return stream.read(6).startswith(COMPRESSED)
+    return False
 
 
 def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -189,7 +189,7 @@ class Trainer:
                 break
 
     def step(self) -> Tensor:
-        """One iteration; gives its `FIGURES` (5,). Does not wait for the device."""
+        """One iteration; gives its `FIGURES` (6,). Does not wait for the device."""
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self.recipe.lr_at(self.iteration)
@@ -281,7 +281,7 @@ class Trainer:
         if isinstance(self.network, SSN):
             step = SSNStep(self.network, self.recipe, self.sampler.classes, self.bf16)
         else:
-            step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16)
+            step = TrainingStep(self.network, self.recipe, self.sampler.classes, self.bf16).to(self.device)
         step = self.processes.distributed(step)
         if self.options.compiled:
             graphs = self.device.type == "cuda" and self.processes.count == 1
@@ -307,7 +307,7 @@ class Trainer:
         return self.processes.any(*wishes)
 
     def _finite_losses(self) -> Tensor:
-        """The `FIGURES` (n, 5) since the last report, on the host, the mean over all processes."""
+        """The `FIGURES` (n, 6) since the last report, on the host, the mean over all processes."""
         losses = torch.stack([*self._losses, torch.zeros(len(FIGURES), device=self.device)])
         losses = self.processes.mean(losses)[:-1].cpu()
         bad = (~losses.isfinite()).any(1).nonzero()

@@ -95,6 +95,7 @@ async function drawUntilCurrent() {
   }
 }
 
+// suffix: what the file's name ends with, after the photo's name and the count.
 function save(blob, suffix) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
@@ -107,7 +108,10 @@ function openFile(chosen) {
   if (chosen) open(chosen, chosen.name.replace(/\.[^.]*$/, "") || "photo");
 }
 
-file.addEventListener("change", () => openFile(file.files[0]));
+file.addEventListener("change", () => {
+  openFile(file.files[0]);
+  file.value = ""; // so that the same file can be chosen again
+});
 document.addEventListener("paste", (event) => openFile(event.clipboardData.files[0]));
 document.addEventListener("drop", (event) => {
   event.preventDefault();
@@ -139,7 +143,8 @@ find(".examples").addEventListener("click", (event) => {
 
 find("#png").addEventListener("click", async () => {
   await drawing;
-  canvas.toBlob((blob) => save(blob, ".png"));
+  const kind = find("#colours").checked ? "colours" : "outlines";
+  canvas.toBlob((blob) => save(blob, `-${kind}.png`));
 });
 find("#geojson").addEventListener("click", async () => {
   const text = await client.call("geoJson", Number(count.value));

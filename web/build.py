@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import onnx
-from model import description, with_small_weights
+from page_model import description, with_small_weights
 
 from ainet.errors import AINetError
 from ainet.models import Device, model_path
@@ -23,9 +23,9 @@ WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent
 NATIVE = ROOT / "runtime" / "native"
 SOURCES = [
-    *(NATIVE / f"{name}.cpp" for name in ("assign", "connectivity", "label_map", "merging", "normalise", "outlines")),
-    *(NATIVE / f"{name}.cpp" for name in ("region_graph", "resize")),
-    *(WEB / "native" / f"{name}.cpp" for name in ("bicubic", "engine")),
+    *(NATIVE / f"{name}.cpp" for name in ("assign", "connectivity", "interpolate", "label_map", "merging", "outlines")),
+    *(NATIVE / f"{name}.cpp" for name in ("region_graph", "resample", "resize", "taps")),
+    WEB / "native" / "engine.cpp",
 ]
 COMPILE = ["-std=c++17", "-O3", "-msimd128", "-fno-exceptions", "-fno-rtti", "-Wall", "-Wextra"]
 COMPILE += ["-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]  # as in CMakeLists.txt

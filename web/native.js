@@ -37,14 +37,14 @@ class Native {
     return this.#copy(Float32Array, this.#exports.network_input(height, width, ...mean), 3 * height * width);
   }
 
-  // scores: 9 x height x width; map: height x width x channels, or null. Returns the number of superpixels.
-  grow(scores, map, minSize, maxSize) {
+  // scores: 9 x height x width; map: height x width x channels, or null. Returns the number of superpixels, at least `count`.
+  grow(scores, map, minSize, maxSize, count) {
     const [, , height, width] = scores.dims;
     this.#fill(this.#exports.scores(height, width), scores.data);
     const [, mapHeight, mapWidth] = map === null ? [1, 0, 0] : map.dims;
     const place = this.#exports.border_map(mapHeight, mapWidth);
     if (map !== null) this.#fill(place, map.data);
-    return this.#exports.grow(minSize, maxSize);
+    return this.#exports.grow(minSize, maxSize, count);
   }
 
   cut(count) {

@@ -8,7 +8,9 @@ export async function loadNetwork(url) {
   const model = new Uint8Array(await (await fetch(url)).arrayBuffer());
   if (await hasGpu()) {
     try {
-      return await open("./onnxruntime/ort.jspi.min.mjs", model, "webgpu", "GPU");
+      const network = await open("./onnxruntime/ort.jspi.min.mjs", model, "webgpu", "GPU");
+      await network.run(new Float32Array(3 * 64 * 64), 64, 64); // some machines fail here first
+      return network;
     } catch (error) {
       console.warn("WebGPU cannot run the network; the CPU does.", error);
     }

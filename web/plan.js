@@ -21,7 +21,7 @@ function planSegments(height, width, count, cell) {
   return {
     height: rows * cell,
     width: columns * cell,
-    minSize: Math.floor(0.06 * mean),
+    minSize: Math.floor(Math.floor(0.06 * mean) / 2),
     maxSize: Math.max(1, Math.floor(3 * mean)),
   };
 }

@@ -30,11 +30,12 @@ const methods = {
     const start = performance.now();
     const { pixels, ...sizes } = await decode(blob, settings.plan.leastSize);
     const { height, width } = sizes;
-    const plan = planFiner(height, width, largestCount(height, width, FINEST), settings.plan);
+    const count = largestCount(height, width, FINEST);
+    const plan = planFiner(height, width, count, settings.plan);
     native.setPhoto(height, width, pixels);
     const input = native.networkInput(plan.height, plan.width, settings.mean);
     const { scores, map } = await network.run(input, plan.height, plan.width);
-    photo = { ...sizes, superpixels: native.grow(scores, map, plan.minSize, plan.maxSize) };
+    photo = { ...sizes, superpixels: native.grow(scores, map, plan.minSize, plan.maxSize, count) };
     return { ...photo, device: network.device, seconds: (performance.now() - start) / 1000 };
   },
 

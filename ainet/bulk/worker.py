@@ -43,8 +43,8 @@ SCHEMA = pyarrow.schema([
 
 @dataclass(frozen=True)
 class Task:
-    """How each image is segmented: model, device and threads as for `Segmenter.load`, options of its call and of `read_image`, and where
-    the results go.
+    """How each image is segmented: model, device, precision and threads as for `Segmenter.load`, options of its call and of `read_image`,
+    and where the results go.
 
     `formats`: "npy", "png16" or "csv", of label files that are written beside the rows.
     """
@@ -52,6 +52,7 @@ class Task:
     out: str
     model: str | None = None
     device: str = "auto"
+    precision: str = "auto"
     threads: int = 0
     options: dict[str, Any] = field(default_factory=dict)
     reading: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Worker:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.segmenter = Segmenter.load(task.model, task.device, task.threads)
+        self.segmenter = Segmenter.load(task.model, task.device, task.threads, task.precision)
 
     def __call__(self, part: Part) -> tuple[int, list[tuple[str, str]]]:
         path = Path(self.task.out, part.file)

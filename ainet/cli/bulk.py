@@ -20,6 +20,7 @@ def segment_on_ray(
     formats: Sequence[str],
     model: Path | None,
     device: str,
+    precision: str,
     workers: int,
     address: str,
     options: dict[str, Any],
@@ -48,7 +49,7 @@ def segment_on_ray(
     for failure in failures:
         print_error(failure)
     path = None if model is None else absolute_model(model)
-    task = Task(str(out.resolve()), path, device, 0, options, reading, tuple(formats))
+    task = Task(str(out.resolve()), path, device, precision, 0, options, reading, tuple(formats))
     broken = len(failures)
     total = len(failures)
     results = run(parts, task, workers, address) if parts else ()

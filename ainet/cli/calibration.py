@@ -21,7 +21,7 @@ def calibrate(
     checkpoint: CheckpointOrBundled = None,
     images: Annotated[Path | None, typer.Option(help="Folder of calibration images.", show_default="BSDS500 train")] = None,
     bsds: Annotated[Path | None, typer.Option(help="BSDS500/data: the damage is judged on its train split.")] = None,
-    max_asa_drop: Annotated[float, typer.Option(help="Layers are left in float until ASA drops by no more.")] = 0.001,
+    max_asa_drop: Annotated[float, typer.Option(help="Layers are left in float until ASA drops by no more.")] = 0.0005,
     count: Annotated[int, typer.Option(help="How many calibration images.")] = DEFAULT_COUNT,
     method: Annotated[str, typer.Option(help="Ranges: percentile, entropy or minmax.")] = "percentile",
     rest: Annotated[str, typer.Option(help="Precision of what is not INT8: fp32, or fp16 for TensorRT.")] = "fp32",

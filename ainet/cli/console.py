@@ -1,5 +1,6 @@
 """What every subcommand prints with."""
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,19 @@ from ainet.errors import AINetError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-errors = Console(stderr=True, soft_wrap=True, highlight=False)
-output = Console(highlight=False)
+BROKEN_PIPE = 141  # what shells report of a program that SIGPIPE has ended
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End quietly where nobody reads on, as in `ainet segment ... | head -1`."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.file.fileno())  # or the interpreter would complain when it flushes
+        raise SystemExit(BROKEN_PIPE)
+
+
+errors = _Console(stderr=True, soft_wrap=True, highlight=False)
+output = _Console(highlight=False)
 
 
 def print_line(line: str) -> None:

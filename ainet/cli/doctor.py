@@ -8,15 +8,15 @@ from functools import partial
 
 import ainet
 from ainet.cli.console import print_line, print_rows
-from ainet.errors import AINetError
+from ainet.errors import AINetError, DeviceError
 from ainet.runtime.cuda.binary import kernel_source
 from ainet.runtime.cuda.devices import find_devices
 from ainet.runtime.tensorrt_api import MODULES, load_package
 
 PACKAGES = (
-    ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU"),
+    ("openvino", "'ainet-toolkit[cpu]'", "the CPU"),
+    ("onnxruntime", "'ainet-toolkit[cpu]'", "the CPU without OpenVINO, export"),
     ("onnxruntime-gpu", "'ainet-toolkit[gpu]'", "NVIDIA GPUs"),
-    ("openvino", "'ainet-toolkit[openvino]'", "the CPU, faster"),
     ("torch", "'ainet-toolkit[train]'", "training, export, device torch"),
     ("onnx", "'ainet-toolkit[export]'", "export"),
     ("cuda-core", "cuda-core cuda-bindings", "all devices on NVIDIA GPUs"),
@@ -24,7 +24,7 @@ PACKAGES = (
     ("tensorrt-rtx-cu13", "'ainet-toolkit[tensorrt-rtx]'", "engines, ahead of time too"),
 )
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
-DEVICES = ("cpu", "openvino", "cuda", "torch", "torch:cuda")
+DEVICES = ("auto", "openvino", "cpu", "cuda", "torch", "torch:cuda")
 
 
 def _other_runtime(name: str) -> str | None:
@@ -54,7 +54,7 @@ def doctor() -> None:
     print_rows([("GPU", "works", "what it is, or what to do"), _row("NVIDIA", _gpus), _row("kernels", kernel_source), *tensorrt])
     print_line("")
     devices = [_row(device, partial(_segment, device)) for device in DEVICES]
-    print_rows([("device", "works", "engine, or what to do"), *devices])
+    print_rows([("device", "works", "engine, or what to do"), *devices, _row("INT8", _int8)])
     if not any(works == "yes" for _, works, _ in devices):
         print_line("\nNo device works: pip install 'ainet-toolkit[cpu]'")
         sys.exit(1)
@@ -90,6 +90,17 @@ def _segment(device: str) -> str:
     with ainet.Segmenter.load(device=device) as segmenter:
         segmenter(image, n_segments=16)
         return segmenter.device
+
+
+def _int8() -> str:
+    """What the bundled models run in on this processor."""
+    try:
+        from ainet.runtime.backends.openvino_processor import INT8_MISSING, computes_int8_exactly
+    except ImportError as error:
+        raise DeviceError("INT8 models run on OpenVINO: pip install 'ainet-toolkit[openvino]'") from error
+    if not computes_int8_exactly():
+        raise DeviceError(f"OpenVINO would compute INT8 wrongly on this processor, {INT8_MISSING}; the bundled models run in float32")
+    return "the bundled models run in INT8 on OpenVINO; float32 with --precision fp32"
 
 
 def _version(package: str) -> str | None:

@@ -68,7 +68,18 @@ class Job:
     def write(self, item: Input, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
         """Write all results of an input under `name`."""
         for kind in self.formats:
-            path = result_path(self.out, name, kind)
-            if path.resolve() in self._sources:
-                raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
-            write(path, kind, image, labels, item.path)
+            write(self.checked(result_path(self.out, name, kind)), kind, image, labels, item.path)
+
+    def checked(self, path: Path) -> Path:
+        """The path of a result.
+
+        Raises:
+            OutputError: it is an input's.
+        """
+        if self.is_input(path):
+            raise OutputError(f"cannot write {path}: it is one of the inputs; choose another output folder")
+        return path
+
+    def is_input(self, path: Path) -> bool:
+        """Whether the file is one of the inputs."""
+        return path.resolve() in self._sources

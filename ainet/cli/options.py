@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.errors import ModelError, UsageError, import_failed
 from ainet.models import DEVICES, ONNX, bundled_checkpoint
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def needs(what: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise DeviceError(f"{what} needs the package {error.name}: pip install 'ainet-toolkit[{extra}]'") from error
+        raise import_failed(what, error, f"pip install 'ainet-toolkit[{extra}]'") from error
 
 
 def check_suffix(verb: str, path: Path, *suffixes: str) -> None:

@@ -1,6 +1,5 @@
 """`ainet segment`: superpixels of image and video files."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -34,9 +33,12 @@ def segment(
         typer.Option(help="best: merged from finer ones to the count; fast: a plain grid of about as many.", show_default="best"),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
+        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet, ainet-lite or scn, the bundled ones.")
     ] = None,
     device: DeviceOption = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32.")
+    ] = "auto",
     stretch: Annotated[
         str | None,
         typer.Option(help="What becomes black and white in 16-bit and float images: minmax, percentile, none, or a range: 0,4095."),
@@ -52,7 +54,8 @@ def segment(
     from ainet.cli.inputs import collect
     from ainet.cli.job import Job
     from ainet.cli.outputs import Format
-    from ainet.runtime.plan import check_count, check_protocol, check_scale
+    from ainet.runtime.plan import check_count, check_protocol, checked_scale
+    from ainet.runtime.threads import usable_cores
     from ainet.segmenter import Segmenter
     from ainet.stretch import checked_bands, checked_stretch
 
@@ -65,14 +68,14 @@ def segment(
     check_count(n_segments, least=1)
     check_quality(quality, scale, protocol)
     if scale is not None:
-        check_scale(scale)
+        checked_scale(scale)
     check_protocol(protocol)
     options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
     reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(bands)}
     if ray is not None:
         from ainet.cli.bulk import segment_on_ray
 
-        segment_on_ray(inputs, out, formats or (), model, device, jobs, ray, options, reading)
+        segment_on_ray(inputs, out, formats or (), model, device, precision, jobs, ray, options, reading)
         return
     found = collect(inputs)
     failures = found.problems
@@ -84,8 +87,8 @@ def segment(
     kinds = [Format(name) for name in dict.fromkeys(formats or ["npy"])]
     if Format.GEOJSON in kinds:
         _tell_of_rasterio(found.inputs)
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else 0
-    with Segmenter.load(model, device, threads) as segmenter:
+    threads = max(1, usable_cores() // jobs) if jobs > 1 else 0
+    with Segmenter.load(model, device, threads, precision) as segmenter:
         job = Job(segmenter, options, reading, out, kinds, found.inputs)
         for item, result in _run(job, found.inputs, jobs):
             if isinstance(result, AINetError):

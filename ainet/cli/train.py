@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, scn or ssn.")],
+    network: Annotated[str, typer.Argument(help="ainet, ainet-pnbor, ainet-cpix, ainet-public, ainet-lite, scn or ssn.")],
     recipe: Annotated[str, typer.Option(help="Name of a recipe (full, paper-4k, ssn), or a .toml file.", show_default=False)],
     out: Annotated[Path, typer.Option("-o", "--out", help="Output folder; goes on from the state found there.", show_default=False)],
     bsds: Annotated[Path | None, typer.Option(help="Train on BSDS500: its folder.", show_default=False)] = None,

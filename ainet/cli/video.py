@@ -1,10 +1,12 @@
 """Videos for `ainet segment`: label maps per frame, or a video with the outlines drawn in."""
 
 import contextlib
-import itertools
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -13,77 +15,132 @@ from numpy.typing import NDArray
 
 from ainet.cli.inputs import Input
 from ainet.cli.job import Job
+from ainet.cli.mp4 import set_times
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_folder, atomic_path
 from ainet.regions import overlay
+
+DEFAULT_RATE = 25.0  # frames a second of videos that do not say
+MAX_RATE = 1e5
 
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # silent: our own error says what is wrong with a video
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def segment_video(job: Job, item: Input) -> str:
-    """Segment every frame. Overlays become `NAME_overlay.mp4`; label maps the new folder `NAME`: `000000.npy` and so on.
+    """Segment every frame. Overlays become `NAME_overlay.mp4`; label maps the folder `NAME`: `000000.npy` and so on.
 
     Raises:
         ImageError: no frame can be read.
-        OutputError: a result cannot be written, or the folder is there already.
+        OutputError: a result cannot be written, or would replace anything but an earlier result.
         UsageError: labelme, which opens no videos, is among the formats.
     """
     if Format.LABELME in job.formats:
         raise UsageError(f"{item.path} is a video, which labelme cannot open; cut it into images, or leave --format labelme out")
     frame_formats = [kind for kind in job.formats if kind is not Format.OVERLAY]
-    count = 0
     with ExitStack() as stack:
-        capture = cv2.VideoCapture(str(item.path), cv2.CAP_FFMPEG)  # other readers print what they think of a file
-        stack.callback(capture.release)
-        frames = _frames(capture)
-        first = next(frames, None)
-        if first is None:
-            raise ImageError(f"no frame can be read from {item.path}: damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4")
-        folder = stack.enter_context(atomic_folder(job.out / item.name)) if frame_formats else None
+        video = _Video(item.path)
+        stack.callback(video.close)
+        folder = stack.enter_context(_frame_folder(job, job.out / item.name)) if frame_formats else None
         movie = None
         if Format.OVERLAY in job.formats:
-            path = job.out / item.name.with_name(f"{item.name.name}_overlay.mp4")
-            movie = stack.enter_context(_movie(path, capture.get(cv2.CAP_PROP_FPS), first))
-        for frame in itertools.chain([first], frames):
+            path = job.checked(job.out / item.name.with_name(f"{item.name.name}_overlay.mp4"))
+            movie = stack.enter_context(_movie(path, video))
+        for number, frame in enumerate(video):
             if job.stop.is_set():
                 raise ImageError(f"{item.path}: interrupted")
             labels = job.labels(frame, item.path)
             if folder is not None:
                 for kind in frame_formats:
-                    write(result_path(folder, Path(f"{count:06d}"), kind), kind, frame, labels, item.path)
+                    write(result_path(folder, Path(f"{number:06d}"), kind), kind, frame, labels, item.path)
             if movie is not None:
-                movie.write(cv2.cvtColor(overlay(frame, labels), cv2.COLOR_RGB2BGR))
-            count += 1
-        announced = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
-    missing = f" of {announced} announced" if count < announced else ""
-    return f"{count} frames{missing}; {job.plan(first)}"
+                movie.write(overlay(frame, labels))
+    missing = f" of {video.announced} announced" if len(video.times) < video.announced else ""
+    return f"{len(video.times)} frames{missing}; {job.plan(video.first)}"
 
 
-def _frames(capture: cv2.VideoCapture) -> Iterator[NDArray[np.uint8]]:
-    """RGB frames (H, W, 3) until the end."""
-    while True:
-        there, frame = capture.read()
+class _Video:
+    """The RGB frames (H, W, 3) of a file, in one pass. times: in seconds, of the frames so far, as the file has them."""
+
+    def __init__(self, path: Path) -> None:
+        self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)  # other readers print what they think of a file
+        self.times: list[float] = []
+        first = self._next()
+        if first is None:
+            self.close()
+            raise ImageError(f"no frame can be read from {path}: damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4")
+        self.first = first
+        self.announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
+        rate = self._capture.get(cv2.CAP_PROP_FPS)
+        self.rate = rate if 0 < rate <= MAX_RATE else DEFAULT_RATE
+
+    def __iter__(self) -> Iterator[NDArray[np.uint8]]:
+        frame: NDArray[np.uint8] | None = self.first
+        while frame is not None:
+            yield frame
+            frame = self._next()
+
+    def schedule(self) -> tuple[list[float], float]:
+        """When each frame is shown, from 0, and when the last one goes; at the file's rate where its times do not ascend."""
+        times = [time - self.times[0] for time in self.times]
+        if any(after <= before for before, after in pairwise(times)):
+            times = [number / self.rate for number in range(len(times))]
+        return times, times[-1] + 1 / self.rate
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _next(self) -> NDArray[np.uint8] | None:
+        there, frame = self._capture.read()
         if not there:
-            return
-        yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[misc]
+            return None
+        self.times.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+        return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
 
 
 @contextlib.contextmanager
-def _movie(path: Path, fps: float, frame: NDArray[np.uint8]) -> Iterator[cv2.VideoWriter]:
-    """Writer of a video of frames like `frame`, complete or not there."""
+def _frame_folder(job: Job, folder: Path) -> Iterator[Path]:
+    """The folder of label maps, complete or not there; replaces one of an earlier run, nothing else."""
+    endings = "|".join(re.escape(str(result_path(Path(), Path("0"), kind))[1:]) for kind in Format)
+    is_result = re.compile(rf"\d{{6,}}({endings})").fullmatch
+
+    def replaceable(old: Path) -> bool:
+        return all(file.is_file() and is_result(file.name) and not job.is_input(file) for file in old.iterdir())
+
+    with atomic_folder(folder, replaceable) as temporary:
+        yield temporary
+
+
+@dataclass
+class _Writer:
+    """Takes RGB frames; those of odd size are padded, as OpenCV would cut them."""
+
+    movie: cv2.VideoWriter
+    padding: tuple[int, int]  # rows and columns
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        rows, columns = self.padding
+        padded = cv2.copyMakeBorder(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR), 0, rows, 0, columns, cv2.BORDER_REPLICATE)
+        self.movie.write(padded)
+
+
+@contextlib.contextmanager
+def _movie(path: Path, video: _Video) -> Iterator[_Writer]:
+    """Writer of a video with the size and times of another, complete or not there."""
+    height, width = video.first.shape[:2]
+    rows, columns = height % 2, width % 2
     with atomic_path(path) as temporary:
-        movie = cv2.VideoWriter(
-            str(temporary), cv2.VideoWriter.fourcc(*"mp4v"), fps if 1 <= fps <= 240 else 25.0, (frame.shape[1], frame.shape[0])
-        )
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        movie = cv2.VideoWriter(str(temporary), cv2.CAP_FFMPEG, code, DEFAULT_RATE, (width + columns, height + rows))
         if not movie.isOpened():
             raise OutputError(
                 f"cannot write the video {path}: OpenCV cannot encode MPEG-4 here, or not frames of this size; use --format npy"
             )
         try:
-            yield movie
+            yield _Writer(movie, (rows, columns))
         finally:
             movie.release()
         if not cv2.VideoCapture(str(temporary)).isOpened():  # OpenCV tells of no error while it writes
             raise OutputError(f"cannot write the video {path}: is the disk full?")
+        set_times(temporary, *video.schedule(), (height, width))

@@ -21,6 +21,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from ainet.arguments import checked_list
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.metrics.label_map import LabelMap, region_means
 
@@ -233,7 +235,7 @@ def evaluate(labels: Labels, ground_truths: Iterable[Labels], image: Image | Non
     alone = {name: metric(labels) for name, metric in LABEL_METRICS.items()}
     if image is not None:
         alone |= {name: metric(labels, image) for name, metric in IMAGE_METRICS.items()}
-    segmentations = [_pair(labels, ground_truth)[1] for ground_truth in ground_truths]
+    segmentations = [_pair(labels, ground_truth)[1] for ground_truth in checked_list("ground_truths", ground_truths)]
     if not segmentations:
         raise UsageError("ground_truths is empty; pass at least one segmentation of the image")
     return [{name: metric(labels, segments) for name, metric in PAIR_METRICS.items()} | alone for segments in segmentations]
@@ -254,7 +256,7 @@ def _pair(labels: Labels, ground_truth: Labels) -> tuple[LabelMap, LabelMap]:
 
 
 def _checked_image(labels: LabelMap, image: Image) -> Image:
-    image = np.asarray(image)
+    image = checked_array("image", image)
     if image.dtype != np.uint8 or image.shape != (*labels.shape, 3):
         expected = f"uint8 RGB of shape {(*labels.shape, 3)}, like the label map"
         raise UsageError(f"image must be {expected}; got {image.dtype} of shape {image.shape}")

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from ainet.arguments import checked_integer
+from ainet.arrays import checked_array
 from ainet.errors import UsageError
 
 BoolMap: TypeAlias = npt.NDArray[np.bool_]
@@ -37,7 +39,7 @@ class LabelMap:
     """
 
     def __init__(self, labels: npt.NDArray[np.integer[Any]], name: str = "labels") -> None:
-        labels = np.asarray(labels)
+        labels = checked_array(name, labels)
         if labels.ndim != 2 or labels.dtype.kind not in "iu":
             raise UsageError(f"{name} must be a 2-D array of integer ids (H, W); got {labels.dtype} of shape {labels.shape}")
         if labels.size == 0:
@@ -157,7 +159,14 @@ def region_means(index: npt.NDArray[np.integer[Any]], values: npt.NDArray[Any]) 
 
 
 def tolerance_radius(height: int, width: int) -> int:
-    """Radius in pixels of the square within which boundaries match: 0.25 % of the diagonal, rounded; 1 at 321 x 481."""
+    """Radius in pixels of the square within which boundaries match: 0.25 % of the diagonal, rounded; 1 at 321 x 481.
+
+    Raises:
+        UsageError: a height or width that is no integer of 1 or more.
+    """
+    height, width = checked_integer("height", height), checked_integer("width", width)
+    if not (1 <= height < 2**31 and 1 <= width < 2**31):
+        raise UsageError(f"an image of {height}x{width} has no such radius; pass its height and width in pixels")
     return math.floor(TOLERANCE * math.sqrt(height**2 + width**2) + 0.5)
 
 

@@ -21,6 +21,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from ainet.arguments import checked_list
 from ainet.errors import UsageError
 from ainet.metrics.definitions import Image, Labels, evaluate
 from ainet.metrics.label_map import LabelMap
@@ -57,7 +58,9 @@ def evaluate_image(image_id: str, labels: Labels, ground_truths: Iterable[Labels
 
     The segments of a ground truth are numbered from 1, as BSDS500 stores them.
     """
-    maps = [truth if isinstance(truth, LabelMap) else LabelMap(truth, "ground_truth") for truth in ground_truths]
+    maps = [
+        truth if isinstance(truth, LabelMap) else LabelMap(truth, "ground_truth") for truth in checked_list("ground_truths", ground_truths)
+    ]
     large = [k for k, truth in enumerate(maps) if truth.largest_id > KEPT_SEGMENTS]
     merged = [LabelMap(np.where(maps[k].labels > KEPT_SEGMENTS, 1, maps[k].labels)) for k in large]
     results = evaluate(labels, maps + merged, image)
@@ -71,8 +74,11 @@ def summarise(rows: Sequence[Row]) -> Summary:
     Raises:
         UsageError: there are no rows.
     """
+    rows = checked_list("rows", rows)
     if not rows:
         raise UsageError("there are no rows to summarise; evaluate at least one image")
+    if not all(isinstance(row, Row) for row in rows):
+        raise UsageError("rows must be what evaluate_image gives, of one image or of several in one list")
     chosen = {
         "all_gts": [(row.image_id, row.metrics) for row in rows],
         "first5_gts": [(row.image_id, row.metrics) for row in rows if row.ground_truth < 5],

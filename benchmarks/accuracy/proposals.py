@@ -1,58 +1,98 @@
 """Object proposals (paper, Fig. 9): a method's superpixels merged into few regions, and the ASA of these (Eq. 11).
 
-result = proposals(["ainet", "slic"], bsds500("BSDS500/data", "val"))
+    embed = lambda: train(bsds500("BSDS500/data", "train"))
+    result = proposals(["ainet", "slic"], bsds500("BSDS500/data", "val"), embed)
+
+The costs are those of `trees`, and "del", one embedding for all methods: see `del_cost`.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
-from ainet.benchmarks.peers import Options, open_methods
-from ainet.merge_tree import COSTS, Hierarchy
+from ainet.benchmarks.accuracy.del_cost import DelCost
+from ainet.benchmarks.accuracy.run import EXAMPLES
+from ainet.benchmarks.accuracy.trees import TreeMethod, open_trees
+from ainet.benchmarks.peers import Options
+from ainet.errors import DeviceError
+from ainet.files import atomic_path
 from ainet.metrics import achievable_segmentation_accuracy
 from ainet.metrics.label_map import LabelMap
+from ainet.runtime.plan import plan_segments
 from ainet.training.datasets import Sample
 
 COUNTS = (5, 10, 20, 50, 100)  # regions
 START = 600  # superpixels that are merged
+PICTURED = 20  # regions of the pictures
 
 
 def proposals(
     names: Sequence[str],
     samples: Sequence[Sample],
+    embed: Callable[[], DelCost],
     options: Options | None = None,
     progress: Callable[[str], None] = lambda line: None,
     on_skip: Callable[[str], None] = lambda line: None,
+    pictures: Path | None = None,
 ) -> dict[str, Any]:
-    """Rows of method, cost of merging (see `Hierarchy.from_labels`), regions, and mean ASA over all (image, ground truth) pairs.
+    """Rows of method, cost of merging, regions, and mean ASA over all (image, ground truth) pairs.
+
+    Args:
+        embed: makes DEL's cost, once the methods are known to be there.
+        pictures: a folder for the regions of the first images, IMAGE/METHOD-COST.png, which a report shows.
 
     Raises:
         UsageError: an unknown method, or a picture that gives fewer superpixels than regions are asked for.
         DeviceError: no method is installed.
         ModelError: weights cannot be used.
     """
-    methods, skipped = open_methods(names, options or Options())
-    for line in skipped.values():
-        on_skip(line)
+    methods, skipped = _open_all(names, options, on_skip)
+    embedding = embed()
     accuracies: dict[tuple[str, str, int], list[float]] = {}
-    for number, sample in enumerate(samples, 1):
-        progress(f"image {number} of {len(samples)}")
-        image, truths = sample.image(), [LabelMap(truth) for truth in sample.segmentations()]
+    for number, sample in enumerate(samples):
+        progress(f"image {number + 1} of {len(samples)}")
+        image, ground_truths = sample.image(), [LabelMap(truth) for truth in sample.segmentations()]
+        height, width = image.shape[:2]
+        plan = plan_segments(height, width, START)
         for name, method in methods.items():
-            superpixels = method(image, START)
-            for cost in COSTS:
-                hierarchy = Hierarchy.from_labels(superpixels, image, cost=cost)
-                for count, regions in zip(COUNTS, map(LabelMap, hierarchy.cuts(COUNTS)), strict=True):
+            trees = method.trees(image, plan)
+            trees["del"] = embedding.tree(trees["plain"].labels, image)
+            for cost, tree in trees.items():
+                for count, regions in zip(COUNTS, map(LabelMap, tree.cuts(COUNTS)), strict=True):
                     pairs = accuracies.setdefault((name, cost, count), [])
-                    pairs += [achievable_segmentation_accuracy(regions, truth) for truth in truths]
+                    pairs += [achievable_segmentation_accuracy(regions, truth) for truth in ground_truths]
+                    if pictures is not None and count == PICTURED and number < EXAMPLES:
+                        _write_labels(pictures / sample.image_id / f"{name}-{cost}.png", regions)
     return {
         "start": START,
         "images": len(samples),
-        "methods": {name: dict(method.parameters) for name, method in methods.items()},
+        "methods": {name: method.parameters for name, method in methods.items()},
         "rows": [
-            {"method": name, "cost": cost, "regions": count, "asa": float(np.mean(pairs))}
+            {"method": name, "cost": cost, "regions": count, "asa": round(float(np.mean(pairs)), 5)}
             for (name, cost, count), pairs in accuracies.items()
         ],
         "skipped": skipped,
     }
+
+
+def _open_all(
+    names: Sequence[str], options: Options | None, on_skip: Callable[[str], None]
+) -> tuple[dict[str, TreeMethod], dict[str, str]]:
+    methods, skipped = {}, {}
+    for name in dict.fromkeys(names):
+        try:
+            methods[name] = open_trees(name, options)
+        except DeviceError as error:
+            skipped[name] = str(error)
+            on_skip(skipped[name])
+    if not methods:
+        raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
+    return methods, skipped
+
+
+def _write_labels(path: Path, regions: LabelMap) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(cv2.imencode(".png", regions.labels.astype(np.uint8))[1].tobytes())

@@ -1,50 +1,65 @@
-"""What merging is worth: superpixels of a method at some start, merged down to exact counts by each cost, against BSDS500.
+"""What merging is worth: superpixels of a method, and regions merged to exact counts by each cost, against BSDS500.
 
-    result = run_regions(["ainet", "slic"], bsds500("BSDS500/data", "val"), starts=[1200], counts=[50, 100, 216])
+    result = run_regions(["ainet", "slic"], bsds500("BSDS500/data", "val"), counts=[50, 100, 216])
 
-A start is the number of superpixels asked for; a cost is "plain", "image" (learned, of the image alone) or "network" (learned, with the
-border map of the model file). Beside the rows of all images stand those of the images with an even place in the sorted list, on which
-choices are made, and of the odd ones, which are kept back. Means are over all pairs of image and ground truth, CO over images.
+A row is of a method, a cost and a count. The costs are those of `trees`, and "direct": the method's own superpixels, whose number
+is near the count. Merging starts from as many superpixels as `ainet.segment` would take for the count ("start": "by count"), or from
+given numbers. Beside the figures of all images stand those of the images with an even place in the sorted list, on which choices
+are made, and of the odd ones, which are kept back. Means are over all pairs of image and ground truth, CO and count over images.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ainet.benchmarks.peers import Options, open_method
+from ainet.benchmarks.accuracy.trees import Image, TreeMethod, open_trees
+from ainet.benchmarks.peers import Options
 from ainet.errors import UsageError
-from ainet.merge_tree import Hierarchy, grow_tree, image_model
-from ainet.metrics.curves import RECALLS, curve_mean
+from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
 from ainet.metrics.definitions import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.metrics.label_map import LabelMap
-from ainet.models import BUNDLED
-from ainet.runtime.backends import Backend
-from ainet.runtime.oversegmentation import over_segment
-from ainet.runtime.plan import plan_segments
-from ainet.segmenter import Segmenter
+from ainet.runtime.oversegmentation import plan_finer, plan_start
 from ainet.training.datasets import Sample
 
-Key = tuple[str, int, str, int]  # method, start, cost, count
-METRICS = ("asa", "rec", "pre", "co")
+REGIONS = (20, 50, 100, 216, 384, 600, 864, 1200)
+BY_COUNT = "by count"
+METRICS = ("asa", "rec", "pre", "co", "sp")
 DIGITS = 5
 PARTS = {"all": slice(None), "even": slice(None, None, 2), "odd": slice(1, None, 2)}
+
+Pairs = NDArray[np.float64]  # (ground truths, METRICS) of one image
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Rows that differ in their count alone."""
+
+    method: str
+    start: int | str | None
+    cost: str
+
+
+Key = tuple[Curve, int]  # and the count
 
 
 def run_regions(
     methods: Sequence[str],
     samples: Sequence[Sample],
-    starts: Sequence[int] = (1200,),
-    counts: Sequence[int] = (20, 50, 100, 216, 384, 600, 864),
+    starts: Sequence[int] | None = None,
+    counts: Sequence[int] = REGIONS,
     model: Path | None = None,
     progress: Callable[[str], None] = lambda line: None,
+    options: Options | None = None,
 ) -> dict[str, Any]:
-    """Merge the superpixels of every method, and evaluate the regions.
+    """Evaluate the superpixels and merged regions of every method.
 
     Args:
         methods: of `ainet.benchmarks.peers`.
-        starts: superpixels asked for; counts above what a start gives are left out.
+        starts: superpixels to merge from, in place of as many as `ainet.segment` takes; counts above what a start gives are left out.
         model: ONNX file in place of the bundled AINet.
 
     Raises:
@@ -52,79 +67,77 @@ def run_regions(
     """
     if not counts or min(counts) < 1:
         raise UsageError(f"counts must be 1 or more, not {list(counts)}")
-    found: dict[Key, list[list[tuple[float, ...]]]] = {}  # by image, then by ground truth
-    for method in methods:
-        grow = _grower(method, model)
-        for number, sample in enumerate(samples):
-            progress(f"{method}: image {number + 1} of {len(samples)}")
-            truths = [LabelMap(truth) for truth in sample.segmentations()]
-            for start in starts:
-                for cost, tree in grow(sample, start).items():
-                    for count in counts:
-                        rows = found.setdefault((method, start, cost, count), [])
-                        if count <= tree.max_segments:
-                            rows.append(_score(tree, count, truths))
+    found: dict[Key, list[Pairs]] = {}  # by image
+    parameters = {}
+    for name in methods:
+        method = open_trees(name, options, model)
+        parameters[name] = method.parameters
+        for number, sample in enumerate(samples, 1):
+            progress(f"{name}: image {number} of {len(samples)}")
+            ground_truths = [LabelMap(truth) for truth in sample.segmentations()]
+            image = sample.image()
+            maps = _by_count(method, image, counts) if starts is None else _from_starts(method, image, starts, counts)
+            for start, cost, count, labels in maps:
+                found.setdefault((Curve(name, start, cost), count), []).append(_score(LabelMap(labels), ground_truths))
     complete = {key: rows for key, rows in found.items() if len(rows) == len(samples)}
     return {
         "images": len(samples),
-        "rows": [_row(key, rows) for key, rows in complete.items()],
-        "br_bp": _precision_over_recall(complete),
+        "methods": parameters,
+        "rows": [
+            {**asdict(curve), "count": count, **{part: _means(rows[which]) for part, which in PARTS.items()}}
+            for (curve, count), rows in complete.items()
+        ],
+        "figures": _figures(complete),
     }
 
 
-def _grower(method: str, model: Path | None) -> Callable[[Sample, int], dict[str, Hierarchy]]:
-    """From an image and a start to a tree for each cost."""
-    if method in BUNDLED:
-        backend = Segmenter.load(model if model is not None and method == BUNDLED[0] else method, "cpu", 1).backend
-        return lambda sample, start: _network_trees(backend, sample, start)
-    segment = open_method(method, Options())
-
-    def trees(sample: Sample, start: int) -> dict[str, Hierarchy]:
-        image = sample.image()
-        labels = segment(image, start)
-        return {cost: Hierarchy.from_labels(labels, image, cost=word) for cost, word in (("plain", "plain"), ("image", "learned"))}
-
-    return trees
+Map = tuple[int | str | None, str, int, NDArray[np.int32]]  # start, cost, count and labels
 
 
-def _network_trees(backend: Backend, sample: Sample, start: int) -> dict[str, Hierarchy]:
-    image = sample.image()
-    labels, border_map = over_segment(backend, image, plan_segments(image.shape[0], image.shape[1], start))
-    trees = {"plain": grow_tree(labels, image, None), "image": grow_tree(labels, image, image_model())}
-    if border_map is not None:
-        trees["network"] = grow_tree(labels, image, backend.merge_model, border_map)  # type: ignore[attr-defined]
-    return trees
+def _by_count(method: TreeMethod, image: Image, counts: Sequence[int]) -> Iterator[Map]:
+    height, width = image.shape[:2]
+    for count in counts:
+        yield None, "direct", count, method.grid(image, count)
+        plan = plan_finer(height, width, count, height * width)
+        for cost, tree in method.trees(image, plan, count).items():
+            yield BY_COUNT, cost, count, tree.cut(count)
 
 
-def _score(tree: Hierarchy, count: int, truths: Sequence[LabelMap]) -> list[tuple[float, ...]]:
-    labels = LabelMap(tree.cut(count))
-    roundness = compactness(labels)
-    pair = (achievable_segmentation_accuracy, boundary_recall, boundary_precision)
-    return [(*(metric(labels, truth) for metric in pair), roundness) for truth in truths]
+def _from_starts(method: TreeMethod, image: Image, starts: Sequence[int], counts: Sequence[int]) -> Iterator[Map]:
+    height, width = image.shape[:2]
+    for start in starts:
+        for cost, tree in method.trees(image, plan_start(height, width, start)).items():
+            for count in counts:
+                if count <= tree.max_segments:
+                    yield start, cost, count, tree.cut(count)
 
 
-def _row(key: Key, rows: Sequence[Sequence[tuple[float, ...]]]) -> dict[str, Any]:
-    method, start, cost, count = key
-    return {"method": method, "start": start, "cost": cost, "count": count} | {part: _means(rows[which]) for part, which in PARTS.items()}
+def _score(labels: LabelMap, ground_truths: Sequence[LabelMap]) -> Pairs:
+    of_image = (compactness(labels), labels.largest_id + 1)
+    of_pair = (achievable_segmentation_accuracy, boundary_recall, boundary_precision)
+    return np.array([(*(metric(labels, truth) for metric in of_pair), *of_image) for truth in ground_truths])
 
 
-def _means(rows: Sequence[Sequence[tuple[float, ...]]]) -> dict[str, float] | None:
+def _means(rows: Sequence[Pairs]) -> dict[str, float] | None:
     if not rows:
         return None
-    pairs = np.concatenate([np.array(image) for image in rows]).mean(0)
-    roundness = np.mean([image[0][-1] for image in rows])
-    return dict(zip(METRICS, [round(float(value), DIGITS) for value in (*pairs[:-1], roundness)], strict=True))
+    asa, recall, precision, _, _ = np.concatenate(rows).mean(0)
+    roundness, count = np.mean([pairs[0, -2:] for pairs in rows], 0)
+    return {name: round(float(value), DIGITS) for name, value in zip(METRICS, (asa, recall, precision, roundness, count), strict=True)}
 
 
-def _precision_over_recall(found: dict[Key, list[list[tuple[float, ...]]]]) -> list[dict[str, Any]]:
-    """Mean BP over BR from 0.70 to 0.85 of each method, start and cost; None where the counts do not reach so far."""
-    curves = sorted({key[:3] for key in found})
+def _figures(found: dict[Key, list[Pairs]]) -> list[dict[str, Any]]:
+    """Of each method, start and cost the mean ASA over the counts of `COUNTS` and the mean BP over the BR of `RECALLS`, along the curves.
+
+    None where the counts do not reach so far.
+    """
     result = []
-    for curve in curves:
-        entry: dict[str, Any] = dict(zip(("method", "start", "cost"), curve, strict=True))
+    for curve in dict.fromkeys(curve for curve, _ in found):
+        entry: dict[str, Any] = asdict(curve)
         for part, which in PARTS.items():
-            means = [_means(rows[which]) for key, rows in found.items() if key[:3] == curve]
-            points = [(of["rec"], of["pre"]) for of in means if of is not None]
-            entry[part] = curve_mean([recall for recall, _ in points], [precision for _, precision in points], *RECALLS) if points else None
+            means = [_means(rows[which]) for (other, _), rows in found.items() if other == curve]
+            of = [values for values in means if values is not None]
+            asa, recall, precision, _, count = ([values[name] for values in of] for name in METRICS)
+            entry[part] = {"asa": curve_mean(count, asa, *COUNTS), "br_bp": curve_mean(recall, precision, *RECALLS)} if of else None
         result.append(entry)
     return result

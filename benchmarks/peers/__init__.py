@@ -5,7 +5,7 @@
 
 | name | method |
 |---|---|
-| `ainet`, `scn` | the bundled weights; ONNX Runtime on the CPU, or `ainet@DEVICE` with a device of `Segmenter.load`, as `ainet@openvino` |
+| `ainet`, `scn` | the bundled weights; ONNX Runtime on the CPU, or `ainet@DEVICE` and `ainet@DEVICE+PRECISION`, as of `Segmenter.load` |
 | `checkpoint` | `weights.safetensors` in the folder of weights, as `ainet train` writes it, in PyTorch |
 | `ssn` | SSN in PyTorch (ECCV 2018) |
 | `seal` | SEAL in PyTorch, with ERS (CVPR 2018) |
@@ -22,10 +22,10 @@ the whole process.
 from collections.abc import Iterable
 from importlib import import_module
 
-from ainet.benchmarks.peers.base import Method, Options
+from ainet.benchmarks.peers.base import Method, Options, split_name
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
-from ainet.models import Device
+from ainet.models import BUNDLED, Device
 
 __all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
 
@@ -33,6 +33,7 @@ _HERE = "ainet.benchmarks.peers"
 # By name, the module whose `open_method(name, options)` makes the method. The order is that of reports.
 METHODS = {
     "ainet": f"{_HERE}.ours",
+    "ainet-lite": f"{_HERE}.ours",
     "scn": f"{_HERE}.ours",
     "checkpoint": f"{_HERE}.ours",
     "ssn": f"{_HERE}.ssn",
@@ -59,9 +60,12 @@ def open_method(name: str, options: Options) -> Method:
         DeviceError: a package or device is missing.
         ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
     """
-    base, _, device = name.partition("@")
-    if base not in METHODS or (device and base not in ("ainet", "scn")):
-        raise UsageError(f"unknown method '{name}'; choose one of {', '.join(METHODS)}; ainet and scn take a device too, as ainet@openvino")
+    base, device, _ = split_name(name)
+    if base not in METHODS or (device and base not in BUNDLED):
+        raise UsageError(
+            f"unknown method '{name}'; choose one of {', '.join(METHODS)}; {', '.join(BUNDLED)} take a device and a precision too, as "
+            "ainet@openvino and ainet@openvino+fp32"
+        )
     try:
         return import_module(METHODS[base]).open_method(name, options)
     except ModuleNotFoundError as error:
@@ -72,7 +76,7 @@ def open_method(name: str, options: Options) -> Method:
 
 def on_gpu(name: str, options: Options) -> bool:
     """Whether a method runs on a GPU."""
-    base, _, device = name.partition("@")
+    base, device, _ = split_name(name)
     if base in _IN_TORCH:
         device = f"torch:{options.device}"
     return bool(device) and Device.parse(device).gpu is not None

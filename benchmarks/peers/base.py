@@ -26,6 +26,13 @@ class Options:
     threads: int = 1  # of the CPU for one image
 
 
+def split_name(name: str) -> tuple[str, str, str]:
+    """A method's name without what follows, the device after "@" and the precision after "+": "ainet@openvino+fp32"; "" where none is."""
+    network, _, place = name.partition("@")
+    device, _, precision = place.partition("+")
+    return network, device, precision
+
+
 class Method(Protocol):
     """A superpixel method with its parameters and weights bound."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options
+from ainet.benchmarks.peers.base import Method, Options, split_name
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
@@ -35,12 +35,12 @@ class OwnPeer(Peer):
 
 
 def open_method(name: str, options: Options) -> Method:
-    network, _, device = name.partition("@")
+    network, device, precision = split_name(name)
     if network == "checkpoint":
         device = f"torch:{options.device}"
     device = device or "cpu"
     torch_device = Device.parse(device).engine == "torch"
-    segmenter = Segmenter.load(_model(network, device, options), device, options.threads)
+    segmenter = Segmenter.load(_model(network, device, options), device, options.threads, precision or "auto")
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
@@ -52,11 +52,15 @@ def open_method(name: str, options: Options) -> Method:
         plan = plan_for(height, width, n_segments)
         if isinstance(backend, LabelBackend):  # all on a GPU, in one captured graph
             with stages("pipeline"):
-                return run_pipeline(backend, image[None], plan)[0]
+                return run_pipeline(backend, image[None], plan, options.threads)[0]
         with stages("network"):
-            output = network_output(backend, image[None], plan)
+            output = network_output(backend, image[None], plan, options.threads)
         with stages("assignment"):
-            ids = assign(output, height, width, plan.public) if output.ndim == 4 else resize_nearest(output, height, width, plan.public)
+            if output.ndim == 4:
+                logits = info.output == "logits"
+                ids = assign(output, height, width, plan.public, smoothing=plan.smoothing, logits=logits, threads=options.threads)
+            else:
+                ids = resize_nearest(output, height, width, plan.public)
         with stages("connectivity"):
             return enforce_connectivity(ids[0], plan.min_size, plan.max_size)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ainet.benchmarks.report.page import build_page
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results
-from ainet.benchmarks.report.strips import load_strips
+from ainet.benchmarks.report.strips import load_proposals, load_strips
 from ainet.files import atomic_path
 
 
@@ -27,8 +27,9 @@ def write_report(sources: Sequence[Path], out: Path, data: Path | None = None, p
     """
     results = load_results(sources)
     drawn = draw_all(results)
-    strips = load_strips(results, data) if data else []
+    strips = load_strips(results, data) if data and (results.accuracy or not results.proposals) else []
+    proposals = load_proposals(results, data) if data else []
     with atomic_path(out) as temporary:
-        temporary.write_text(build_page(results, drawn, strips))
+        temporary.write_text(build_page(results, drawn, strips, proposals))
     paper = [path for plot in drawn for path in plot.for_paper(plots)] if plots else []
     return [out, *paper]

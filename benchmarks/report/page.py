@@ -14,6 +14,9 @@ from ainet.benchmarks.report.tables import (
     growth_table,
     latency_table,
     memory_table,
+    proposals_table,
+    region_figures_table,
+    regions_table,
     scales_table,
 )
 
@@ -21,11 +24,13 @@ TITLE = "Superpixels: accuracy and time"
 CONDITIONS = ("method", "parameters", "methods", "recipe", "protocol", "data", "settings", "versions", "machine")
 
 
-def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip]) -> str:
+def build_page(results: Results, plots: Sequence[Plot], strips: Sequence[Strip], proposals: Sequence[Strip] = ()) -> str:
     """HTML of one file: nothing in it is fetched from elsewhere."""
     drawn = {plot.name: _figure(plot) for plot in plots}
     sections = [
         *_accuracy(results, drawn),
+        *_regions(results, drawn),
+        *_proposals(results, drawn, proposals),
         *_ablation(results, drawn),
         *_latency(results, drawn),
         *_strips(results, strips),
@@ -98,6 +103,24 @@ def _accuracy(results: Results, drawn: dict[str, str]) -> list[Section]:
     return [("accuracy", "Accuracy", content)]
 
 
+def _regions(results: Results, drawn: dict[str, str]) -> list[Section]:
+    if not results.merged:
+        return []
+    figures = "".join(f"<h3>{escape(result.name)}</h3>{region_figures_table(result)}" for result in results.merged)
+    content = (
+        "<p>Superpixels finer than asked for, merged down to exact counts: learned by the cost of the model file, or of the image alone "
+        "where there is none, or by a plain cost; direct: superpixels as the method gives them.</p>"
+        f"{drawn['regions-asa']}{drawn['regions-br-bp']}{figures}"
+        f"<details><summary>All counts</summary>{regions_table(results.merged[0])}</details>"
+    )
+    return [("regions", "Merged to exact counts", content)]
+
+
+def _proposals(results: Results, drawn: dict[str, str], strips: Sequence[Strip]) -> list[Section]:
+    content = "".join(f"{drawn[f'proposals{number}']}{proposals_table(result, number)}" for number, result in enumerate(results.proposals))
+    return [("proposals", "Object proposals", content + _pictures(strips))] if content else []
+
+
 def _ablation(results: Results, drawn: dict[str, str]) -> list[Section]:
     content = ""
     for number, result in enumerate(results.ablation):
@@ -134,6 +157,10 @@ def _latency(results: Results, drawn: dict[str, str]) -> list[Section]:
 
 
 def _strips(results: Results, strips: Sequence[Strip]) -> list[Section]:
+    return [("pictures", f"Pictures: {_about_scale_one(results).lower()}", _pictures(strips))] if strips else []
+
+
+def _pictures(strips: Sequence[Strip]) -> str:
     content = ""
     for strip in strips:
         figures = "".join(
@@ -141,7 +168,7 @@ def _strips(results: Results, strips: Sequence[Strip]) -> list[Section]:
             for name, uri in strip.pictures.items()
         )
         content += f'<h3>Image {escape(strip.image_id)}</h3><div class="strip">{figures}</div>'
-    return [("pictures", f"Pictures: {_about_scale_one(results).lower()}", content)] if strips else []
+    return content
 
 
 def _conditions(results: Results) -> Section:

@@ -13,7 +13,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from ainet.benchmarks.report.results import Results, method_order, row_id
+from ainet.benchmarks.accuracy.regions import BY_COUNT
+from ainet.benchmarks.report.results import Result, Results, method_order, row_id
 from ainet.benchmarks.report.style import FAINT, GRID, INK, styles_of
 from ainet.files import atomic_path
 
@@ -83,9 +84,67 @@ def draw_all(results: Results) -> list[Plot]:
     for number, result in enumerate(results.ablation):
         caption = "Ablation: ASA over the number of superpixels (Fig. 6 of the paper)"
         plots.append(_accuracy(f"fig6-{number}", caption, result.data["variants"], "sp", "asa", f"ablation{number}"))
+    plots += merged_plots(results)
+    for number, result in enumerate(results.proposals):
+        plots.append(proposals_plot(result, number))
     for number, result in enumerate(results.latency):
         plots += _latency_plots(result.data, number)
     return plots
+
+
+def merged_plots(results: Results) -> list[Plot]:
+    """Merged regions, and the superpixels of all methods beside them."""
+    if not results.merged:
+        return []
+    rows = results.merged[0].data["rows"]
+    curves: dict[str, list[Mapping[str, Any]]] = {}
+    identities: dict[str, list[str]] = {}
+    for row in rows:
+        name = f"{row['method']}, {way_of(row, rows)}"
+        if row["start"] in (None, BY_COUNT) and not name.endswith(", image"):
+            curves.setdefault(name, []).append(row["all"])
+            identities.setdefault(name, []).append(region_row_id(row))
+    ours = {row["method"] for row in rows}
+    for result in results.beside_merged:
+        method, scales = result.data["method"], result.data["scales"]
+        if method not in ours:
+            curves[method] = scales
+            identities[method] = [row_id("accuracy", method, f"{entry['scale']:g}") for entry in scales]
+    plots = []
+    for name, caption, x, y in (
+        ("regions-asa", "ASA over the number of regions: merged to exact counts, and superpixels as they are", "sp", "asa"),
+        ("regions-br-bp", "Boundary precision over boundary recall: merged to exact counts, and superpixels as they are", "rec", "pre"),
+    ):
+        drawn = [Curve(key, [of[x] for of in points], [of[y] for of in points], identities[key]) for key, points in curves.items()]
+        plots.append(_draw(name, caption, drawn, "regions (actual mean)" if x == "sp" else LABELS[x], LABELS[y], log_x=x == "sp"))
+    return plots
+
+
+def way_of(row: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str:
+    """How the regions of a row are made, in a word for people: the best learned cost of a method is "learned"."""
+    with_network = any(other["method"] == row["method"] and other["cost"] == "network" for other in rows)
+    best = "network" if with_network else "image"
+    return {best: "learned", "del": "DEL"}.get(row["cost"], row["cost"])
+
+
+def region_row_id(row: Mapping[str, Any]) -> str:
+    return row_id("regions", f"{row['method']}-{row['start']}-{row['cost']}", str(row["count"]))
+
+
+def proposals_plot(result: Result, number: int) -> Plot:
+    """The accuracy of few regions, of every method and cost but those learned of the image where the network's is there."""
+    rows = result.data["rows"]
+    curves: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        way = way_of(row, rows)
+        if way != "image":
+            curves.setdefault(f"{row['method']}, {way}", []).append(row)
+    group = f"proposals{number}"
+    drawn = [
+        Curve(name, [row["regions"] for row in of], [row["asa"] for row in of], [row_id(group, row["method"], row["cost"]) for row in of])
+        for name, of in curves.items()
+    ]
+    return _draw(group, "Object proposals: ASA of few regions (Fig. 9 of the paper)", drawn, "regions", LABELS["asa"], log_x=True)
 
 
 LABELS = {"sp": COUNT, "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ainet.benchmarks.accuracy.regions import BY_COUNT
 from ainet.benchmarks.peers import METHODS
 from ainet.errors import UsageError
 from ainet.files import parse_json
@@ -15,6 +16,8 @@ KINDS = {  # and what their files hold
     "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "conventions", "pairs", "skipped", "versions", "machine"),
     "latency": ("settings", "methods", "counts", "sizes", "growth", "memory", "left_out", "skipped", "versions", "machine"),
     "ablation": ("protocol", "data", "variants", "recipe"),
+    "regions": ("split", "images", "rows"),
+    "proposals": ("split", "images", "rows", "methods", "skipped"),
 }
 
 
@@ -47,9 +50,22 @@ class Results:
     accuracy: list[Result]
     latency: list[Result]
     ablation: list[Result]
+    regions: list[Result]
+    proposals: list[Result]
 
     def __iter__(self) -> Iterator[Result]:
-        return iter((*self.accuracy, *self.latency, *self.ablation))
+        return iter((*self.accuracy, *self.latency, *self.ablation, *self.regions, *self.proposals))
+
+    @property
+    def merged(self) -> list[Result]:
+        """Those of merged regions that start as `ainet.segment` does, whose curves stand beside each other."""
+        return [result for result in self.regions if any(row["start"] == BY_COUNT for row in result.data["rows"])]
+
+    @property
+    def beside_merged(self) -> list[Result]:
+        """The accuracies of other methods that stand in the same plots: those of the same images."""
+        images = [(result.data["split"], result.data["images"]) for result in self.merged[:1]]
+        return [result for result in self.accuracy if (result.data["data"]["split"], result.data["data"]["images"]) in images]
 
 
 def load_results(sources: Sequence[Path]) -> Results:
@@ -61,7 +77,8 @@ def load_results(sources: Sequence[Path]) -> Results:
     paths = [path for source in sources for path in _files(source)]
     names = Counter(path.name for path in paths)
     results = [_read(path, path.name if names[path.name] == 1 else str(path)) for path in paths]
-    accuracy, latency, ablation = ([result for result in results if result.data["benchmark"] == kind] for kind in KINDS)
+    by_kind = {kind: [result for result in results if result.data["benchmark"] == kind] for kind in KINDS}
+    accuracy, ablation = by_kind["accuracy"], by_kind["ablation"]
     for other in (*accuracy, *ablation)[1:]:
         _check_together((*accuracy, *ablation)[0], other)
     methods: dict[str, Result] = {}
@@ -70,7 +87,7 @@ def load_results(sources: Sequence[Path]) -> Results:
         if first is not result:
             raise UsageError(f"{first.path} and {result.path} are both of method '{result.data['method']}'; give one of them")
     accuracy.sort(key=lambda result: method_order(result.data["method"]))
-    return Results(accuracy, latency, ablation)
+    return Results(**by_kind)
 
 
 def method_order(name: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.benchmarks.accuracy.protocol import PROTOCOLS
+from ainet.benchmarks.accuracy.protocol import BSDS, PROTOCOLS
 from ainet.benchmarks.accuracy.run import EXAMPLES
 from ainet.benchmarks.report.results import Result, Results
 from ainet.errors import UsageError
@@ -50,6 +50,27 @@ def load_strips(results: Results, root: Path) -> list[Strip]:
         for method, maps in kept.items():
             pictures[method] = overlay(image, read_labels(maps[image_id]))
         strips.append(Strip(image_id, {name: _uri(picture) for name, picture in pictures.items()}))
+    return strips
+
+
+def load_proposals(results: Results, root: Path) -> list[Strip]:
+    """A strip for each image whose regions `ainet bench proposals` kept in the folder beside its result.
+
+    Raises:
+        UsageError: an image is not in the data set, or that is not there.
+        ImageError: an image or label map is damaged.
+    """
+    strips = []
+    for result in results.proposals:
+        folders = sorted(folder for folder in result.path.with_suffix("").glob("*") if folder.is_dir())
+        samples = {sample.image_id: sample for sample in BSDS.open(root, result.data["split"])} if folders else {}
+        for folder in folders:
+            if folder.name not in samples:
+                raise UsageError(f"image {folder.name} of {folder.parent} is not in {root}; name the data that it was made from")
+            image = samples[folder.name].image()
+            found = {path.stem.replace("-", ", "): overlay(image, read_labels(path)) for path in sorted(folder.glob("*.png"))}
+            pictures = {"image": image, **found}
+            strips.append(Strip(folder.name, {name: _uri(picture) for name, picture in pictures.items()}))
     return strips
 
 

@@ -1,7 +1,7 @@
 """Colours and markers of the methods, told apart without colour too; ours stand out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
 
 INK, FAINT, GRID = "#1d2125", "#5c6670", "#e3e6e8"
@@ -20,6 +20,7 @@ class Style:
 # The strong colours are of Okabe and Ito's palette, which colour-blind readers tell apart; each method has a marker of its own.
 STYLES = {
     "ainet": Style("#d55e00", "o", width=2.6),
+    "ainet-lite": Style("#cc79a7", "o", "-.", width=2.0),
     "scn": Style("#0072b2", "s", width=2.0),
     "ssn": Style("#009e73", "^"),
     "seal": Style("#b3578f", "v"),
@@ -41,11 +42,20 @@ OTHERS = tuple(
 )
 
 
+DASHES = {"learned": "-", "direct": "--", "plain": ":", "DEL": "-."}  # of the ways in which the regions of one method are made
+
+
 def styles_of(methods: Iterable[str]) -> dict[str, Style]:
-    """A style for each method of a plot: that of its base name where it is the first to bear it, else one of the spare ones."""
+    """A style for each curve of a plot, called METHOD, METHOD@DEVICE or "METHOD, WAY".
+
+    The method's where the curve is the first to bear it, with the dashes of the way; else one of the spare ones.
+    """
     found: dict[str, Style] = {}
     spare = cycle(OTHERS)
     for method in methods:
-        known = STYLES.get(method.partition("@")[0])
+        base, _, way = method.partition(", ")
+        known = STYLES.get(base.partition("@")[0])
+        if known is not None and way in DASHES:
+            known = replace(known, dashes=DASHES[way])
         found[method] = known if known and known not in found.values() else next(spare)
     return found

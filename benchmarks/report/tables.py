@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ainet.benchmarks.report.plots import latency_row_id
+from ainet.benchmarks.report.plots import latency_row_id, region_row_id, way_of
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
+from ainet.metrics.curves import COUNTS, RECALLS
 
-OURS = ("ainet", "scn")
+OURS = ("ainet", "ainet-lite", "scn")
+REGION_METRICS = ("sp", "asa", "rec", "pre", "co")
 METRICS = {"sp": "superpixels", "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV"}
 
 
@@ -96,6 +98,40 @@ def latency_table(result: Result, part: str, number: int) -> str:
         rows.append((identity, [row["method"], f"{row['width']}x{row['height']}", *counts, *times, *ratios, *parts]))
     times_head = ["median ms", "p95 ms", "/ SCN", "/ SSN", *(f"{stage} ms" for stage in stages)]
     return table(["method", "image", "asked for", "superpixels", "repeats", *times_head], rows)
+
+
+def regions_table(result: Result) -> str:
+    """A row per method, start, cost and count."""
+    rows: list[Row] = []
+    for k, row in enumerate(result.data["rows"]):
+        numbers = [Number(result, ("rows", k, "all", metric), 1 if metric == "sp" else 4) for metric in REGION_METRICS]
+        start = "-" if row["start"] is None else str(row["start"])
+        cells = [row["method"], way_of(row, result.data["rows"]), start, Number(result, ("rows", k, "count"), 0), *numbers]
+        rows.append((region_row_id(row), cells))
+    return table(["method", "merged", "from", "asked for", *(METRICS[metric] for metric in REGION_METRICS)], rows)
+
+
+def region_figures_table(result: Result) -> str:
+    """A row per method and cost: the figures along the curves, of all images, and of the even and the odd ones."""
+    rows: list[Row] = []
+    for k, row in enumerate(result.data["figures"]):
+        numbers = [Number(result, ("figures", k, part, name)) for name in ("asa", "br_bp") for part in ("all", "even", "odd")]
+        rows.append(("", [row["method"], way_of(row, result.data["figures"]), *numbers]))
+    titles = (f"ASA, {COUNTS[0]} to {COUNTS[1]:,}", f"BP over BR {RECALLS[0]} to {RECALLS[1]}")
+    head = [f"{title}{part}" for title in titles for part in ("", ", even images", ", odd images")]
+    return table(["method", "merged", *head], rows)
+
+
+def proposals_table(result: Result, number: int) -> str:
+    """A row per method and cost, a column per number of regions."""
+    found = result.data["rows"]
+    counts = list(dict.fromkeys(row["regions"] for row in found))
+    rows: list[Row] = []
+    for method, cost in dict.fromkeys((row["method"], row["cost"]) for row in found):
+        places = [k for k, row in enumerate(found) if (row["method"], row["cost"]) == (method, cost)]
+        numbers = [Number(result, ("rows", k, "asa")) for k in places]
+        rows.append((row_id(f"proposals{number}", method, cost), [method, way_of(found[places[0]], found), *numbers]))
+    return table(["method", "merged", *(f"ASA, {count} regions" for count in counts)], rows)
 
 
 MEMORY = {"n_segments": "asked for", "peak_mib": "peak MiB", "loaded_mib": "before the first image, MiB", "gpu_mib": "GPU MiB"}

@@ -1,12 +1,13 @@
 """How long a start takes: `import ainet` alone, and one photo from the shell, each in a fresh process.
 
-result = startup(Path("photo.jpg"), device="cpu", repeats=9)
+result = startup(Path("photo.jpg"), device="auto", repeats=9)
 """
 
+import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,24 +17,34 @@ from ainet.errors import DeviceError
 
 
 def startup(photo: Path, device: str, repeats: int) -> dict[str, Any]:
-    """`settings`, and median seconds: `import_ainet`, beyond Python's own start, and `segment_photo`.
+    """`settings`, and median seconds: `import_ainet`, beyond Python's own start; `segment_photo`, and `segment_photo_without_cache`.
+
+    The cache of compiled networks is a fresh folder, which the round of the warm-up fills.
 
     Raises:
         DeviceError: a process fails; the message is its last line.
     """
-    with tempfile.TemporaryDirectory() as out:
-        commands = {
-            "python": ["-c", "pass"],
-            "import": ["-c", "import ainet"],
-            "segment": ["-m", "ainet", "segment", str(photo), "-o", out, "--device", device],
+    with tempfile.TemporaryDirectory() as out, tempfile.TemporaryDirectory() as cache:
+        segment = ["-m", "ainet", "segment", str(photo), "-o", out, "--device", device]
+        with_cache = {**os.environ, "XDG_CACHE_HOME": cache, "AINET_CACHE": "1"}
+        without = {**os.environ, "AINET_CACHE": "0"}
+        candidates = {
+            "python": partial(_run, ["-c", "pass"], without),
+            "import": partial(_run, ["-c", "import ainet"], without),
+            "segment": partial(_run, segment, with_cache),
+            "segment without cache": partial(_run, segment, without),
         }
-        times = alternate({name: partial(_run, command) for name, command in commands.items()}, repeats)
-    seconds = {"import_ainet": times["import"].median - times["python"].median, "segment_photo": times["segment"].median}
+        times = alternate(candidates, repeats)
+    seconds = {
+        "import_ainet": times["import"].median - times["python"].median,
+        "segment_photo": times["segment"].median,
+        "segment_photo_without_cache": times["segment without cache"].median,
+    }
     return {"settings": {"device": device, "repeats": repeats}, "seconds": seconds}
 
 
-def _run(arguments: Sequence[str]) -> None:
-    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True)
+def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True, env=environment)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise DeviceError(f"a fresh process failed: {reason.removeprefix('error: ')}")

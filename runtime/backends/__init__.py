@@ -1,19 +1,19 @@
 """Inference engines behind one interface: `open_backend(model, device)`.
 
-| device                   | engine                                          |
-|--------------------------|-------------------------------------------------|
-| `auto`                   | the fastest of the following that works here    |
-| `cuda`, `cuda:1`         | ONNX Runtime on that NVIDIA GPU                 |
-| `openvino`               | OpenVINO on the CPU                             |
-| `cpu`                    | ONNX Runtime on the CPU                         |
-| `tensorrt`, `tensorrt:1` | TensorRT on that NVIDIA GPU                     |
+| device                   | engine                                           |
+|--------------------------|--------------------------------------------------|
+| `auto`                   | the fastest of the following that works here     |
+| `cuda`, `cuda:1`         | ONNX Runtime on that NVIDIA GPU                  |
+| `openvino`               | OpenVINO on the CPU, in INT8 where that is exact |
+| `cpu`                    | ONNX Runtime on the CPU                          |
+| `tensorrt`, `tensorrt:1` | TensorRT on that NVIDIA GPU                      |
 
 TensorRT runs engine files, for which `auto` takes it; the others run ONNX files. PyTorch (`torch`, `torch:cuda:0`) needs
 a module instead of a file: `ainet.Segmenter.load` opens it.
 """
 
-import contextlib
 import importlib.util
+import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,14 +21,18 @@ from pathlib import Path
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
+from ainet.runtime.threads import engine_threads
 
 __all__ = ["Backend", "open_backend"]
 
+_log = logging.getLogger("ainet")
 
-def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend:
+
+def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path | None = None) -> Backend:
     """Load the ONNX file or engine `model` on `device`; an explicit device never gives way to another.
 
-    `threads`: of the CPU for one inference, 0 for all cores.
+    threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth. int8: the same
+    network in INT8, which OpenVINO runs in its place on processors that compute it exactly.
 
     Raises:
         UsageError: `device` has none of the forms above, or `threads` is negative.
@@ -43,34 +47,38 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0) -> Backend
         device = "tensorrt"
     chosen = Device.parse(device)
     gpu = chosen.gpu or 0
+    threads = engine_threads(threads)
     if chosen.engine == "tensorrt":
         return _open_tensorrt(model, gpu)
     if model.suffix == ENGINE:
         raise UsageError(f"{model} is a TensorRT engine, which device '{device}' does not run; choose tensorrt or tensorrt:N")
     if chosen.engine == "auto":
-        return _open_fastest(model, threads)
+        return _open_fastest(model, threads, int8)
     if chosen.engine == "cpu":
         return _open_cpu(model, threads)
     if chosen.engine == "openvino":
-        return _open_openvino(model, threads)
+        return _open_openvino(model, threads, int8)
     if chosen.engine == "cuda":
         return _open_cuda(model, gpu, threads)
     raise UsageError(f"device '{device}' runs a PyTorch module, not the file {model}; open a checkpoint with ainet.Segmenter.load")
 
 
-def _open_fastest(model: Path, threads: int) -> Backend:
+def _open_fastest(model: Path, threads: int, int8: Path | None) -> Backend:
     """On the first engine, in the order of their speed, that is installed and takes the model."""
-    engines: list[Callable[[], Backend]] = []
+    engines: list[tuple[str, Callable[[], Backend]]] = []
     if _installed("onnxruntime"):
-        engines.append(partial(_open_cuda, model, 0, threads))
+        engines.append(("cuda", partial(_open_cuda, model, 0, threads)))
     if _installed("openvino"):
-        engines.append(partial(_open_openvino, model, threads))
+        engines.append(("openvino", partial(_open_openvino, model, threads, int8)))
     if _installed("onnxruntime") or not engines:
-        engines.append(partial(_open_cpu, model, threads))
-    for engine in engines[:-1]:
-        with contextlib.suppress(DeviceError, ModelError):
+        engines.append(("cpu", partial(_open_cpu, model, threads)))
+    for device, engine in engines[:-1]:
+        try:
             return engine()
-    return engines[-1]()
+        except (DeviceError, ModelError) as error:
+            if device != "cuda":  # most machines have no GPU, which is no news
+                _log.warning("device auto goes on without %s: %s", device, " ".join(str(error).split()))
+    return engines[-1][1]()
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:
@@ -97,14 +105,15 @@ def _open_cuda(model: Path, gpu: int, threads: int) -> Backend:
     return open_cuda(model, gpu, threads)
 
 
-def _open_openvino(model: Path, threads: int) -> Backend:
+def _open_openvino(model: Path, threads: int, int8: Path | None) -> Backend:
     if not _installed("openvino"):
         raise DeviceError("device 'openvino' needs OpenVINO: pip install 'ainet-toolkit[openvino]'")
     try:
         from ainet.runtime.backends.openvino import OpenVinoBackend
+        from ainet.runtime.backends.openvino_processor import computes_int8_exactly
     except (ImportError, OSError) as error:
         raise DeviceError(f"OpenVINO cannot be loaded ({error}): pip install --force-reinstall openvino") from error
-    return OpenVinoBackend(model, threads)
+    return OpenVinoBackend(model if int8 is None or not computes_int8_exactly() else int8, threads)
 
 
 def _installed(package: str) -> bool:

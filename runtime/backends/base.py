@@ -102,13 +102,13 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
     Raises:
         DeviceError: it has another.
     """
-    labels = backend.info.output == "labels"
-    batch, height, width = image.shape[:3] if labels else (image.shape[0], *image.shape[2:])
-    _check_shape(output, (batch, height, width) if labels else (batch, NEIGHBOURS, height, width), backend)
+    batch, height, width = _sizes(image, backend)
+    ids = backend.info.output == "labels"
+    _check_shape(output, (batch, height, width) if ids else (batch, NEIGHBOURS, height, width), backend)
 
 
-def check_map(border_map: NDArray[np.float32], images: NDArray[np.uint8], backend: MergingBackend) -> None:
-    """The same of the border map (N, h/2, w/2, C) of working images (N, h, w, 3).
+def check_map(border_map: NDArray[np.float32], image: NDArray[Any], backend: MergingBackend) -> None:
+    """The same of the border map (N, h/2, w/2, C).
 
     Raises:
         ModelError: it has other channels than the model's cost takes.
@@ -117,8 +117,14 @@ def check_map(border_map: NDArray[np.float32], images: NDArray[np.uint8], backen
     channels = 0 if backend.merge_model is None else backend.merge_model.channels
     if border_map.ndim == 4 and border_map.shape[3] != channels:
         raise ModelError(f"the model's border map has {border_map.shape[3]} channels, but its cost takes {channels}; export it again")
-    batch, height, width = images.shape[:3]
+    batch, height, width = _sizes(image, backend)
     _check_shape(border_map, (batch, height // 2, width // 2, channels), backend)
+
+
+def _sizes(image: NDArray[Any], backend: Backend) -> tuple[int, int, int]:
+    """How many images an input holds, their height and width."""
+    height, width = image.shape[1:3] if backend.info.output == "labels" else image.shape[2:]
+    return image.shape[0], height, width
 
 
 def _check_shape(output: NDArray[Any], expected: tuple[int, ...], backend: Backend) -> None:

@@ -1,19 +1,20 @@
 """OpenVINO on the CPU."""
 
+import io
 import threading
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import openvino
 from numpy.typing import NDArray
-from openvino import opset13 as opset
 from openvino.frontend import FrontEndManager
 
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import closed, failed, first_line, merge_model
+from ainet.runtime.backends.network_cache import NetworkCache, key_of
+from ainet.runtime.backends.openvino_processor import INT8_MISSING, computes_int8_exactly, processor, quicker_precision
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ENTRY, ModelInfo
@@ -24,85 +25,113 @@ CACHED_PRIMITIVES = 256
 
 
 class OpenVinoBackend:
-    """Runs an ONNX file, `threads` 0 for all cores. In float32, as the engine's own default, bfloat16, would move labels;
-    what an INT8 model leaves in float runs in bfloat16, which moves few beside those that INT8 has moved (docs/int8.md).
+    """Runs an ONNX file, `threads` 0 for all cores. A float model in float32, as the engine's own default, bfloat16, would move labels;
+    what an INT8 model leaves in float in the quicker of the two, which moves few beside those that INT8 has moved (docs/int8.md).
 
     Raises:
         ModelError: the file is damaged or not an exported model.
         DeviceError: OpenVINO cannot run it on this processor.
     """
 
-    name = "OpenVINO (CPU)"
-
     def __init__(self, model: Path, threads: int = 0) -> None:
         precision = graph_precision(model)
-        try:
-            reader = FrontEndManager().load_by_framework("onnx")  # Core.read_model would try all formats on a damaged file, and log each
-            network = reader.convert(reader.load(str(model)))
-        except Exception as error:  # several classes, with C++ traces
-            raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
+        network = _read(model)
         info = ModelInfo.from_json(_entry(network, ENTRY, model), model)
         self.info = replace(info, precision=precision or info.precision)
         check_types(self.info, [_type(port) for port in network.inputs], _type(network.outputs[0]), model)
-        if self.info.precision == "int8" and not computes_int8_exactly():
+        in_int8 = self.info.precision == "int8"
+        if in_int8 and not computes_int8_exactly():
             raise DeviceError(
-                f"OpenVINO would compute {model} wrongly on this processor, which has neither VNNI nor AMX: its INT8 sums overflow; "
-                "choose device cpu, or a model in fp32"
+                f"OpenVINO would compute {model} wrongly on this processor, {INT8_MISSING}; choose device cpu, or a model in fp32"
             )
+        self.name = "OpenVINO (CPU, int8)" if in_int8 else "OpenVINO (CPU)"
         self.merge_model = merge_model(_entry(network, MERGING_ENTRY, model), len(network.outputs), model)
-        rest = "bf16" if self.info.precision == "int8" else "f32"
-        options: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": rest,
-            "PERFORMANCE_HINT": "LATENCY",
-            "CPU_RUNTIME_CACHE_CAPACITY": CACHED_PRIMITIVES,
-        }
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
-        try:
-            self._compiled: Any = openvino.compile_model(network, "CPU", options)
-        except RuntimeError as error:
-            raise DeviceError(f"OpenVINO cannot run {model} on this processor: {first_line(error)}; choose device cpu") from error
-        self._local = threading.local()  # an infer request serves one thread
+        self._compiler = _Compiler(model, threads, quicker_precision(network) if in_int8 else "f32")
+        self._network: Any = network
+        self._whole: _Compiled | None = self._compiler.compile(network)
+        self._scores = self._whole if len(network.outputs) == 1 else None
+        self._lock = threading.Lock()
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        return self._run(image)[0]
+        return self._infer(self._without_map(), image)[0]
 
     def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        results = self._run(image)
+        results = self._infer(self._whole, image)
         return results[0], results[1]
 
-    def _run(self, image: NDArray[Any]) -> Any:
-        compiled, local = self._compiled, self._local  # held until the end of the run, even if `close` is called meanwhile
+    def _without_map(self) -> "_Compiled | None":
+        """The network without a border map, which would be computed for nothing; compiled when it is first asked for."""
+        with self._lock:
+            if self._scores is None and self._network is not None:
+                scores = openvino.Model([self._network.get_results()[0]], self._network.get_parameters())
+                self._scores = self._compiler.compile(scores)
+            return self._scores
+
+    def _infer(self, compiled: "_Compiled | None", image: NDArray[Any]) -> Any:
         if compiled is None:
             raise closed(self.name)
         try:
-            if not hasattr(local, "request"):
-                local.request = compiled.create_infer_request()
-            return local.request.infer([image])
+            return compiled.infer(image)
         except RuntimeError as error:
             raise failed("OpenVINO", image.shape, first_line(error)) from error
 
     def close(self) -> None:
-        self._compiled, self._local = None, threading.local()
+        with self._lock:
+            self._network = self._whole = self._scores = None
 
 
-@cache
-def computes_int8_exactly() -> bool:
-    """Whether a convolution of large INT8 values is what it should be.
+class _Compiled:
+    """A compiled network with an infer request for each thread, as a request serves one at a time."""
 
-    Without VNNI or AMX the engine adds pairs of products in 16 bits, which overflow: a fifth of the pixels get another cell. So
-    a small convolution is run, as it finds what the processor has and what ONEDNN_MAX_CPU_ISA lets the engine use.
-    """
-    channels, largest = 16, 127
-    image = opset.parameter([1, channels, 8, 8], np.float32)
-    low, high = np.float32(-largest - 1), np.float32(largest)
-    codes = opset.fake_quantize(image, low, high, low, high, 256)
-    kernel = opset.convert(opset.constant(np.full((channels, channels, 3, 3), largest, np.int8)), "f32")
-    scaled = opset.multiply(kernel, opset.constant(np.ones((channels, 1, 1, 1), np.float32)))
-    sums = opset.convolution(codes, scaled, [1, 1], [0, 0], [0, 0], [1, 1])
-    compiled = openvino.compile_model(openvino.Model([sums], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    result = compiled.create_infer_request().infer([np.full((1, channels, 8, 8), largest, np.float32)])[0]
-    return bool((result == channels * 3 * 3 * largest**2).all())
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self._local = threading.local()
+
+    def infer(self, image: NDArray[Any]) -> Any:
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        return self._local.request.infer([image])
+
+
+class _Compiler:
+    """Compiles networks of the file `model`, or takes them from the user's cache. precision: of what is not INT8, "f32" or "bf16"."""
+
+    def __init__(self, model: Path, threads: int, precision: str) -> None:
+        self._model = model
+        self._options: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": precision,
+            "PERFORMANCE_HINT": "LATENCY",
+            "CPU_RUNTIME_CACHE_CAPACITY": CACHED_PRIMITIVES,
+        }
+        if threads:
+            self._options["INFERENCE_NUM_THREADS"] = threads
+        self._cache = NetworkCache.of_user()
+
+    def compile(self, network: Any) -> _Compiled:
+        key = key_of(self._model.read_bytes(), f"{len(network.outputs)} outputs", str(self._options), *processor())
+        content = self._cache.load(key)
+        if content is not None:
+            try:
+                return _Compiled(openvino.Core().import_model(io.BytesIO(content), "CPU", self._options))
+            except RuntimeError:  # of another build of OpenVINO, say
+                pass
+        try:
+            compiled = openvino.compile_model(network, "CPU", self._options)
+        except RuntimeError as error:
+            raise DeviceError(f"OpenVINO cannot run {self._model} on this processor: {first_line(error)}; choose device cpu") from error
+        if self._cache.folder is not None:
+            exported = io.BytesIO()
+            compiled.export_model(exported)
+            self._cache.store(key, exported.getvalue())
+        return _Compiled(compiled)
+
+
+def _read(model: Path) -> Any:
+    try:
+        reader = FrontEndManager().load_by_framework("onnx")  # Core.read_model would try all formats on a damaged file, and log each
+        return reader.convert(reader.load(str(model)))
+    except Exception as error:  # several classes, with C++ traces
+        raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
 
 
 def _entry(network: Any, name: str, source: Path) -> str | None:

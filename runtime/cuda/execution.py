@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 from ainet.runtime.cuda import kernels
 from ainet.runtime.cuda.network import Enqueue, GpuNetwork, tensor_shapes
 from ainet.runtime.cuda.stages import StageEvents
-from ainet.runtime.plan import Plan
+from ainet.runtime.plan import INTERPOLATED, Plan
+from ainet.runtime.resampling import plan_tables
 
 if TYPE_CHECKING:
     from cuda.core import Stream
@@ -144,8 +145,7 @@ class LabelExecution(Execution):
     def _allocate(self) -> None:
         plan, network = self._plan, self._network
         count, height, width = self._shape[0], plan.height, plan.width
-        tables = kernels.resize_tables(height, width, plan.working_height, plan.working_width)
-        self._tables = kernels.ResizeTables(*map(self._uploaded, tables))
+        self._tables = kernels.ResizeTables.of(plan_tables(plan), self._uploaded)
         takes_bytes = network.input_dtype == "uint8"
         self._values = 0 if takes_bytes else self._uploaded(kernels.value_table(network.info.mean, network.input_dtype))
         self._image_bytes, self._label_bytes = count * height * width * 3, count * height * width * 4
@@ -168,7 +168,8 @@ class LabelExecution(Execution):
         self._before("network")
         self._enqueue_network()
         self._before("assign")
-        kernels.assign(launch, self._output, network.output_dtype, (count, *working), self._ids, size, plan.public)
+        smoothing = {"interpolates": plan.smoothing == INTERPOLATED, "logits": network.info.output == "logits"}
+        kernels.assign(launch, self._output, network.output_dtype, (count, *working), self._ids, size, plan.public, **smoothing)
         self._before("connectivity")
         kernels.enforce_connectivity(launch, self._ids, self._labels, (count, *size), self._scratch, plan.min_size, plan.max_size)
         if not self._on_device:

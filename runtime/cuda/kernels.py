@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.runtime.resampling import Taps
 from ainet.spec import CELL_SIZE
 
 Launch = Callable[[str, ctypes.Structure, int, int], None]  # kernel, arguments, indices for each image, images
@@ -25,7 +26,7 @@ class _Resize(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("images", "out", "values")),
         *((name, ctypes.c_void_p) for name in ("row_first", "row_weights", "column_first", "column_weights")),
-        *((name, ctypes.c_int32) for name in ("height", "width", "out_height", "out_width")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "out_height", "out_width", "row_taps", "column_taps")),
     ]
 
 
@@ -33,7 +34,7 @@ class _Assign(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("scores", "out")),
         *((name, ctypes.c_float) for name in ("row_step", "column_step")),
-        *((name, ctypes.c_int32) for name in ("h", "w", "height", "width", "public_rules")),
+        *((name, ctypes.c_int32) for name in ("h", "w", "height", "width", "public_rules", "interpolates", "logits")),
     ]
 
 
@@ -47,30 +48,27 @@ class _Connectivity(ctypes.Structure):
 
 @dataclass(frozen=True)
 class ResizeTables:
-    """Addresses of the arrays that `resize_tables` makes."""
+    """Addresses of the arrays of `runtime.resampling.Taps`, of rows and of columns, and how many taps these have."""
 
     row_first: int
     row_weights: int
     column_first: int
     column_weights: int
+    row_taps: int
+    column_taps: int
 
-
-def resize_tables(height: int, width: int, out_height: int, out_width: int) -> tuple[NDArray[np.int32] | NDArray[np.float32], ...]:
-    """The arrays of `ResizeTables` for a bicubic resize, in its order.
-
-    Source: OpenCV's INTER_CUBIC (the cubic of Keys with a = -0.75, pixel centres at halves, no smoothing when reducing).
-    """
-    return *_taps(height, out_height), *_taps(width, out_width)
-
-
-def _taps(sources: int, targets: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Of each target: the first of the four sources around it (from -2 on), and their weights (targets, 4)."""
-    centre = (np.arange(targets) + 0.5) * (sources / targets) - 0.5
-    before = np.floor(centre)
-    distance = np.abs((centre - before)[:, None] - np.arange(-1, 3))
-    near = (1.25 * distance - 2.25) * distance**2 + 1
-    far = -0.75 * (((distance - 5) * distance + 8) * distance - 4)
-    return (before - 1).astype(np.int32), np.where(distance <= 1, near, far).astype(np.float32)
+    @classmethod
+    def of(cls, tables: tuple[Taps, Taps], upload: Callable[[NDArray[Any]], int]) -> "ResizeTables":
+        """upload: copies an array to the GPU and gives its address."""
+        rows, columns = tables
+        return cls(
+            upload(rows.first),
+            upload(rows.weights),
+            upload(columns.first),
+            upload(columns.weights),
+            rows.weights.shape[1],
+            columns.weights.shape[1],
+        )
 
 
 def value_table(mean: Sequence[float], dtype: str) -> NDArray[np.floating[Any]]:
@@ -88,20 +86,34 @@ def resize(
     """
     kernel = {"uint8": "resize_to_bytes", "float32": "resize_to_floats", "float16": "resize_to_halves"}[dtype]
     addresses = (tables.row_first, tables.row_weights, tables.column_first, tables.column_weights)
-    launch(kernel, _Resize(images, out, values, *addresses, *shape[1:], *size), size[0] * size[1], shape[0])
+    taps = (tables.row_taps, tables.column_taps)
+    launch(kernel, _Resize(images, out, values, *addresses, *shape[1:], *size, *taps), size[0] * size[1], shape[0])
 
 
-def assign(launch: Launch, output: int, dtype: str, shape: Shape, out: int, size: tuple[int, int], public: bool = False) -> None:
+def assign(
+    launch: Launch,
+    output: int,
+    dtype: str,
+    shape: Shape,
+    out: int,
+    size: tuple[int, int],
+    public: bool = False,
+    *,
+    interpolates: bool = False,
+    logits: bool = True,
+) -> None:
     """The output of a network -> cell ids (N, height, width) int32, as `postprocess.assign` and `resize_nearest`.
 
     dtype: "float32" or "float16" for scores (N, 9, h, w), "int32" for ids (N, h, w). shape: (N, h, w). size: of `out`.
+    interpolates: smoothing 1.
     """
     kernel = {"float32": "assign_floats", "float16": "assign_halves", "int32": "resize_ids"}[dtype]
     images, h, w = shape
     if dtype != "int32" and (h % CELL_SIZE or w % CELL_SIZE):
         raise ValueError(f"scores of {h}x{w} pixels: not multiples of {CELL_SIZE}")
     height, width = size
-    launch(kernel, _Assign(output, out, h / height, w / width, h, w, height, width, public), height * width, images)
+    rules = (public, interpolates, logits)
+    launch(kernel, _Assign(output, out, h / height, w / width, h, w, height, width, *rules), height * width, images)
 
 
 def scratch_size(height: int, width: int) -> int:

@@ -104,12 +104,13 @@ class Merging {
         tree_.vanished.assign(edge_count, -1);
     }
 
-    MergeTree run() {
+    MergeTree run(int left) {
+        const size_t most = static_cast<size_t>(std::max(0, static_cast<int>(regions_.size()) - left));
         std::vector<Candidate> start;
         start.reserve(2 * version_.size());
         for (int32_t e = 0; e < static_cast<int32_t>(version_.size()); ++e) start.push_back({cost(e), oldest_[e] = e, e, 0});
         queue_ = Queue(std::less<Candidate>(), std::move(start));
-        while (!queue_.empty()) {
+        while (!queue_.empty() && tree_.costs.size() < most) {
             const Candidate best = queue_.top();
             queue_.pop();
             if (best.version == version_[best.edge]) join(best);
@@ -240,8 +241,8 @@ class Merging {
 }  // namespace
 
 AINET_CLONES MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count,
-                                     int channels, const MergeWeights* weights) {
-    return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run();
+                                     int channels, const MergeWeights* weights, int left) {
+    return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run(left);
 }
 
 void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out) {

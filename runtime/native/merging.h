@@ -1,4 +1,4 @@
-// Greedy merging of neighbouring regions, the cheapest pair first, down to one region of each connected part.
+// Greedy merging of neighbouring regions, the cheapest pair first.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +28,12 @@ struct MergeTree {
     std::vector<int32_t> vanished;  // (E,) the merge by which an edge comes to lie inside a region, -1: none
 };
 
+// Merges until so many regions are `left`, or one of each connected part.
 // regions, edges, borders: as in RegionGraph, with that many channels. Without weights the plain cost is taken: harmonic size
 // times (squared distance in Lab of the means + 20) over length. Of equal costs the border with the edge of the lowest number
 // is first.
 MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
-                        const MergeWeights* weights);
+                        const MergeWeights* weights, int left);
 
 // The features of each pair, (edge_count, kPairFeatures).
 void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out);

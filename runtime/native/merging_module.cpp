@@ -39,12 +39,13 @@ nb::tuple describe(const Input<int32_t, -1, -1>& labels, const Input<uint8_t, -1
 
 int channels_of(const Matrix& borders) { return static_cast<int>(borders.shape(1) - ainet::kBorderSums) / 2; }
 
-nb::tuple merge(const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, const ainet::MergeWeights* weights) {
+nb::tuple merge(const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, const ainet::MergeWeights* weights,
+                int left) {
     ainet::MergeTree tree;
     {
         const nb::gil_scoped_release release;
         tree = ainet::merge_regions(regions.data(), static_cast<int>(regions.shape(0)), edges.data(), borders.data(),
-                                    static_cast<int>(edges.shape(0)), channels_of(borders), weights);
+                                    static_cast<int>(edges.shape(0)), channels_of(borders), weights, left);
     }
     const size_t merges = tree.costs.size();
     return nb::make_tuple(as_array(std::move(tree.children), {merges, 2}), as_array(std::move(tree.costs), {merges}),
@@ -67,19 +68,19 @@ void ainet::define_merging(nb::module_& m) {
         return as_array(std::move(out), {map.shape(0), map.shape(1), map.shape(2)});
     }, "labels"_a, "regions"_a, "map"_a, "rows"_a, "columns"_a, "gradient"_a);
 
-    m.def("merge_plainly", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders) {
-        return merge(regions, edges, borders, nullptr);
-    }, "regions"_a, "edges"_a, "borders"_a);
+    m.def("merge_plainly", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, int left) {
+        return merge(regions, edges, borders, nullptr, left);
+    }, "regions"_a, "edges"_a, "borders"_a, "left"_a);
 
-    m.def("merge_by_weights", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, const Matrix& border1,
+    m.def("merge_by_weights", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, int left, const Matrix& border1,
                                  const Vector& border1_bias, const Matrix& border2, const Vector& border2_bias, const Matrix& pair1,
                                  const Vector& pair1_bias, const Matrix& pair2, const Vector& pair2_bias) {
         const ainet::MergeWeights weights{
             channels_of(borders), static_cast<int>(border1.shape(1)), static_cast<int>(border2.shape(1)), static_cast<int>(pair1.shape(1)),
             border1.data(), border1_bias.data(), border2.data(), border2_bias.data(),
             pair1.data(), pair1_bias.data(), pair2.data(), pair2_bias.data()};
-        return merge(regions, edges, borders, &weights);
-    }, "regions"_a, "edges"_a, "borders"_a, "border1"_a, "border1_bias"_a, "border2"_a, "border2_bias"_a, "pair1"_a, "pair1_bias"_a,
+        return merge(regions, edges, borders, &weights, left);
+    }, "regions"_a, "edges"_a, "borders"_a, "left"_a, "border1"_a, "border1_bias"_a, "border2"_a, "border2_bias"_a, "pair1"_a, "pair1_bias"_a,
        "pair2"_a, "pair2_bias"_a);
 
     m.def("pair_features", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders) {

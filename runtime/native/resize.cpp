@@ -12,9 +12,9 @@ std::vector<int32_t> nearest_sources(int from, int to, bool public_rules) {
     return sources;
 }
 
-void resize_nearest(const int32_t* ids, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+void resize_nearest(const int32_t* ids, int h, int w, int height, int width, bool public_rules, int begin, int end, int32_t* out) {
     const auto copy_row = [&](int i, int32_t* row) { std::copy_n(ids + int64_t{i} * w, w, row); };
-    resize_rows_nearest(copy_row, h, w, height, width, public_rules, out);
+    resize_rows_nearest(copy_row, h, w, height, width, public_rules, begin, end, out);
 }
 
 }  // namespace ainet

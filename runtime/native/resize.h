@@ -11,16 +11,18 @@ namespace ainet {
 // Single precision is part of the definition: exact arithmetic gives other indices at a few sizes.
 std::vector<int32_t> nearest_sources(int from, int to, bool public_rules);
 
-// ids: h x w, out: height x width.
-void resize_nearest(const int32_t* ids, int h, int w, int height, int width, bool public_rules, int32_t* out);
+// ids: h x w, out: height x width, of which the rows from `begin` to `end` are written.
+void resize_nearest(const int32_t* ids, int h, int w, int height, int width, bool public_rules, int begin, int end, int32_t* out);
 
 // The same for a map whose rows are computed when they are needed: make_row(i, row) writes row i (w values) of the map.
 template <typename MakeRow>
-void resize_rows_nearest(const MakeRow& make_row, int h, int w, int height, int width, bool public_rules, int32_t* out) {
+void resize_rows_nearest(const MakeRow& make_row, int h, int w, int height, int width, bool public_rules, int begin, int end,
+                         int32_t* out) {
     const std::vector<int32_t> rows = nearest_sources(h, height, public_rules), columns = nearest_sources(w, width, public_rules);
     std::vector<int32_t> source(w);
-    for (int y = 0; y < height; ++y, out += width) {
-        if (y > 0 && rows[y] == rows[y - 1]) {
+    out += int64_t{begin} * width;
+    for (int y = begin; y < end; ++y, out += width) {
+        if (y > begin && rows[y] == rows[y - 1]) {
             for (int x = 0; x < width; ++x) out[x] = out[x - width];
         } else if (w == width) {
             make_row(rows[y], out);

@@ -96,6 +96,26 @@ def test_specks(segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np
         segmenter(photo, 3, mask=speckled)
 
 
+def test_a_mask_of_specks_alone(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    """More pieces than a quarter of the pixels inside: one count is left."""
+    specks = np.zeros(SHAPE, bool)
+    specks[::8, ::8] = True
+    check_inside(segmenter(photo, 48, mask=specks), specks, 48)
+    for count in (12, 47, 49):
+        with pytest.raises(UsageError, match=r"choose 48 to 48, .* 48 separate pieces"):
+            segmenter(photo, count, mask=specks)
+
+
+def test_borders_that_leave_many_pieces(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
+    y, x = np.indices(SHAPE)
+    within = y // 2 * 100 + x // 2 - 1000  # 768 squares, a quarter of the pixels
+    labels = segmenter(photo, 768, within=within)
+    assert_exact(labels, 768)
+    np.testing.assert_array_equal(labels, enforce_connectivity(within, 1, within.size))
+    with pytest.raises(UsageError, match="choose 768 to 768"):
+        segmenter(photo, 100, within=within)
+
+
 def test_within(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     y, x = np.indices(SHAPE)
     within = (y // 20 * 7 - x // 30).astype(np.int16)

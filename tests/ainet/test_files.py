@@ -3,6 +3,8 @@
 import os
 import re
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ainet.errors import OutputError
-from ainet.files import atomic_folder, atomic_path
+from ainet.files import atomic_folder, atomic_path, clear_leftovers
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -118,6 +120,49 @@ def test_folder_takes_its_name_at_the_end(tmp_path: Path) -> None:
         assert not target.exists()
     assert [path.name for path in target.iterdir()] == ["0"]
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_may_be_replaced(tmp_path: Path) -> None:
+    for content in ("old", "new"):
+        with atomic_folder(tmp_path / "frames", lambda folder: [file.name for file in folder.iterdir()] == ["0"]) as temporary:
+            (temporary / "0").write_text(content)
+    assert (tmp_path / "frames" / "0").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [tmp_path / "frames"]
+    (tmp_path / "frames" / "mine").touch()
+    with pytest.raises(OutputError, match="there already"), atomic_folder(tmp_path / "frames", lambda folder: False):
+        pytest.fail("the block must not run")
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from ainet.files import atomic_folder, atomic_path, clear_leftovers
+with atomic_path(sys.argv[1] + "/x.npy") as file, atomic_folder(sys.argv[1] + "/frames") as folder:
+    file.write_text("half")
+    (folder / "0").write_text("half")
+    print("writing", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.mark.slow
+def test_what_a_killed_process_leaves_is_cleared_by_the_next(tmp_path: Path) -> None:
+    """And what another process is writing just now stays, as does a file of a name that is not ours."""
+    (tmp_path / ".0123456789abcdef.npy").touch()
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, tmp_path], stdout=subprocess.PIPE) for _ in range(2)]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == b"writing\n"
+    assert len(list(tmp_path.iterdir())) == 5
+    writers[0].kill()
+    writers[0].wait()
+    with atomic_path(tmp_path / "y.npy") as temporary:
+        temporary.touch()
+        assert len(list(tmp_path.iterdir())) == 4
+    writers[1].terminate()
+    writers[1].wait()
+    clear_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".0123456789abcdef.npy", "y.npy"]
 
 
 @pytest.mark.parametrize("kind", ["file", "folder"])

@@ -40,6 +40,15 @@ def test_a_plain_tiff_has_none(tmp_path: Path) -> None:
     assert read_georeference(tmp_path / "a.tif", (3, 4)) is None
 
 
+def test_several_pages_have_none(tmp_path: Path) -> None:
+    tags = {33550: (0.5, 0.5, 0.0), 33922: (0.0, 0.0, 0.0, 9.0, 7.0, 0.0)}
+    page = Image.new("RGB", (4, 3))
+    page.save(tmp_path / "a.tif", tiffinfo=tags)
+    assert read_georeference(tmp_path / "a.tif", (3, 4)) == Georeference((0.5, 0, 9, 0, -0.5, 7), None)
+    page.save(tmp_path / "b.tif", tiffinfo=tags, save_all=True, append_images=[page])
+    assert read_georeference(tmp_path / "b.tif", (3, 4)) is None
+
+
 def test_what_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_text("nothing")
     with pytest.raises(ImageError, match=r"a\.tif"):

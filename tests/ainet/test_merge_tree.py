@@ -142,13 +142,15 @@ def test_wrong_counts(tree: Hierarchy, count: object) -> None:
 
 def test_wrong_arguments(tree: Hierarchy, picture: tuple) -> None:
     labels, image = picture
-    for arguments in ({}, {"n_segments": 3, "threshold": 1.0}):
+    for arguments in ({}, {"n_segments": 3, "threshold": 1.0}, {"threshold": float("nan")}, {"threshold": "1"}):
         with pytest.raises(UsageError, match="threshold"):
             tree.cut(**arguments)
     with pytest.raises(UsageError, match="40x52"):
         Hierarchy.from_labels(labels, image[:-1])
     with pytest.raises(UsageError, match="float64"):
         Hierarchy.from_labels(labels.astype(float), image)
+    with pytest.raises(UsageError, match=r"\(1, 40, 52\)"):
+        Hierarchy.from_labels(labels[None], image)
     with pytest.raises(ImageError):
         Hierarchy.from_labels(labels, image.astype(np.int16))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ainet.errors import ModelError, UsageError
-from ainet.models import BUNDLED, CHECKPOINT, ONNX, Device, bundled, model_path
+from ainet.models import BUNDLED, CHECKPOINT, INT8, ONNX, Device, bundled, int8_path, model_path
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,20 @@ def test_files_by_name_and_path() -> None:
     assert model_path("my/scn.onnx", Device("cpu")) == Path("my/scn.onnx")
     with pytest.raises(ModelError, match=r"nothing\.onnx"):
         bundled("nothing.onnx")
+
+
+def test_the_file_in_int8() -> None:
+    """Of bundled names alone, for the engine that runs it, unless float32 is asked for."""
+    for name in BUNDLED:
+        assert int8_path(name, Device("auto"), "auto") == int8_path(name, Device("openvino"), "auto") == bundled(name + INT8)
+    assert int8_path(None, Device("auto"), "auto") == bundled("ainet-int8.onnx")
+    others = [
+        (None, "auto", "fp32"),
+        (None, "cpu", "auto"),
+        ("scn", "torch", "auto"),
+        ("my/ainet", "auto", "auto"),
+        ("x.onnx", "auto", "auto"),
+    ]
+    assert [int8_path(model, Device(engine), precision) for model, engine, precision in others] == [None] * 5
+    with pytest.raises(UsageError, match="unknown precision 'int4'; choose auto or fp32"):
+        int8_path("x.onnx", Device("cpu"), "int4")

@@ -205,7 +205,7 @@ def test_auto_falls_back_where_cuda_fails(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(DeviceError, match="CUDA failure 100"):
         Segmenter.load(device="cuda")
     with Segmenter.load(device="auto") as segmenter:
-        assert segmenter.device in ("OpenVINO (CPU)", "ONNX Runtime (CPU)")
+        assert segmenter.device in ("OpenVINO (CPU, int8)", "OpenVINO (CPU)", "ONNX Runtime (CPU)")
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda model, options, providers, enable_fallback: create(model, options))
     with pytest.raises(DeviceError, match="CUDA device 3"):
         Segmenter.load(device="cuda:3")

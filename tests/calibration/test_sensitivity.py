@@ -38,6 +38,7 @@ class FewLayers:
     def __init__(self, calibration, count):
         self.info, self.float_model, self.model = calibration.info, calibration.float_model, calibration.model
         self.layers = dict(list(calibration.layers.items())[:count])
+        self.cost = calibration.cost
 
 
 def test_a_drop_of_asa_keeps_layers_in_float(calibration, chosen):

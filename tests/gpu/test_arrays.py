@@ -83,7 +83,7 @@ def test_images_and_labels_stay_on_the_gpu(gpu, device, pipeline, network, downl
         labels = pipeline.device_labels(wrap(gpu, images), PLAN)
         assert labels.__cuda_array_interface__["typestr"] == "<i4"
         assert labels.__cuda_array_interface__["shape"] == (10, 70, 93)
-        np.testing.assert_array_equal(downloaded(labels), labels_of_planes(device, images, PLAN))
+        np.testing.assert_array_equal(downloaded(labels), labels_of_planes(images, PLAN))
     assert {shape[0] for shape in network.prepared} == {4, 2}
 
 
@@ -99,7 +99,7 @@ def test_copies_of_images_on_the_gpu_do_not_pass_the_host(gpu, pipeline, emulato
 @pytest.mark.parametrize("wrap", [Interface, DLPack])
 def test_a_segmenter_of_images_on_the_gpu(gpu, device, pipeline, downloaded, wrap):
     images = photos(2, PLAN)
-    wanted = labels_of_planes(device, images, PLAN)
+    wanted = labels_of_planes(images, PLAN)
     segmenter = Segmenter(pipeline)
     batch, single = segmenter(wrap(gpu, images), 24), segmenter(wrap(gpu, images[1]), 24)
     assert (batch.shape, single.shape) == ((2, 70, 93), (70, 93))
@@ -148,7 +148,7 @@ def test_work_of_another_stream_is_waited_for(gpu, device, pipeline, downloaded)
     pinned[1][...] = images
     array = Interface(gpu, np.zeros_like(images), stream=int(producer.handle))
     gpu.copy(array.buffer.handle, pinned[0].handle, images.nbytes, producer)
-    np.testing.assert_array_equal(downloaded(pipeline.device_labels(array, PLAN)), labels_of_planes(device, images, PLAN))
+    np.testing.assert_array_equal(downloaded(pipeline.device_labels(array, PLAN)), labels_of_planes(images, PLAN))
     ordered = DLPack(gpu, images)
     pipeline.device_labels(ordered, PLAN)
     (stream,) = set(ordered.streams)
@@ -180,7 +180,7 @@ def test_labels_that_find_no_memory_until_a_graph_is_evicted(gpu, device, pipeli
     emulator.set_capacity(emulator.used())
     labels = pipeline.device_labels(array, PLAN)
     emulator.set_capacity()
-    np.testing.assert_array_equal(downloaded(labels), labels_of_planes(device, images, PLAN))
+    np.testing.assert_array_equal(downloaded(labels), labels_of_planes(images, PLAN))
 
 
 def test_images_of_a_foreign_context_or_gpu_or_no_memory_are_refused(gpu, pipeline, emulator):
@@ -223,7 +223,7 @@ def test_arrays_of_other_libraries_in_and_out(device, pipeline, library):
     if library == "torch" and not module.cuda.is_available():
         pytest.skip("this PyTorch has no CUDA")
     images = photos(5, PLAN)
-    wanted = labels_of_planes(device, images, PLAN)
+    wanted = labels_of_planes(images, PLAN)
     segmenter = Segmenter(pipeline)
     array = module.as_tensor(images, device="cuda") if library == "torch" else module.asarray(images)
     for source, expected in ((array, wanted), (array[1], wanted[1])):
@@ -249,4 +249,4 @@ def test_tensors_that_their_stream_has_not_done_yet(device, pipeline, downloaded
         torch.cuda._sleep(20_000_000)
         tensor.copy_(source, non_blocking=True)
         labels = pipeline.device_labels(tensor, PLAN)
-    np.testing.assert_array_equal(downloaded(labels), labels_of_planes(device, images, PLAN))
+    np.testing.assert_array_equal(downloaded(labels), labels_of_planes(images, PLAN))

@@ -132,7 +132,7 @@ def test_without_cuda_core(host, monkeypatch):
     with pytest.raises(DeviceError, match=r"pip install cuda-core cuda-bindings$"):
         Segmenter.load(device="cuda")
     with Segmenter.load() as segmenter:
-        assert segmenter.device in ("OpenVINO (CPU)", "ONNX Runtime (CPU)")
+        assert segmenter.device in ("OpenVINO (CPU, int8)", "OpenVINO (CPU)", "ONNX Runtime (CPU)")
 
 
 def test_libraries_of_cuda_are_looked_for_quietly(host, monkeypatch, capfd):

@@ -94,7 +94,7 @@ def test_a_closed_pipeline_leaves_nothing(make, check, emulator):
 
 def test_closing_waits_for_the_calls_that_are_running(gpu, device):
     images = photos(3, PLAN)
-    wanted = labels_of_planes(device, images, PLAN)
+    wanted = labels_of_planes(images, PLAN)
     network = Planes(gpu)
     pipeline = GpuPipeline(gpu, network, "planes")
     results, first = [], threading.Event()
@@ -179,7 +179,7 @@ def test_the_network_alone(make):
 
 def test_the_pipeline_of_the_cpu_hands_over(make, device):
     images = photos(2, PLAN)
-    np.testing.assert_array_equal(run_pipeline(make()[0], images, PLAN), labels_of_planes(device, images, PLAN))
+    np.testing.assert_array_equal(run_pipeline(make()[0], images, PLAN), labels_of_planes(images, PLAN))
 
 
 def test_stage_times(make, check):

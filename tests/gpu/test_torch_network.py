@@ -125,7 +125,7 @@ def test_the_module_and_our_kernels_are_one_graph(cuda, device, emulator):
     pipeline = cuda.pipeline()
     for run in range(1, 4):
         images = photos(2, PLAN, seed=run)
-        wanted = labels_of_planes(device, images, PLAN)
+        wanted = labels_of_planes(images, PLAN)
         launches = emulator.calls("cuLaunchKernel")
         np.testing.assert_array_equal(pipeline.labels(images, PLAN), wanted)
         assert cuda.replays == run

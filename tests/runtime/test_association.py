@@ -10,7 +10,7 @@ from support.paths import PHOTOS
 import ainet
 from ainet.errors import ImageError, ModelError, UsageError
 from ainet.runtime.association import association
-from ainet.runtime.pipeline import infer, resize
+from ainet.runtime.pipeline import infer, network_input
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign
 
@@ -58,7 +58,7 @@ def test_the_bundled_model_in_tiles_and_whole() -> None:
         plan = plan_segments(*image.shape[:2], 2000)
         whole = segmenter.association(image, 2000)
         tiled = association(segmenter.backend, image, replace(plan, limit=560**2))
-        logits = infer(segmenter.backend, resize(image, plan)[None])
+        logits = infer(segmenter.backend, network_input(image[None], plan, segmenter.info))
     assert plan.working_height > 560
     np.testing.assert_allclose(tiled.probabilities, whole.probabilities, atol=1e-5)
     np.testing.assert_allclose(whole.probabilities.sum(0), 1, rtol=1e-5)

@@ -1,9 +1,6 @@
 """Opening models: what a graph must be, engines that refuse, and what happens after `close`."""
 
 import importlib.util
-import os
-import platform
-import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -104,32 +101,6 @@ def test_the_precision_is_the_graphs(tmp_path: Path) -> None:
     onnx.save(model, tmp_path / "int8.onnx")
     assert open_backend(tmp_path / "int8.onnx", "cpu").info.precision == "int8"
     assert open_backend(bundled("ainet.onnx"), "cpu").info.precision == "fp32"
-
-
-def test_an_engine_that_refuses_a_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As OpenVINO does with an INT8 deconvolution on a processor that is capped to AVX2."""
-    openvino = pytest.importorskip("openvino")
-
-    def compile_model(*_: object) -> None:
-        raise RuntimeError("could not create a primitive descriptor for the deconvolution\nat node.cpp:1")
-
-    monkeypatch.setattr(openvino, "compile_model", compile_model)
-    with pytest.raises(DeviceError, match=r"deconvolution; [^\n]*$"):
-        open_backend(bundled("ainet.onnx"), "openvino")
-    assert "ONNX Runtime" in open_backend(bundled("ainet.onnx"), "auto").name
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("instructions", ["AVX2", "AVX512_CORE", "AVX512_CORE_VNNI"])
-def test_int8_where_the_processor_cannot_add_it_up(instructions: str) -> None:
-    """OpenVINO says so rather than give wrong cells. The variable works at the start of a process alone, and on x86 alone."""
-    pytest.importorskip("openvino")
-    code = "from ainet.runtime.backends.openvino import computes_int8_exactly as f; print(f())"
-    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": instructions}
-    result = subprocess.run([sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True)
-    exact = result.stdout.strip() == "True"
-    if instructions != "AVX512_CORE_VNNI" and platform.machine() in ("x86_64", "AMD64"):
-        assert not exact
 
 
 def test_types_against_the_metadata() -> None:

@@ -71,7 +71,13 @@ def test_on_the_emulated_gpu(folder: Path, file: str) -> None:
 MUTATIONS = {  # file, what stands there, what takes its place, and a test that has to fail
     "a comparison is turned round": ("connectivity.cuh", "u.unit[q] < unit", "u.unit[q] > unit", "adversarial"),
     "a barrier is left out": ("cut.cuh", "team.sync();\n        int32_t won", "int32_t won", "adversarial"),
-    "the last of equal scores wins": ("image.cuh", "first < 0)) first = id;", "first < 0)) first = first < 0 ? id : first;", "assign"),
+    "the last of equal scores wins": ("image.cuh", "value > best", "value >= best", "assign"),
+    "a sum in another order": (
+        "image.cuh",
+        "plus(plus(shares[c][0], shares[c][1]), plus(",
+        "plus(plus(shares[c][0], shares[c][2]), plus(",
+        "interpolat",
+    ),
 }
 
 

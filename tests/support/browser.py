@@ -7,13 +7,23 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-LIMIT = 60  # seconds that anything may take
+LIMIT = 180  # seconds that anything may take
+
+# Hands two descriptors on as 3 and 4, where Chromium looks for its pipe.
+LAUNCH = """
+import fcntl, os, sys
+commands, answers = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(commands, 3)
+os.dup2(answers, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 class Browser:
@@ -71,25 +81,22 @@ class Browser:
         self._call("Input.dispatchKeyEvent", type="keyDown", text=text, **common)
         self._call("Input.dispatchKeyEvent", type="keyUp", **common)
 
-    def names(self) -> dict[str, str]:
-        """What a screen reader says: the name of everything that can be used, with its role."""
+    def names(self) -> list[tuple[str, str]]:
+        """What a screen reader says: role and name of everything that can be used or looked at."""
         nodes = self._call("Accessibility.getFullAXTree")["nodes"]
         roles = {"button", "slider", "spinbutton", "radio", "image", "radiogroup", "status", "heading", "link", "textbox"}
         named = [(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]]
-        return {name: role for role, name in named if role in roles}
+        return [(role, name) for role, name in named if role in roles]
 
     def screenshot(self, file: Path) -> None:
         file.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def download(self, script: str, suffix: str) -> Path:
         """The file that a script makes the page save."""
-        before = set(self._downloads.iterdir())
         self.evaluate(script)
-
-        def saved() -> list[Path]:
-            return [file for file in self._downloads.iterdir() if file not in before and file.suffix == suffix]
-
-        return self._wait(saved, f"a download {suffix}")[0]
+        file = self._wait(lambda: next(self._downloads.glob(f"*{suffix}"), None), f"a download {suffix}")
+        self._calls += 1
+        return file.rename(self._downloads.parent / f"{self._calls}-{file.name}")  # so that the folder is empty again
 
     def _wait(self, condition: Callable[[], Any], what: str) -> Any:
         end = time.monotonic() + LIMIT
@@ -146,10 +153,8 @@ def browser(folder: Path, *options: str) -> Iterator[Browser]:
     downloads.mkdir(parents=True)
     flags = ["--headless=new", "--no-sandbox", "--remote-debugging-pipe", f"--user-data-dir={folder / 'profile'}", "--no-first-run"]
     flags += ["--disable-background-networking", "--disable-component-update", *options]
-    # The pipe is expected as descriptors 3 and 4.
-    script = f'exec "$@" 3<&{commands_out} 4>&{answers_in}'
     process = subprocess.Popen(
-        ["sh", "-c", script, "sh", str(CHROMIUM), *flags],
+        [sys.executable, "-c", LAUNCH, str(commands_out), str(answers_in), str(CHROMIUM), *flags],
         pass_fds=(commands_out, answers_in),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -6,7 +6,8 @@ from ainet.errors import ModelError
 from ainet.runtime.cuda.network import tensor_shapes
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import normalise, postprocess
+from ainet.runtime.postprocess import network_planes, postprocess
+from ainet.runtime.resampling import plan_tables
 from ainet.spec import MEAN
 
 PLAN = plan_segments(70, 93, 24)
@@ -90,8 +91,8 @@ def photos(count, plan, seed=0):
     return np.ascontiguousarray(coarse.repeat(8, 1).repeat(8, 2)[:, : plan.height, : plan.width])
 
 
-def labels_of_planes(device, images, plan):
-    """What a pipeline of `Planes` gives, by the steps of the CPU after the kernel's resize."""
-    planes = normalise(device.resize(images, (plan.working_height, plan.working_width)), MEAN)
+def labels_of_planes(images, plan):
+    """What a pipeline of `Planes` gives, by the steps of the CPU."""
+    planes = network_planes(images, plan_tables(plan), MEAN)
     scores = planes.repeat(3, 0).reshape(len(images), 9, *planes.shape[2:])
-    return postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, plan.public)
+    return postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, plan.public, smoothing=plan.smoothing)

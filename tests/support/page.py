@@ -32,11 +32,21 @@ def serving(*command: object) -> Iterator[str]:
         process.wait(10)
 
 
+def open_photo(page: Browser, file: Path) -> str:
+    """Choose a file, and wait until the page has segmented or refused it; what it says then."""
+    page.evaluate("document.querySelector('.status').textContent = ''")
+    page.choose_file("#file", file)
+    return page.wait_for(f"{READY} && document.querySelector('.status').textContent")
+
+
+def save_labels(page: Browser, shape: tuple[int, int]) -> NDArray[np.int32]:
+    return labels_of(page.download("document.querySelector('#geojson').click()", ".geojson"), shape)
+
+
 def set_count(page: Browser, count: int) -> None:
     """Type a number of regions, and wait for the picture."""
-    page.evaluate(
-        f"(f => {{ f.value = {count}; f.dispatchEvent(new Event('change', {{bubbles: true}})); }})(document.querySelector('#count'))"
-    )
+    page.evaluate(f"document.querySelector('#count').value = {count}")
+    page.evaluate("document.querySelector('#count').dispatchEvent(new Event('change'))")
     page.wait_for(f"document.querySelector('canvas').ariaLabel.includes(' of {count} regions')")
 
 

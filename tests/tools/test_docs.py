@@ -15,7 +15,7 @@ import ainet
 from ainet.cli import app
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "ainet/weights/README.md", ROOT / "benchmarks/results/README.md"])
-FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks", "tests", "tools", "docs", "examples")
+FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks", "tests", "tools", "docs", "examples", "web")
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 of_today = pytest.mark.parametrize("page", [page for page in PAGES if page.name != "CHANGELOG.md"], ids=lambda page: page.name)

@@ -289,3 +289,18 @@ class TestNYUv2:
         assert (filled[38, :40] == 1).all() and (filled[40, :40] == 3).all() and (filled[5:25, 5:25] == 1).all()
         labels[45:75, 45:75] = 0  # 900 pixels stay
         assert (fill_gaps(labels)[50:70, 50:70] == 0).all()
+
+
+def test_a_folder_with_other_things_in_it(tmp_path: Path) -> None:
+    """macOS puts ._NAME beside NAME on foreign disks; what is left out is said."""
+    for folder in ("images/below", "labels"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "images/x.jfif").write_bytes(cv2.imencode(".jpg", np.zeros((32, 32, 3), np.uint8))[1].tobytes())
+    np.save(tmp_path / "labels/x.npy", np.zeros((32, 32), np.int32))
+    for name in ("images/._x.jfif", "images/notes.txt", "labels/._x.npy"):
+        (tmp_path / name).write_bytes(b"\0\5\x16\7")
+    lines: list[str] = []
+    (sample,) = label_folder(tmp_path / "images", tmp_path / "labels", report=lines.append)
+    assert sample.image().shape == (32, 32, 3)
+    (said,) = lines
+    assert said.endswith("left out 1 hidden (._x.jfif), 1 folders below it (below), 1 of another kind (notes.txt)")

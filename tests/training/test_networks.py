@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.literal_window import literal_implantation
@@ -103,6 +104,25 @@ def test_parameter_counts_match_the_public_files():
     unused = sum(9 * 9 * channels + 9 for channels in (32, 64, 128))  # pred_mask1 to 3, which the public files carry along
     assert count("ainet-public") + unused == 5_991_476
     assert count("scn") + unused == 2_287_956
+
+
+@torch.inference_mode()
+def test_the_lite_network_begins_with_places_of_2x2_pixels_and_ends_with_their_pixels():
+    network = build("ainet-lite").double().eval()
+    first, image = network.conv1a[0], torch.randn(1, 3, 32, 48, dtype=torch.float64)
+    # the kernel (16, 3, 6, 6), its rows and columns cut into steps and places within a step: (16, 3 * 2 * 2, 3, 3)
+    kernel = first.weight.unflatten(3, (3, 2)).unflatten(2, (3, 2)).permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+    expected = F.conv2d(F.pixel_unshuffle(image, 2), kernel, padding=1)
+    torch.testing.assert_close(first(image), expected)
+
+    features = network.encode(image)
+    scores = network.predict(features, network.decode(features))
+    network.pred_mask0.weight[4 * 5 + 2] = 0  # of cell 5, the pixel in the second row and first column of each place
+    network.pred_mask0.bias[4 * 5 + 2] = 7
+    changed = network(image)
+    assert (changed[:, 5, 1::2, 0::2] == 7).all()
+    changed[:, 5, 1::2, 0::2] = scores[:, 5, 1::2, 0::2]
+    assert torch.equal(changed, scores)
 
 
 def test_unknown_network_is_named():

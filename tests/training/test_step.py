@@ -5,8 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
+from ainet.errors import UsageError
+from ainet.models import bundled_checkpoint
 from ainet.training.augment import Batch
 from ainet.training.boundary import PATCH, boundary_loss, sample_patches
+from ainet.training.checkpoint import load_checkpoint
 from ainet.training.losses import LOSS_SCALE, association_loss
 from ainet.training.networks import UNet, build
 from ainet.training.recipe import Recipe
@@ -43,7 +46,7 @@ def test_the_boundary_loss_has_its_weight_form_and_label(batch: Batch, network: 
 
     total, figures = TrainingStep(network, recipe, classes=2)(batch, corners)
     torch.testing.assert_close(total, association.total + LOSS_SCALE * 0.25 * boundary)
-    torch.testing.assert_close(figures, torch.stack((total, association.semantic, association.position, boundary, torch.zeros(()))))
+    torch.testing.assert_close(figures, torch.stack((total, association.semantic, association.position, boundary, *torch.zeros(2))))
 
 
 @torch.no_grad()
@@ -60,6 +63,22 @@ def test_patches_are_proposed_on_the_label_of_the_recipe(batch: Batch, recipe: R
     _, row, column = corners[corners[:, 0] >= 0].unbind(1)
     centre, border = (column, COLUMN) if recipe is PUBLIC else (row, ROW)
     assert set((centre + PATCH // 2).tolist()) == {border - 1, border}
+
+
+@torch.no_grad()
+def test_distillation_adds_the_divergence_from_the_bundled_network(batch: Batch, network: UNet) -> None:
+    recipe = replace(PAPER, boundary="off", jitter="off", distillation=0.3)
+    total, figures = TrainingStep(network, recipe, classes=2)(batch, None)
+    student, teacher = (of(batch.image).double().softmax(1) for of in (network, load_checkpoint(bundled_checkpoint()).network))
+    expected = LOSS_SCALE / 2 * (teacher * (teacher / student).log()).sum()
+    torch.testing.assert_close(figures[FIGURES.index("distillation")].double(), expected, rtol=1e-4, atol=0)
+    association = association_loss(student.float(), batch.label, classes=2)
+    torch.testing.assert_close(total, association.total + 0.3 * expected.float(), rtol=1e-4, atol=0)
+
+
+def test_the_boundary_loss_needs_an_embedding_of_every_pixel() -> None:
+    with pytest.raises(UsageError, match="boundary loss"):
+        TrainingStep(build("ainet-lite"), PAPER, classes=2)
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from ainet.runtime.merging import BorderMap, MergeTree, merge, region_graph
 from ainet.training.merging.model import MergeNetwork
 from ainet.training.merging.pairs import LabelledImage, Pairs, collect_pairs
+from ainet.training.networks import UNet
 
 LEVELS = (800, 400, 200, 100, 50, 25)  # regions left, where pairs are taken beside those of the start
 STEPS = (1200, 4000)  # of the two rounds, an image each
@@ -50,10 +51,11 @@ def _two_rounds(
 ) -> MergeNetwork:
     torch.manual_seed(seed)
     plain = [[merge(image.graph())] for image in first]
-    teacher = MergeNetwork(channels)
+    sources = [len(source) for source in images[0].maps] or UNet.border_channels
+    teacher = MergeNetwork(channels, sources=sources)
     train(teacher, [collect_pairs(image, trees, LEVELS) for image, trees in zip(first, plain, strict=True)], steps[0], report)
     data = [collect_pairs(image, [merge(image.graph()), tree_of(teacher, image)], LEVELS) for image in images]
-    model = MergeNetwork(channels)
+    model = MergeNetwork(channels, sources=sources)
     train(model, data, steps[1], report)
     return model
 

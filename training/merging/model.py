@@ -28,19 +28,15 @@ class BorderHead(nn.Module):
     As it is linear, each source is convolved at its own resolution and the small results are added.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, sources: Sequence[int] = UNet.border_channels) -> None:
         super().__init__()
-        self.embedding = nn.Conv2d(16, channels, 1)
-        self.encoder1 = nn.Conv2d(32, channels, 1, bias=False)
-        self.encoder2 = nn.Conv2d(64, channels, 1, bias=False)
-
-    @staticmethod
-    def sources(features: list[Tensor], pixel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """The inputs, of the encoder's features and the pixel embedding of a network."""
-        return F.avg_pool2d(pixel, 2), features[1], features[2]
+        embedding, encoder1, encoder2 = sources
+        self.embedding = nn.Conv2d(embedding, channels, 1)
+        self.encoder1 = nn.Conv2d(encoder1, channels, 1, bias=False)
+        self.encoder2 = nn.Conv2d(encoder2, channels, 1, bias=False)
 
     def forward(self, embedding: Tensor, encoder1: Tensor, encoder2: Tensor) -> Tensor:
-        """Maps (B, 16, h/2, w/2), (B, 32, h/2, w/2) and (B, 64, h/4, w/4) -> border map (B, h/2, w/2, C)."""
+        """The `border_sources` of a network, (B, c, h/2, w/2) twice and (B, c, h/4, w/4) -> border map (B, h/2, w/2, C)."""
         coarse = F.interpolate(self.encoder2(encoder2), scale_factor=2, mode="nearest")
         return (self.embedding(embedding) + self.encoder1(encoder1) + coarse).permute(0, 2, 3, 1)
 
@@ -66,7 +62,7 @@ class WithBorderMap(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         features = self.network.encode(image)
         pixel = self.network.decode(features)
-        return self.network.predict(features, pixel), self.head(*self.head.sources(features, pixel))
+        return self.network.predict(features, pixel), self.head(*self.network.border_sources(features, pixel))
 
 
 class _Pool(torch.autograd.Function):
@@ -87,13 +83,21 @@ class _Pool(torch.autograd.Function):
 
 
 class MergeNetwork(nn.Module):
-    """The cost's p before its sigmoid, for pairs; `channels` of the border map, 0 for none."""
+    """The cost's p before its sigmoid, for pairs; `channels` of the border map, 0 for none, which a network makes of its `sources`."""
 
-    def __init__(self, channels: int = 16, middle: int = 48, codes: int = 4, hidden: int = 16, dropout: float = 0.1) -> None:
+    def __init__(
+        self,
+        channels: int = 16,
+        middle: int = 48,
+        codes: int = 4,
+        hidden: int = 16,
+        dropout: float = 0.1,
+        sources: Sequence[int] = UNet.border_channels,
+    ) -> None:
         super().__init__()
         self.channels = channels
         self.sizes = (channels, middle, codes, hidden)
-        self.head = BorderHead(channels) if channels else None
+        self.head = BorderHead(channels, sources) if channels else None
         self.dropout = nn.Dropout(dropout)
         self.border = nn.Sequential(nn.Linear(2 * channels + PAIR_FEATURES, middle), nn.ReLU(), nn.Linear(middle, codes), nn.ReLU())
         self.pair = nn.Sequential(nn.Linear(PAIR_FEATURES + codes, hidden), nn.ReLU(), nn.Linear(hidden, 1))

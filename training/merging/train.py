@@ -14,14 +14,13 @@ import torch
 
 from ainet.errors import UsageError
 from ainet.files import atomic_path
-from ainet.runtime.pipeline import resize
-from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import normalise, postprocess
+from ainet.runtime.oversegmentation import plan_start
+from ainet.runtime.postprocess import network_planes, postprocess
+from ainet.runtime.resampling import plan_tables
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.datasets import Sample, bsds500
 from ainet.training.merging.fit import STEPS, fit
-from ainet.training.merging.model import BorderHead
 from ainet.training.merging.pairs import LabelledImage
 from ainet.training.networks import UNet
 
@@ -76,12 +75,13 @@ def label_images(network: UNet, samples: Sequence[Sample], count: int, with_maps
     for sample in samples:
         image = sample.image()
         height, width = image.shape[:2]
-        plan = plan_segments(height, width, count)
-        planes = torch.from_numpy(normalise(resize(image, plan)[None], MEAN)).contiguous(memory_format=torch.channels_last)
+        plan = plan_start(height, width, count)
+        inputs = torch.from_numpy(network_planes(image[None], plan_tables(plan), MEAN))
+        planes = inputs.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
             features = network.encode(planes)
             pixel = network.decode(features)
             scores = network.predict(features, pixel).contiguous().numpy()
-            maps = BorderHead.sources(features, pixel) if with_maps else ()
-        labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size)[0]
+            maps = network.border_sources(features, pixel) if with_maps else ()
+        labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, smoothing=plan.smoothing)[0]
         yield LabelledImage.of(labels, image, sample.segmentations(), tuple(source[0].half().clone() for source in maps))

@@ -7,6 +7,7 @@ from ainet.errors import ModelError
 from ainet.training.networks.ainet import AINet, AINetCPix, AINetPNbor
 from ainet.training.networks.ainet_public import AINetPublic
 from ainet.training.networks.blocks import UNet, initialise
+from ainet.training.networks.lite import AINetLite
 from ainet.training.networks.scn import SCN
 
 NETWORKS: dict[str, type[UNet]] = {
@@ -14,6 +15,7 @@ NETWORKS: dict[str, type[UNet]] = {
     "ainet-pnbor": AINetPNbor,
     "ainet-cpix": AINetCPix,
     "ainet-public": AINetPublic,
+    "ainet-lite": AINetLite,
     "scn": SCN,
 }
 

@@ -3,11 +3,11 @@
 from torch import Tensor, nn
 
 from ainet.spec import EMBEDDING_CHANNELS
-from ainet.training.networks.blocks import UNet, conv
+from ainet.training.networks.blocks import SpixelUNet, conv
 from ainet.training.networks.implantation import CPixImplantation, Implantation, PNborImplantation
 
 
-class AINet(UNet):
+class AINet(SpixelUNet):
     """The U-Net with the grid embedding implanted around every pixel before the prediction."""
 
     def __init__(self, implantation: Implantation | None = None) -> None:

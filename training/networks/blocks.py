@@ -1,9 +1,10 @@
-"""The U-Net that SCN and AINet share (Yang et al., CVPR 2020, "SpixelNet1l_bn").
+"""What the networks have in common, and the layers of SCN (Yang et al., CVPR 2020, "SpixelNet1l_bn"), which AINet builds on.
 
 Attribute names are those of the public checkpoints, so a public state dict loads by its keys.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ainet.spec import EMBEDDING_CHANNELS, NEIGHBOURS
@@ -24,7 +25,43 @@ def deconv(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class UNet(nn.Module):
-    """Encoder to 1/16 resolution, decoder back to a 16-channel pixel embedding, and the 9-way prediction layer."""
+    """Encoder to 1/16 resolution, decoder back to a 16-channel pixel embedding, and a prediction of the nine cells around each pixel."""
+
+    embedding_step = 1  # pixels of the image to one place of the pixel embedding, in each direction
+    border_channels = (EMBEDDING_CHANNELS, 32, 64)  # of `border_sources`
+
+    def encode(self, image: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) -> the encoder's features, from fine to coarse; the last are at 1/16 of H x W."""
+        raise NotImplementedError
+
+    def decode(self, features: list[Tensor]) -> Tensor:
+        """The encoder's features -> pixel embedding (B, 16, H, W), for networks of a larger `embedding_step` less fine."""
+        raise NotImplementedError
+
+    def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:
+        """The encoder's features and the pixel embedding -> logits (B, 9, H, W)."""
+        raise NotImplementedError
+
+    def border_sources(self, features: list[Tensor], pixel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a border map is made of (see `ainet.training.merging`): maps at 1/2, 1/2 and 1/4 of H x W."""
+        return F.avg_pool2d(pixel, 2), features[1], features[2]
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W), pixel embedding (B, 16, H, W)."""
+        features = self.encode(image)
+        pixel = self.decode(features)
+        return self.predict(features, pixel), pixel
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalised RGB image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W).
+
+        Their softmax over the 9 channels is the association map Q.
+        """
+        return self.features(image)[0]
+
+
+class SpixelUNet(UNet):
+    """The layers that SCN and AINet share."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,23 +101,6 @@ class UNet(nn.Module):
         x = self.conv2_1(torch.cat((features[2], self.deconv2(x)), 1))  # (B, 64, H/4, W/4)
         x = self.conv1_1(torch.cat((features[1], self.deconv1(x)), 1))  # (B, 32, H/2, W/2)
         return self.conv0_1(torch.cat((features[0], self.deconv0(x)), 1))  # (B, 16, H, W)
-
-    def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:
-        """The encoder's features and the pixel embedding -> logits (B, 9, H, W)."""
-        raise NotImplementedError
-
-    def features(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W), pixel embedding (B, 16, H, W)."""
-        features = self.encode(image)
-        pixel = self.decode(features)
-        return self.predict(features, pixel), pixel
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Normalised RGB image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W).
-
-        Their softmax over the 9 channels is the association map Q.
-        """
-        return self.features(image)[0]
 
 
 def initialise(module: nn.Module) -> None:

@@ -16,11 +16,13 @@ from ainet.spec import CELL_SIZE
 class Implantation(nn.Module):
     """Paper: the centre of the window is the pixel's own cell plus the pixel.
 
-    Shapes: grid embedding M (B, C, h, w), pixel embedding e (B, C, 16h, 16w) -> (B, C', 16h, 16w).
+    Shapes: grid embedding M (B, C, h, w), pixel embedding e (B, C, 16h, 16w) -> (B, C', 16h, 16w); for an embedding of
+    fewer `places` to a cell, in each direction, accordingly.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, bias: bool = True) -> None:
+    def __init__(self, in_channels: int, out_channels: int, bias: bool = True, places: int = CELL_SIZE) -> None:
         super().__init__()
+        self.places = places
         self.weight = nn.Parameter(torch.zeros(out_channels, in_channels, 3, 3))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if bias else None
 
@@ -32,7 +34,7 @@ class Implantation(nn.Module):
         return F.conv2d(pixel, self.weight[:, :, 1:2, 1:2], self.bias)
 
     def grid_part(self, grid: Tensor) -> Tensor:
-        return F.interpolate(F.conv2d(grid, self.grid_weight(), padding=1), scale_factor=CELL_SIZE, mode="nearest")
+        return F.interpolate(F.conv2d(grid, self.grid_weight(), padding=1), scale_factor=self.places, mode="nearest")
 
     def forward(self, grid: Tensor, pixel: Tensor) -> Tensor:
         return self.pixel_part(pixel) + self.grid_part(grid)

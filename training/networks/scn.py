@@ -2,10 +2,10 @@
 
 from torch import Tensor
 
-from ainet.training.networks.blocks import UNet
+from ainet.training.networks.blocks import SpixelUNet
 
 
-class SCN(UNet):
+class SCN(SpixelUNet):
     """Predicts the association map straight from the pixel embedding."""
 
     def predict(self, features: list[Tensor], pixel: Tensor) -> Tensor:

@@ -9,13 +9,14 @@
 #include <numeric>
 #include <vector>
 
-#include "assign.h"
-#include "bicubic.h"
 #include "connectivity.h"
+#include "interpolate.h"
 #include "label_map.h"
+#include "lanes.h"
 #include "merging.h"
-#include "normalise.h"
 #include "region_graph.h"
+#include "resample.h"
+#include "taps.h"
 
 #define EXPORT extern "C" __attribute__((visibility("default"), used))
 
@@ -90,6 +91,22 @@ std::vector<int32_t> region_colours() {
     return table;
 }
 
+int last_label() { return *std::max_element(current.labels.begin(), current.labels.end()); }
+
+void connect(int min_size, int max_size) {
+    const std::vector<uint32_t> labels(current.labels.begin(), current.labels.end());
+    ainet::enforce_connectivity(labels.data(), current.height, current.width, min_size, max_size, current.labels.data());
+}
+
+// Cuts large superpixels until there are so many; see ainet.runtime.partition.
+void cut_to_count(int at_least) {
+    if (last_label() + 1 >= at_least) return;
+    std::vector<int> sizes(last_label() + 1);
+    for (int32_t label : current.labels) ++sizes[label];
+    int size = *std::max_element(sizes.begin(), sizes.end());
+    while (last_label() + 1 < at_least) connect(1, size = (size + 1) / 2);
+}
+
 std::vector<int32_t> cut_labels() {
     std::vector<int32_t> labels(current.pixels());
     for (size_t p = 0; p < labels.size(); ++p) labels[p] = current.region_of[current.labels[p]];
@@ -128,11 +145,12 @@ EXPORT uint8_t* photo(int height, int width) {
 EXPORT const float* network_input(int h, int w, float mean_red, float mean_green, float mean_blue) {
     current.rgb.resize(current.pixels() * 3);
     for (size_t p = 0; p < current.pixels(); ++p) std::copy_n(&current.rgba[4 * p], 3, &current.rgb[3 * p]);
-    std::vector<uint8_t> working(size_t(h) * w * 3);
-    ainet::resize_bicubic(current.rgb.data(), current.height, current.width, h, w, working.data());
-    input.resize(working.size());
+    input.resize(size_t(h) * w * 3);
     const float mean[] = {mean_red, mean_green, mean_blue};
-    ainet::normalise(working.data(), int64_t{h} * w, mean, input.data());
+    const bool averages = current.height > 4 * h && current.width > 4 * w;  // as of ainet.runtime.plan.Plan
+    const auto table = averages ? ainet::area_taps : ainet::bicubic_taps;
+    const ainet::TapsTable rows = table(current.height, h), columns = table(current.width, w);
+    ainet::resample(current.rgb.data(), current.height, current.width, rows.view(), columns.view(), 0, h, mean, input.data());
     return input.data();
 }
 
@@ -148,23 +166,24 @@ EXPORT float* border_map(int h, int w) {
     return network_map.values.data();
 }
 
-// Superpixels and their merge tree. Returns the number of superpixels.
-EXPORT int grow(int min_size, int max_size) {
+// Superpixels, at least so many of them, and their merge tree. Returns the number of superpixels.
+EXPORT int grow(int min_size, int max_size, int at_least) {
     const int height = current.height, width = current.width;
     current.labels.resize(current.pixels());
-    {
-        std::vector<int32_t> ids(current.pixels());
-        ainet::assign(network_scores.values.data(), network_scores.height, network_scores.width, height, width, false, ids.data());
-        ainet::enforce_connectivity(reinterpret_cast<const uint32_t*>(ids.data()), height, width, min_size, max_size, current.labels.data());
-    }
-    const int regions = *std::max_element(current.labels.begin(), current.labels.end()) + 1;
+    const int h = network_scores.height, w = network_scores.width;
+    const ainet::Sizes sizes{h, w, height, width, ainet::kCellSize};
+    const ainet::Window window{0, height, 0, width};
+    ainet::interpolate(network_scores.values.data(), true, ainet::Part{0, 0, h, w}, sizes, window, current.labels.data());
+    connect(min_size, max_size);
+    cut_to_count(at_least);
+    const int regions = last_label() + 1;
     current.sums = ainet::region_table(current.labels.data(), current.rgb.data(), height, width, regions).sums;
     const std::vector<int32_t> rows = nearest(network_map.height, height), columns = nearest(network_map.width, width);
     const ainet::BorderMap map{network_map.values.data(), network_map.width, cost.channels, rows.data(), columns.data()};
     const ainet::RegionGraph graph = ainet::describe_regions(current.labels.data(), current.rgb.data(), height, width, regions, map);
     const ainet::MergeWeights weights = cost.view();
     current.tree = ainet::merge_regions(graph.regions.data(), regions, graph.edges.data(), graph.borders.data(),
-                                        static_cast<int>(graph.edges.size() / 2), cost.channels, &weights);
+                                        static_cast<int>(graph.edges.size() / 2), cost.channels, &weights, 1);
     return regions;
 }
 

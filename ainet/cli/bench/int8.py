@@ -15,13 +15,19 @@ def int8(
     threads: ThreadsOption = 2,
     repeats: RepeatsOption = 25,
     step: Annotated[int, typer.Option(min=1, help="Take each STEPth image of val alone.")] = 1,
+    counts: Annotated[str, typer.Option(help="Numbers of superpixels.")] = "96,216,384,600,864,1176,1536,1944",
+    network: Annotated[str, typer.Option(help="ainet or scn.")] = "ainet",
 ) -> None:
-    """What INT8 costs and gains: accuracy on val, time per engine, each layer's damage, how many calibration images are enough."""
+    """What the bundled INT8 model costs and gains: accuracy on val against float32, time per engine, each layer's damage."""
     with needs_packages():
+        from ainet.benchmarks.speed.cases import parse_counts
         from ainet.benchmarks.speed.int8 import int8 as run
 
-    with errors.status("calibrating") as status:
-        result = run(bsds, threads, repeats, step, status.update)
+    with errors.status("speed") as status:
+        result = run(bsds, threads, repeats, step, parse_counts(counts), network, status.update)
     speed = [{"engine": name, **row} for name, row in result["speed"].items()]
-    accuracy = [{"model": name, **row} for name, row in result["accuracy"].items()]
+    accuracy = [
+        {"quality": row["quality"], "superpixels": row["n_segments"], **row["change"], "worst ASA": row["worst"]["asa"]["change"]}
+        for row in result["accuracy"]
+    ]
     finish(out, "int8", result, speed, accuracy)

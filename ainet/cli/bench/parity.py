@@ -10,7 +10,7 @@ from ainet.cli.bench.options import ResultOption, needs_packages
 from ainet.cli.console import errors
 from ainet.cli.options import BsdsOption
 from ainet.cli.verify import verify
-from ainet.models import bundled_checkpoint
+from ainet.models import BUNDLED, INT8, bundled, bundled_checkpoint
 
 
 def parity(
@@ -19,7 +19,7 @@ def parity(
     device: Annotated[list[str] | None, typer.Option(help="As of `ainet verify`; repeat for more. Default: all that work.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Images of BSDS500 val.")] = 25,
 ) -> None:
-    """Export the bundled AINet in fp32 and fp16, and compare both with PyTorch as `ainet verify` does."""
+    """Export the bundled AINet in fp32 and fp16, and compare both, and the bundled INT8 model, with PyTorch as `ainet verify` does."""
     with needs_packages():
         from ainet.export.onnx import export_onnx
         from ainet.training.checkpoint import load_checkpoint
@@ -30,4 +30,4 @@ def parity(
             checkpoint = load_checkpoint(bundled_checkpoint())
             export_onnx(checkpoint, models[0], "fp32")
             export_onnx(checkpoint, models[1], "fp16")
-        verify(models, bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)
+        verify([*models, bundled(BUNDLED[0] + INT8)], bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import MethodOption, ResultOption, finish, needs_packages
+from ainet.cli.bench.options import MethodOption, ResultOption, WeightsOption, finish, needs_packages
 from ainet.cli.console import errors
 from ainet.cli.options import BsdsOption
 from ainet.errors import UsageError
@@ -16,22 +16,29 @@ def regions(
     bsds: BsdsOption,
     out: ResultOption,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
-    starts: Annotated[str, typer.Option(help="Numbers of superpixels to merge from.")] = "1200",
-    counts: Annotated[str, typer.Option(help="Numbers of regions to merge down to.")] = "20,50,100,216,384,600,864",
+    starts: Annotated[
+        str | None, typer.Option(help="Numbers of superpixels to merge from.", show_default="as many as segment takes for each count")
+    ] = None,
+    counts: Annotated[str | None, typer.Option(help="Numbers of regions.", show_default="eight from 20 to 1200")] = None,
     step: Annotated[int, typer.Option(min=1, help="Take each STEPth image alone.")] = 1,
     model: Annotated[Path | None, typer.Option(help="ONNX file in place of the bundled AINet.", show_default=False)] = None,
+    weights: WeightsOption = None,
 ) -> None:
-    """ASA, BR, BP and CO of superpixels merged down to exact counts, by the plain and the learned costs."""
+    """ASA, BR, BP and CO of superpixels, and of regions merged to exact counts by the plain and the learned costs."""
     with needs_packages():
-        from ainet.benchmarks.accuracy.regions import run_regions
+        from ainet.benchmarks.accuracy.regions import REGIONS, run_regions
+        from ainet.benchmarks.peers import Options
         from ainet.training.datasets import bsds500
 
     samples = bsds500(bsds, split)[::step]
+    first = None if starts is None else _numbers(starts)
+    wanted = REGIONS if counts is None else _numbers(counts)
     with errors.status("") as status:
-        result = run_regions(method, samples, _numbers(starts), _numbers(counts), model, status.update)
+        result = run_regions(method, samples, first, wanted, model, status.update, Options(weights))
     names = ("method", "start", "cost", "count")
     table = [{name: row[name] for name in names} | row["all"] for row in result["rows"]]
-    finish(out, "regions", {"split": split, **result}, table)
+    figures = [{name: row[name] for name in names[:3]} | row["all"] for row in result["figures"]]
+    finish(out, "regions", {"split": split, **result}, table, figures)
 
 
 def _numbers(text: str) -> list[int]:

@@ -58,7 +58,11 @@ struct Team {
 };
 
 AINET_DEVICE int32_t count_bits(uint32_t bits) { return __popc(bits); }
-AINET_DEVICE float multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+// Arithmetic that is never fused, so that results are those of the CPU.
+AINET_DEVICE float plus(float a, float b) { return __fadd_rn(a, b); }
+AINET_DEVICE float minus(float a, float b) { return __fsub_rn(a, b); }
+AINET_DEVICE float times(float a, float b) { return __fmul_rn(a, b); }
+AINET_DEVICE float over(float a, float b) { return __fdiv_rn(a, b); }
 AINET_DEVICE int32_t round_to_even(float x) { return __float2int_rn(x); }
 
 AINET_DEVICE int32_t smaller(int32_t a, int32_t b) { return a < b ? a : b; }

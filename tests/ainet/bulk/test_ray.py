@@ -114,7 +114,7 @@ def test_inputs_that_cannot_be(photos: Path, tmp_path: Path, monkeypatch: pytest
     Path("clip.mp4").touch()
 
     def call(*inputs: str, formats: tuple[str, ...] = (), address: str = "local") -> None:
-        segment_on_ray(inputs, Path("out"), formats, None, "cpu", 1, address, {})
+        segment_on_ray(inputs, Path("out"), formats, None, "cpu", "auto", 1, address, {}, {})
 
     for inputs, formats, kind, message in (
         (("other.parquet",), (), UsageError, "picture"),

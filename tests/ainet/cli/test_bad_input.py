@@ -184,6 +184,21 @@ def test_full_terminal() -> None:
 
 
 @pytest.mark.slow
+def test_nobody_reads_on() -> None:
+    """As in `ainet segment ... | head -1`: not a word, and the exit code of a program that SIGPIPE ends."""
+    for i in range(6):
+        shutil.copy("a.png", f"{i}.png")
+    process = ainet_process("segment", *(f"{i}.png" for i in range(6)), "-o", "out", *FAST, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("0.png: ")
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait() == 141
+    assert all(np.load(f"out/{name}").shape == (48, 64) for name in tree())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interruption(sent: signal.Signals, code: int) -> None:
     Path("many").mkdir()
@@ -236,5 +251,5 @@ def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: p
 def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
     with pytest.raises(OutputError, match="16x1100000"):
-        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels)
+        write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels, tmp_path / "x.jpg")
     assert not (tmp_path / "out").exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 from support.command_line import FAST, Run, expected, frames, tree
@@ -122,6 +123,59 @@ def test_video(run: Run, segmenter: Segmenter, video: list[NDArray[np.uint8]]) -
     for picture, frame in zip(drawn, video, strict=True):  # lossy, but closer to the overlay than to the frame
         overlay = ainet.overlay(frame, segmenter(frame, 12))
         assert np.abs(picture - overlay.astype(float)).mean() < 0.7 * np.abs(picture - frame.astype(float)).mean()
+
+
+def test_every_page(run: Run, segmenter: Segmenter) -> None:
+    photo = Image.open("a.png")
+    pages = [photo, photo.rotate(90, expand=True), photo.rotate(180)]
+    pages[0].save("stack.tif", save_all=True, append_images=pages[1:])
+    pages[0].save("loop.gif", save_all=True, append_images=pages[2:])
+    result = run("segment", "stack.tif", "loop.gif", "a.png", "-o", "out", *FAST)
+    assert (result.code, result.errors) == (0, [])
+    assert "stack.tif: 3 pages; 36 superpixels" in result.lines
+    assert tree() == ["a.npy", "loop-0.npy", "loop-1.npy", "stack-0.npy", "stack-1.npy", "stack-2.npy"]
+    np.testing.assert_array_equal(np.load("out/stack-1.npy"), segmenter(np.asarray(pages[1]), 12))
+    photo.save("stack-1.png")
+    result = run("segment", "stack.tif", "stack-1.png", "-o", "out2", *FAST)
+    assert (result.code, len(result.errors)) == (2, 1)
+    assert "stack.tif would overwrite the results of stack-1.png" in result.errors[0]
+
+
+def test_deep_images_and_bands(run: Run, segmenter: Segmenter) -> None:
+    deep = np.asarray(Image.open("a.png")).astype(np.uint16) * 16
+    tifffile.imwrite("deep.tif", np.dstack([deep, deep[:, :, 0]]), photometric="minisblack", planarconfig="contig")
+    assert "choose one or three with bands= (--bands)" in run("segment", "deep.tif", "-o", "out", *FAST).errors[0]
+    assert "stretch= (--stretch)" in run("segment", "deep.tif", "-o", "out", "--bands", "3,2,1", *FAST).errors[0]
+    result = run("segment", "deep.tif", "-o", "out", "--bands", "3,2,1", "--stretch", "0,4080", *FAST)
+    assert (result.code, result.errors) == (0, [])
+    np.testing.assert_array_equal(np.load("out/deep.npy"), segmenter(np.asarray(Image.open("a.png"))[:, :, ::-1], 12))
+    for options, message in ((("--stretch", "5,1"), "no range"), (("--stretch", "loud"), "'loud'"), (("--bands", "0"), "'0'")):
+        result = run("segment", "deep.tif", "-o", "out2", *options, *FAST)
+        assert result.code == 2
+        assert message in result.errors[0]
+
+
+def test_own_results_are_no_inputs(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    """The same run twice, into the folder of the inputs and below it, does the same."""
+    formats = [option for kind in Format if kind is not Format.LABELME for option in ("--format", kind)]  # labelme opens no videos
+    for out in (".", "out"):
+        first = run("segment", ".", "-o", out, *formats, *FAST)
+        written = tree(".")
+        again = run("segment", ".", "-o", out, *formats, *FAST)
+        assert (first.code, again.code) == (0, 0)
+        assert tree(".") == written
+        assert "3 of 3 inputs" in first.lines[-1]
+        assert "3 of 3 inputs" in again.lines[-1]
+        assert "results of ainet segment" in again.lines[0]
+
+
+def test_what_a_folder_holds_besides(run: Run) -> None:
+    for name in ("._a.png", "notes.txt"):
+        Path(name).touch()
+    Path("more").symlink_to(".")
+    result = run("segment", ".", "-o", "out", *FAST)
+    assert result.lines[0].startswith(".: left out 1 hidden (._a.png), 1 of another kind (notes.txt), 1 links to folders")
+    assert tree() == ["a.npy", "b.npy"]
 
 
 def test_frames_never_replace_a_folder(run: Run, video: list[NDArray[np.uint8]]) -> None:

@@ -10,18 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import html5lib
+import numpy as np
 import pytest
 from PIL import Image
 from support.blocks import install_blocks, write_bsds
 from support.paths import ROOT
 
 from ainet.benchmarks.accuracy.protocol import BSDS
+from ainet.benchmarks.accuracy.regions import run_regions
 from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.report import write_report
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results
+from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
 from ainet.files import write_json
+from ainet.labels import write_labels
+from ainet.training.datasets import bsds500
 
 BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
 SCALES = (0.5, 1.0, 1.6)
@@ -71,8 +76,30 @@ def latency(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(run: Path, latency: Path, bsds: Path) -> str:
-    write_report([run, latency], bsds.parent / "report.html", bsds)
+def regions(bsds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("regions") / "regions.json"
+    with pytest.MonkeyPatch.context() as patch:
+        install_blocks(patch)
+        write_result(path, "regions", {"split": "val", **run_regions(["blocks"], bsds500(bsds, "val"), counts=[50, 100])})
+    return path
+
+
+@pytest.fixture(scope="module")
+def proposals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Rows of two methods, and the kept regions of one image."""
+    path = tmp_path_factory.mktemp("proposals") / "proposals.json"
+    costs = [("ainet", "plain"), ("ainet", "image"), ("ainet", "network"), ("slic", "image"), ("slic", "del")]
+    rows = [{"method": method, "cost": cost, "regions": n, "asa": 0.8 + n / 1000} for method, cost in costs for n in (5, 20)]
+    write_json(path, {"benchmark": "proposals", "split": "val", "images": 2, "rows": rows, "methods": {}, "skipped": {}, "start": 600})
+    folder = path.with_suffix("") / "11"
+    folder.mkdir(parents=True)
+    write_labels(folder / "slic-del.png", np.zeros((321, 481), np.int32))
+    return path
+
+
+@pytest.fixture(scope="module")
+def page(run: Path, latency: Path, regions: Path, proposals: Path, bsds: Path) -> str:
+    write_report([run, latency, regions, proposals], bsds.parent / "report.html", bsds)
     return (bsds.parent / "report.html").read_text()
 
 
@@ -80,7 +107,7 @@ def test_it_is_valid_html_and_fetches_nothing(page: str) -> None:
     html5lib.HTMLParser(strict=True).parse(page)  # raises at the first error
     assert not re.search(r"https?://|//[a-z]+\.|@import|<(iframe|link rel=.?stylesheet)", page)
     uris = re.findall(r'[\s(](?:href|src)="([^"]+)"|url\("?([^")]+)', page)
-    assert sum(image.startswith("data:image/jpeg") for image, _ in uris) == 2 * 4  # two images, ground truths, and two methods of each
+    assert sum(image.startswith("data:image/jpeg") for image, _ in uris) == 2 * 4 + 2  # of two images, each with two methods; of proposals
     assert all("".join(uri).startswith(("data:", "#")) for uri in uris)
 
 
@@ -92,6 +119,12 @@ def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
     assert targets - set(ids) == set()
     points = [target for target in targets if target.startswith(("accuracy-", "counts0-", "sizes0-"))]
     assert len(points) == 2 * len(SCALES) + 4 + 2  # every point of the plots leads to its row
+    merged = [target for target in targets if target.startswith("regions-blocks-")]
+    assert len(merged) == 3 * 2  # as they are, by the plain and by the learned cost
+    # The image's cost is left out where the network's is there.
+    assert {target for target in targets if target.startswith(("proposals0-ainet", "proposals0-slic"))} == {
+        f"proposals0-{name}" for name in ("ainet-plain", "ainet-network", "slic-image", "slic-del")
+    }
 
 
 def test_every_number_is_the_value_it_points_to(page: str) -> None:
@@ -99,7 +132,7 @@ def test_every_number_is_the_value_it_points_to(page: str) -> None:
         html.unescape(name): json.loads(text)
         for name, text in re.findall(r'<script type="application/json" data-file="([^"]+)">(.*?)</script>', page, re.DOTALL)
     }
-    assert set(files) == {"accuracy_blocks.json", "accuracy_other.json", "latency_cpu.json"}
+    assert set(files) == {"accuracy_blocks.json", "accuracy_other.json", "latency_cpu.json", "regions.json", "proposals.json"}
     cells = re.findall(r'<td(?: data-v="[^"]*")? data-src="([^"]+)"[^>]*>([^<]*)</td>', page)
     assert len(cells) > 200
     for source, shown in cells:
@@ -138,6 +171,19 @@ def test_plots_for_a_paper(latency: Path, tmp_path: Path) -> None:
 
 
 RECIPE = {"name": "brief", "iterations": 1500, "batch_size": 4}
+
+
+def test_other_images_are_not_in_the_plots_of_regions(run: Path, regions: Path, tmp_path: Path) -> None:
+    """The accuracies of `run` are of two images; of them only the method that has no regions stands beside the regions."""
+
+    def curves(source: Path) -> list[str]:
+        (figure,) = [plot.figure for plot in draw_all(load_results([run, source])) if plot.name == "regions-asa"]
+        return [text.get_text() for text in figure.legends[0].get_texts()]
+
+    ways = ["blocks, direct", "blocks, plain", "blocks, learned"]
+    assert curves(regions) == [*ways, "other"]
+    write_json(tmp_path / "regions.json", {**json.loads(regions.read_text()), "images": 1})
+    assert curves(tmp_path / "regions.json") == ways
 
 
 def test_ablation(run: Path, tmp_path: Path) -> None:
@@ -240,7 +286,7 @@ def test_in_a_browser(page: str, tmp_path: Path) -> None:
     assert outcome["down"] == ",".join(reversed(outcome["up"].split(",")))
     assert re.fullmatch(r"accuracy_blocks\.json#/conventions/row_mean/all_gts/sp = [\d.]+", outcome["source"])
     assert outcome["open"] is True
-    assert outcome["drawn"] == [True] * 6
+    assert outcome["drawn"] == [True] * 9
     assert outcome["wide"] is True
     assert outcome["requests"] == []
 
@@ -249,7 +295,7 @@ def test_the_published_results_make_one_report(tmp_path: Path) -> None:
     """They are of one protocol and one data set, and all methods that the README speaks of are there."""
     results = load_results([RESULTS])
     methods = [result.data["method"] for result in results.accuracy]
-    assert methods == ["ainet", "scn", "ssn", "seal", "ers", "slic", "lsc", "seeds", "snic"]
+    assert methods == ["ainet", "ainet-lite", "scn", "ssn", "seal", "ers", "slic", "lsc", "seeds", "snic"]
     write_report([RESULTS], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     for result in results.accuracy:

@@ -23,6 +23,7 @@ def test_postprocessing() -> None:
 def test_startup() -> None:
     result = startup(PHOTOS / "coffee.jpg", "cpu", repeats=1)
     assert result["seconds"]["segment_photo"] > result["seconds"]["import_ainet"]
+    assert result["seconds"]["segment_photo_without_cache"] > 0
     with pytest.raises(DeviceError, match="no-such-photo"):
         startup(PHOTOS / "no-such-photo.jpg", "cpu", repeats=1)
 

@@ -178,5 +178,10 @@ inline unsigned atomicOr(unsigned* p, unsigned bits) { return atomically(p, [=](
 inline int atomicCAS(int* p, int expected, int value) { return atomically(p, [=](int before) { return before == expected ? value : before; }); }
 
 inline int __popc(unsigned bits) { return __builtin_popcount(bits); }
-inline float __fmaf_rn(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsub_rn(float a, float b) { return a - b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __int_as_float(int bits) { return __builtin_bit_cast(float, bits); }
+inline int __float_as_int(float x) { return __builtin_bit_cast(int, x); }
 inline int __float2int_rn(float x) { return static_cast<int>(__builtin_nearbyintf(x)); }

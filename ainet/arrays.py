@@ -1,0 +1,41 @@
+"""Checks of arguments that are arrays, and of colours."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ainet.errors import UsageError
+
+
+def checked_array(name: str, value: Any) -> NDArray[Any]:
+    """The argument `name` as an array: lists are converted, and so is what other libraries call an array.
+
+    Raises:
+        UsageError: it is none, or a `numpy.ma` array that hides some of its values.
+    """
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
+    try:
+        return np.asarray(value)
+    except Exception as error:  # of whichever library it is
+        raise UsageError(f"{name} must be an array, not this {type(value).__name__} ({error}); convert it first") from error
+
+
+def checked_colour(colour: Any) -> NDArray[np.uint8]:
+    """R, G, B as uint8, from whole numbers in 0..255 or floats in [0, 1].
+
+    Raises:
+        UsageError: it is no such colour.
+    """
+    values = checked_array("colour", colour)
+    if values.shape == (3,) and values.dtype.kind in "iu" and values.min() >= 0 and values.max() <= 255:
+        return values.astype(np.uint8)
+    if values.shape == (3,) and values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
+        return np.round(values * 255).astype(np.uint8)
+    raise UsageError(f"colour must be R, G, B: three whole numbers in 0..255 or three floats in [0, 1], not {_short(colour)}")
+
+
+def _short(value: object) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

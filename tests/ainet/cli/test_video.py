@@ -1,0 +1,123 @@
+"""Videos: their sizes and times are kept, and results replace earlier results and nothing else."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from support.command_line import FAST, Run, frames, tree
+from support.paths import PHOTOS
+
+import ainet
+from ainet import Segmenter
+from ainet.cli.mp4 import set_times
+from ainet.errors import OutputError
+
+pytestmark = pytest.mark.usefixtures("folder")
+
+
+def times(path: str) -> list[float]:
+    """When FFmpeg shows each frame, in milliseconds."""
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    found = []
+    while capture.read()[0]:
+        found.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+    return found
+
+
+def clip(path: str, rate: float, height: int, width: int, count: int = 4) -> None:
+    photo = cv2.imread(str(PHOTOS / "chelsea.jpg"))[50 : 50 + height, 80 : 80 + width]
+    if height % 2 or width % 2:  # OpenCV's own writer of AVI takes odd sizes
+        writer = cv2.VideoWriter(path, cv2.CAP_OPENCV_MJPEG, cv2.VideoWriter.fourcc(*"MJPG"), rate, (width, height))
+    else:
+        writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), rate, (width, height))
+    assert writer.isOpened()
+    for number in range(count):
+        writer.write(np.roll(photo, 6 * number, 1))
+    writer.release()
+
+
+@pytest.mark.parametrize(("height", "width"), [(121, 161), (120, 161), (121, 160), (129, 177), (64, 33)])
+def test_odd_sizes(run: Run, segmenter: Segmenter, height: int, width: int) -> None:
+    clip("clip.avi", 10, height, width)
+    sources = list(frames("clip.avi"))
+    assert sources[0].shape == (height, width, 3)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "overlay", *FAST).code == 0
+    drawn = list(frames("out/clip_overlay.mp4"))
+    assert [frame.shape for frame in drawn] == [(height, width, 3)] * 4
+    for picture, frame in zip(drawn, sources, strict=True):
+        expected = ainet.overlay(frame, segmenter(frame, 12)).astype(float)
+        for part in (np.s_[:], np.s_[-2:], np.s_[:, -2:]):  # the last row and column are those of the frame
+            assert np.abs(picture[part] - expected[part]).mean() < 24
+
+
+@pytest.mark.parametrize("rate", [0.5, 7.5, 24000 / 1001, 1000])
+def test_rates(run: Run, rate: float) -> None:
+    clip("clip.avi", rate, 48, 64)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "overlay", *FAST).code == 0
+    np.testing.assert_allclose(times("out/clip_overlay.mp4"), [1000 * number / rate for number in range(4)], atol=0.01, rtol=1e-4)
+    assert cv2.VideoCapture("out/clip_overlay.mp4").get(cv2.CAP_PROP_FPS) == pytest.approx(rate, rel=1e-3)
+
+
+def test_variable_rates(run: Run) -> None:
+    """FFmpeg knows an animated GIF by its content, whatever its name."""
+    photo = Image.open("a.png")
+    pictures = [photo.rotate(10 * number) for number in range(6)]
+    pictures[0].save("clip.gif", save_all=True, append_images=pictures[1:], duration=[100, 500, 40, 1000, 60, 200])
+    Path("clip.gif").rename("clip.mkv")
+    expected = [0, 100, 600, 640, 1640, 1700]
+    np.testing.assert_allclose(times("clip.mkv"), expected)
+    assert run("segment", "clip.mkv", "-o", "out", "--format", "overlay", *FAST).code == 0
+    np.testing.assert_allclose(times("out/clip_overlay.mp4"), expected, atol=0.01)
+
+
+def test_a_video_of_one_frame(run: Run) -> None:
+    clip("clip.avi", 5, 48, 64, count=1)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "overlay", *FAST).code == 0
+    assert times("out/clip_overlay.mp4") == [0]
+
+
+def test_times_of_a_long_video(tmp_path: Path) -> None:
+    """Durations have 32 bits: above 9 hours they are counted in milliseconds."""
+    writer = cv2.VideoWriter("x.mp4", cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    set_times(Path("x.mp4"), [0, 3600, 20 * 3600], 21 * 3600, (48, 64))
+    assert times("x.mp4") == [0, 3_600_000, 72_000_000]
+    Path("y.mp4").write_bytes(Path("x.mp4").read_bytes()[:-10])
+    with pytest.raises(OutputError, match="index"):
+        set_times(Path("y.mp4"), [0, 1, 2], 3, (48, 64))
+
+
+def test_results_of_videos_replace_earlier_results(run: Run, segmenter: Segmenter, video: list[NDArray[np.uint8]]) -> None:
+    for count in ("20", "12"):
+        result = run("segment", "clip.avi", "-o", "out", "--device", "cpu", "-n", count, "--format", "npy", "--format", "overlay")
+        assert (result.code, result.errors) == (0, [])
+    assert tree() == [*(f"clip/{number:06}.npy" for number in range(5)), "clip_overlay.mp4"]
+    np.testing.assert_array_equal(np.load("out/clip/000004.npy"), segmenter(video[4], 12))
+
+
+def test_inputs_are_not_replaced(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    Path("clip").mkdir()
+    Image.open("a.png").save("clip/000000_labels.png")
+    clip("clip_overlay.mp4", 5, 48, 64)
+    before = Path("clip_overlay.mp4").read_bytes()
+    result = run("segment", "clip.avi", "clip/000000_labels.png", "clip_overlay.mp4", "-o", ".", *FAST, "--format", "overlay")
+    assert result.code == 1
+    assert result.errors == ["error: cannot write clip_overlay.mp4: it is one of the inputs; choose another output folder"]
+    assert Path("clip_overlay.mp4").read_bytes() == before
+    result = run("segment", "clip.avi", "clip/000000_labels.png", "-o", ".", *FAST)
+    assert result.errors == ["error: cannot write clip: it is there already; remove it, or choose another place"]
+
+
+def test_a_folder_of_the_name_of_a_video(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    Path("in/clip").mkdir(parents=True)
+    Path("clip.avi").rename("in/clip.avi")
+    Path("a.png").rename("in/clip/000000.png")
+    result = run("segment", "in", "-o", "out", *FAST)
+    assert (result.code, len(result.errors)) == (2, 1)
+    assert "in/clip/000000.png would overwrite the results of in/clip.avi" in result.errors[0]
+    assert len(tree()) == 5
