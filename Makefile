@@ -22,6 +22,7 @@ help:
 	@echo "make test   install, lint, type-check, run all tests"
 	@echo "make test-quick   install, and run the tests that take no time: a developer's loop"
 	@echo "make web    the page in the browser, built and served on this machine; see docs/browser.md"
+	@echo "make fuzz   damaged files of every kind, 100,000 in all, and a table of what became of them; see docs/robustness.md"
 	@echo "make dist   sdist and manylinux wheels into dist/, each run in an empty environment; see docs/wheels.md"
 	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
 	@echo "make clean  remove what these made"
@@ -41,6 +42,10 @@ page: $(VENV)/installed
 
 web: page
 	$(BIN)/python web/serve.py build/web
+
+# Each file is made of its kind and number: make fuzz ARGS="--target recipes --first 100000 --inputs 5000 --jobs 4" for others.
+fuzz: $(VENV)/installed
+	PYTHONPATH=tests $(BIN)/python -P -m fuzz.run --json build/fuzz.json $(ARGS)
 
 dist: $(VENV)/requirements
 	$(BIN)/python tools/dist.py --out dist $(PYTHONS)

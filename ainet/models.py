@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ainet.errors import ModelError, UsageError
 
-BUNDLED = ("ainet", "scn")  # networks with weights in the package, the default first
+BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
 INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
 PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights

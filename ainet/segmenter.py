@@ -60,7 +60,7 @@ class Segmenter:
 
         Args:
             model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
-                the torch devices, of a checkpoint. "ainet" or "scn": the bundled weights; None: those of AINet.
+                the torch devices, of a checkpoint. "ainet", "ainet-lite" or "scn": the bundled weights; None: those of AINet.
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.

@@ -17,7 +17,7 @@ from ainet.spec import CELL_SIZE
 MIN_SIZE = 16  # smallest height and width of an image
 MIN_SEGMENTS = 4
 INTERPOLATED, COMPACT = 1, 4  # values of `Plan.smoothing`; why these: docs/accuracy.md
-MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; about 1.5 GB of activations
+MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; they take 2.1 GB in OpenVINO, 3.4 in ONNX Runtime
 
 # Public protocol: image size -> working size and number of superpixels at scale 1.
 PUBLIC_PROTOCOL = {

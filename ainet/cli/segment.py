@@ -34,7 +34,7 @@ def segment(
     ] = None,
     compact: Annotated[bool, typer.Option("--compact", help="More even shapes, with smoother outlines.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet or scn, the bundled ones.")
+        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet, ainet-lite or scn, the bundled ones.")
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[

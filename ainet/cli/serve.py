@@ -12,7 +12,9 @@ from ainet.models import BUNDLED
 
 
 def serve(
-    model: Annotated[str, typer.Argument(help="ONNX model, engine, ainet or scn; or a Triton model repository (a folder).")] = "ainet",
+    model: Annotated[
+        str, typer.Argument(help="A model file or bundled weights by name; or a Triton model repository (a folder).")
+    ] = "ainet",
     device: DeviceOption = "auto",
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
     http: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8000,

@@ -25,7 +25,7 @@ from importlib import import_module
 from ainet.benchmarks.peers.base import Method, Options, split_name
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
-from ainet.models import Device
+from ainet.models import BUNDLED, Device
 
 __all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
 
@@ -33,6 +33,7 @@ _HERE = "ainet.benchmarks.peers"
 # By name, the module whose `open_method(name, options)` makes the method. The order is that of reports.
 METHODS = {
     "ainet": f"{_HERE}.ours",
+    "ainet-lite": f"{_HERE}.ours",
     "scn": f"{_HERE}.ours",
     "checkpoint": f"{_HERE}.ours",
     "ssn": f"{_HERE}.ssn",
@@ -60,9 +61,9 @@ def open_method(name: str, options: Options) -> Method:
         ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
     """
     base, device, _ = split_name(name)
-    if base not in METHODS or (device and base not in ("ainet", "scn")):
+    if base not in METHODS or (device and base not in BUNDLED):
         raise UsageError(
-            f"unknown method '{name}'; choose one of {', '.join(METHODS)}; ainet and scn take a device and a precision too, as "
+            f"unknown method '{name}'; choose one of {', '.join(METHODS)}; {', '.join(BUNDLED)} take a device and a precision too, as "
             "ainet@openvino and ainet@openvino+fp32"
         )
     try:

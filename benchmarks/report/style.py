@@ -20,6 +20,7 @@ class Style:
 # The strong colours are of Okabe and Ito's palette, which colour-blind readers tell apart; each method has a marker of its own.
 STYLES = {
     "ainet": Style("#d55e00", "o", width=2.6),
+    "ainet-lite": Style("#cc79a7", "o", "-.", width=2.0),
     "scn": Style("#0072b2", "s", width=2.0),
     "ssn": Style("#009e73", "^"),
     "seal": Style("#b3578f", "v"),

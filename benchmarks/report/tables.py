@@ -8,7 +8,7 @@ from ainet.benchmarks.report.plots import latency_row_id, region_row_id, way_of
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
 from ainet.metrics.curves import COUNTS, RECALLS
 
-OURS = ("ainet", "scn")
+OURS = ("ainet", "ainet-lite", "scn")
 REGION_METRICS = ("sp", "asa", "rec", "pre", "co")
 METRICS = {"sp": "superpixels", "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV"}
 

@@ -96,7 +96,7 @@ def _change(before: Scores, after: Scores, samples: Sequence[Sample]) -> dict[st
     worst = {}
     for name in ("asa", "br"):
         changes = by_image[:, METRICS.index(name)]
-        worst[name] = {"image": samples[int(changes.argmin())].image_path.stem, "change": float(changes.min())}
+        worst[name] = {"image": samples[int(changes.argmin())].image_id, "change": float(changes.min())}
     return {
         "fp32": dict(zip(METRICS, means[0].tolist(), strict=True)),
         "change": dict(zip(METRICS, (means[1] - means[0]).tolist(), strict=True)),

@@ -26,6 +26,11 @@ CUDA = "CUDAExecutionProvider"
 onnxruntime.set_default_logger_severity(4)  # its errors come as exceptions; without this a GPU that is not there fills the terminal
 
 
+MANY_VALUES = 3 * 2**20  # of an input
+_RETURNING = onnxruntime.RunOptions()  # gives memory back after the run: of inputs of 2048 x 2048, the second took 5.0 GB in place of 3.4
+_RETURNING.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+
+
 class OnnxRuntimeBackend:
     """Runs an ONNX file on the CPU, `threads` 0 for all cores.
 
@@ -54,7 +59,8 @@ class OnnxRuntimeBackend:
             raise closed(self.name)
         try:
             names = [output.name for output in session.get_outputs()[:outputs]]
-            return session.run(names, {session.get_inputs()[0].name: image})
+            options = _RETURNING if image.size > MANY_VALUES else None
+            return session.run(names, {session.get_inputs()[0].name: image}, options)
         except Exception as error:
             raise failed("ONNX Runtime", image.shape, first_line(error)) from error
 

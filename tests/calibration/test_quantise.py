@@ -10,12 +10,14 @@ from onnx import numpy_helper
 
 from ainet.calibration.graph import layers
 from ainet.calibration.images import network_input
-from ainet.calibration.quantise import Calibration, save_model
+from ainet.calibration.quantise import Calibration, exported, save_model
 from ainet.calibration.ranges import BINS, clip
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
+from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.model import ModelInfo
+from ainet.training.checkpoint import load_checkpoint
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +54,7 @@ def test_form_that_tensorrt_takes(calibration):
     model = calibration.model()
     values, producers = initializers(model), {name: node for node in model.graph.node for name in node.output}
     convolutions = [node for node in model.graph.node if node.op_type in ("Conv", "ConvTranspose")]
-    assert len(convolutions) == 28  # 24 of the network, and 4 more halves of split ones
+    assert len(convolutions) == 31  # 24 of the network, 4 more halves of split ones, and 3 of the border map
     for node in convolutions:
         activation, weight = producers[node.input[0]], producers[node.input[1]]
         assert (activation.op_type, producers[activation.input[0]].op_type) == ("DequantizeLinear", "QuantizeLinear")
@@ -74,6 +76,40 @@ def test_weights_are_rounded_to_the_nearest_step(calibration):
     scale = np.abs(kernel).max((0, 2, 3), keepdims=True) / 127
     np.testing.assert_allclose(values["network.deconv2.0.weight_scale"], scale.ravel(), rtol=1e-6)
     np.testing.assert_allclose(values["network.deconv2.0.weight_quantized"], kernel / scale, atol=0.5001)
+
+
+def test_a_transposed_convolution_shares_no_scale_with_others(calibration):
+    """AINet's deconv3 and bridge_sp1 read one tensor; OpenVINO would run the former in float."""
+    model = calibration.model()
+    values, producers = initializers(model), {name: node for node in model.graph.node for name in node.output}
+    scales: dict[str, dict[str, str]] = {}
+    for node in model.graph.node:
+        if node.op_type in ("Conv", "ConvTranspose"):
+            dequantize = producers[node.input[0]]
+            quantize = producers[dequantize.input[0]]
+            assert quantize.input[1] == dequantize.input[1]
+            scales.setdefault(quantize.input[0], {}).setdefault(node.op_type, quantize.input[1])
+    (shared,) = (names for names in scales.values() if len(names) == 2)
+    assert values[shared["ConvTranspose"]] == np.nextafter(values[shared["Conv"]], np.float32(np.inf))
+    assert len({name for names in scales.values() for name in names.values()}) == len(scales) + 1
+
+
+def test_multiply_adds(calibration):
+    """At 320 x 480: conv0a is 3x3 of 3 to 16 channels for each pixel, deconv3 4x4 of 256 to 128 for each of 20 x 30."""
+    assert calibration.cost["conv0a"] == 9 * 3 * 16 * 320 * 480
+    assert calibration.cost["conv1a"] == 9 * 16 * 32 * 160 * 240
+    assert calibration.cost["deconv3"] == 16 * 256 * 128 * 20 * 30
+    assert calibration.cost["conv0_1"] == 9 * 32 * 16 * 320 * 480  # both halves
+    assert list(calibration.cost) == list(calibration.layers)
+
+
+def test_what_exact_counts_need_travels(float_model, calibration):
+    model = calibration.model()
+    assert [output.name for output in model.graph.output] == ["logits", "border_map"]
+    entries = [{entry.key: entry.value for entry in of.metadata_props} for of in (float_model, model)]
+    assert entries[0]["ainet-merging"] == entries[1]["ainet-merging"]
+    labels = exported(load_checkpoint(bundled("ainet.safetensors")), "labels")
+    assert [output.name for output in labels.graph.output] == ["labels"]
 
 
 @pytest.mark.parametrize("rest", ["fp32", "fp16"])

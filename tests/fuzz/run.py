@@ -135,7 +135,7 @@ def table(rows: dict[str, Row]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--target", action="append", choices=TARGETS, help="kind of file; repeat for more; default: all")
-    parser.add_argument("--inputs", type=int, default=6000, help="files of each kind")
+    parser.add_argument("--inputs", type=int, default=5600, help="files of each kind")
     parser.add_argument("--first", type=int, default=0, help="number of the first")
     parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--json", type=Path, help="also write the table, and what went wrong, to this file")

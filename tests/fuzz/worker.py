@@ -38,7 +38,7 @@ class Outcome:
 
 def serve(connection: Connection, log: str) -> None:
     """Answer names of targets and numbers of cases with outcomes, until the connection closes. `log`: where libraries write."""
-    os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ.update(OMP_NUM_THREADS="1", AINET_CACHE="0")
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)

@@ -16,19 +16,19 @@ from ainet.benchmarks.peers import METHODS, Method, Options, Stages, open_method
 from ainet.benchmarks.peers.ours import plan_for
 from ainet.benchmarks.peers.peer import grid, join_fragments
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
-from ainet.models import bundled
+from ainet.models import BUNDLED, bundled
 from ainet.runtime.plan import PUBLIC_PROTOCOL, plan_public, plan_segments
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.training.networks.ssn import SSN
 
 CheckLabels = Callable[[NDArray[np.int32], NDArray[np.uint8]], int]
-PEERS = [name for name in METHODS if name not in ("ainet", "scn", "checkpoint")]
+PEERS = [name for name in METHODS if name not in (*BUNDLED, "checkpoint")]
 EXACT = ("ers", "seal", "snic")  # of which the count is the grid's or the very number
 
 
-@pytest.fixture(scope="module", params=["ainet", "scn", "ainet@openvino", "scn@torch", *PEERS])
+@pytest.fixture(scope="module", params=["ainet", "ainet-lite", "scn", "ainet@openvino", "scn@torch", *PEERS])
 def method(request: pytest.FixtureRequest) -> Method:
-    if request.param in ("ainet", "scn"):
+    if request.param in BUNDLED:
         pytest.importorskip("onnxruntime")
         try:
             return open_method(request.param, Options())

@@ -295,7 +295,7 @@ def test_the_published_results_make_one_report(tmp_path: Path) -> None:
     """They are of one protocol and one data set, and all methods that the README speaks of are there."""
     results = load_results([RESULTS])
     methods = [result.data["method"] for result in results.accuracy]
-    assert methods == ["ainet", "scn", "ssn", "seal", "ers", "slic", "lsc", "seeds", "snic"]
+    assert methods == ["ainet", "ainet-lite", "scn", "ssn", "seal", "ers", "slic", "lsc", "seeds", "snic"]
     write_report([RESULTS], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     for result in results.accuracy:
