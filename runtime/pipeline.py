@@ -1,7 +1,7 @@
 """The way of an image, step by step, as its plan says:
 
     image RGB (H, W, 3)
-      -> resize        working image (h, w, 3), bicubic; the mean of what a pixel covers where it shrinks to less than a quarter
+      -> resize        working image (h, w, 3), bicubic; the mean of what a pixel covers where it shrinks to less than half
       -> normalise     planes (3, h, w), float32
       -> network       scores (9, h, w) of the cells around each pixel
       -> arg-max       cell ids (H, W), of the interpolated association; by the public protocol of the nearest pixel's

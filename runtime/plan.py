@@ -56,8 +56,8 @@ class Plan:
 
     @property
     def averages(self) -> bool:
-        """Whether each working pixel is the mean of the pixels that it covers: bicubic looks at 16 pixels, where it may cover more."""
-        return not self.public and self.height > 4 * self.working_height and self.width > 4 * self.working_width
+        """Whether each working pixel is the mean of the pixels that it covers: where these are more than four, bicubic aliases."""
+        return not self.public and self.height > 2 * self.working_height and self.width > 2 * self.working_width
 
     @property
     def in_tiles(self) -> bool:

@@ -208,7 +208,7 @@ def test_photos_are_cut_as_on_the_cpu(device, network, name, n_segments):
     photo = read_image(PHOTOS / f"{name}.jpg")
     plan = plan_segments(*photo.shape[:2], n_segments)
     scores = pipeline.network_output(network, photo[None], plan)
-    planes = device.resize(photo[None], (plan.working_height, plan.working_width), "float32", network.info.mean)
+    planes = device.resize(photo[None], (plan.working_height, plan.working_width), "float32", network.info.mean, plan.averages)
     np.testing.assert_array_equal(planes, pipeline.network_input(photo[None], plan, network.info))
     ids = device.assign(scores, photo.shape[:2], interpolates=True)
     assert len(np.unique(ids)) > 0.9 * plan.cells

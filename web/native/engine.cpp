@@ -146,7 +146,7 @@ EXPORT const float* network_input(int h, int w, float mean_red, float mean_green
     for (size_t p = 0; p < current.pixels(); ++p) std::copy_n(&current.rgba[4 * p], 3, &current.rgb[3 * p]);
     input.resize(size_t(h) * w * 3);
     const float mean[] = {mean_red, mean_green, mean_blue};
-    const bool averages = current.height > 4 * h && current.width > 4 * w;  // as of ainet.runtime.plan.Plan
+    const bool averages = current.height > 2 * h && current.width > 2 * w;  // as of ainet.runtime.plan.Plan
     const auto table = averages ? ainet::area_taps : ainet::bicubic_taps;
     const ainet::TapsTable rows = table(current.height, h), columns = table(current.width, w);
     ainet::resample(current.rgb.data(), current.height, current.width, rows.view(), columns.view(), 0, h, mean, input.data());
