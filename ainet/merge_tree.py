@@ -94,7 +94,7 @@ class Hierarchy:
         else:
             raise UsageError("cut takes either n_segments= or threshold=; give one of them")
         regions = np.append(self._tree.regions(left), np.int32(-1))  # the last is for what is outside
-        return regions[self.labels]
+        return np.take(regions, self.labels)
 
     def cuts(self, counts: Iterable[SupportsIndex]) -> list[NDArray[np.int32]]:
         """`cut` for several counts."""

@@ -33,6 +33,7 @@ from ainet.runtime.oversegmentation import plan_finer
 from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
+from ainet.runtime.threads import usable_cores
 from ainet.torch_backend import open_torch
 
 
@@ -45,7 +46,7 @@ class Segmenter:
 
     def __init__(self, backend: Backend, threads: int = 0) -> None:
         self._backend: Backend | None = backend
-        self._threads = threads  # of the CPU, for the steps around the network
+        self._threads = threads or usable_cores()  # of the CPU, for the steps around the network
         self._process = os.getpid()
         self._arguments: tuple[str | None, str, int, str] | None = None  # of `load`
         self.info: ModelInfo = backend.info

@@ -9,6 +9,7 @@ from support.paths import PHOTOS
 
 import ainet
 from ainet.errors import ImageError, UsageError
+from ainet.metrics import compactness
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.segmenter import Segmenter
 
@@ -55,6 +56,17 @@ def test_batches_and_lists(segmenter: Segmenter, photo: NDArray[np.uint8]) -> No
     for one, image in zip(labels, batch, strict=True):
         assert_exact(one, 20)
         np.testing.assert_array_equal(one, segmenter(image, 20))
+
+
+def test_compact_regions(segmenter: Segmenter) -> None:
+    image = ainet.read_image(PHOTOS / "chelsea.jpg")[::2, ::2]
+    for quality in ("best", "fast"):
+        usual, compact = (segmenter(image, 60, quality=quality, compact=compact) for compact in (False, True))
+        assert compactness(compact) > compactness(usual) + 0.02
+    assert_exact(compact := segmenter(image, 60, compact=True), 60)
+    np.testing.assert_array_equal(segmenter.hierarchy(image, 60, compact=True).cut(60), compact)
+    with pytest.raises(UsageError, match="protocol='public'"):
+        segmenter(np.zeros((321, 481, 3), np.uint8), protocol="public", compact=True)
 
 
 def test_hierarchy_of_an_image(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
