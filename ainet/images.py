@@ -116,18 +116,19 @@ def as_mask(image: Any, mask: Any) -> Any:
 
     Raises:
         ImageError: "alpha" for an image without that channel.
+        UsageError: a mask beside that of a `numpy.ma` array.
     """
-    if isinstance(mask, str):
-        return _alpha(image, mask) > 0
-    if mask is None and isinstance(image, np.ma.MaskedArray) and image.mask is not np.ma.nomask:
+    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+        if mask is not None:
+            raise UsageError("the image is a numpy.ma array with a mask of its own: put mask= into it, or pass image.data")
         hidden = np.ma.getmaskarray(image)
         return ~(hidden if hidden.ndim == 2 else hidden.any(axis=2))
-    return mask
+    return _alpha(image, mask) > 0 if isinstance(mask, str) else mask
 
 
 def _alpha(image: Any, mask: str) -> NDArray[Any]:
     if mask != "alpha":
-        raise ImageError(f"mask='{mask}': the one word there is, is 'alpha'")
+        raise UsageError(f"mask='{mask}': the one word there is, is 'alpha'")
     if isinstance(image, Image.Image) and image.has_transparency_data:
         with decoding("the image"):
             return np.array(ImageOps.exif_transpose(image).convert("RGBA"))[..., 3]

@@ -140,15 +140,7 @@ class MergeTree:
 
     def regions(self, left: int) -> NDArray[np.int32]:
         """(count,) the region of each of the first ones when `left` are left, numbered in the order of their first members."""
-        merges = self.count - left
-        joined = np.arange(self.count, self.count + merges, dtype=np.int32)
-        top = np.arange(self.count + merges, dtype=np.int32)
-        top[self.children[:merges]] = joined[:, None]
-        above = top[top]
-        while not np.array_equal(top, above):
-            top, above = above, above[above]
-        _, first, region = np.unique(top[: self.count], return_index=True, return_inverse=True)
-        return np.argsort(np.argsort(first)).astype(np.int32)[region]
+        return _native.regions_after(self.children, self.count, self.count - left)
 
 
 def region_graph(labels: NDArray[np.int32], image: NDArray[np.uint8], border_map: BorderMap | None = None) -> RegionGraph:

@@ -19,6 +19,7 @@ PLOTS = {  # of docs/: which plot of a report it is, and of which results
     "boundaries.svg": ("fig4-br-bp", ("accuracy_*",)),
     "regions.svg": ("regions-asa", ("accuracy_*", "regions")),
     "region-boundaries.svg": ("regions-br-bp", ("accuracy_*", "regions")),
+    "proposals.svg": ("proposals0", ("proposals",)),
 }
 
 
@@ -135,7 +136,8 @@ def proposals(result: dict[str, Any]) -> str:
         for method, cost in dict.fromkeys((row["method"], row["cost"]) for row in result["rows"])
     ]
     note = f"ASA on BSDS500 {result['split']}, {result['images']} images; regions merged from about {result['start']} superpixels."
-    return table(["superpixels", "merged", *(f"{count} regions" for count in counts)], rows) + "\n\n" + note
+    plot_of_it = f"![ASA of {counts[0]} to {counts[-1]} regions](proposals.svg)"
+    return table(["superpixels", "merged", *(f"{count} regions" for count in counts)], rows) + f"\n\n{note}\n\n{plot_of_it}"
 
 
 def conventions(results: dict[str, dict[str, Any]]) -> str:
@@ -150,18 +152,23 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
 
 def models(results: dict[str, dict[str, Any]]) -> str:
     """The bundled models on a CPU: size, latency, accuracy and terms; SLIC, which has no weights, for comparison."""
-    times, changes = load("latency_bundled"), load("int8")["accuracy"]
+    times = load("latency_bundled")
+    changes = {"ainet": load("int8")["accuracy"], "ainet-lite": load("int8_lite")["accuracy"]}
     at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
     rows = []
     for method, in_int8, timed, engine, terms in (
         ("ainet", True, "ainet@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", False, "ainet@openvino+fp32", "OpenVINO", "non-commercial research"),
+        ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
+        ("ainet-lite", False, "ainet-lite@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("scn", False, "scn@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("slic", False, "slic-cv", "OpenCV", "no weights"),
     ):
         (scores,) = (row for row in results[method]["scales"] if row["n_segments"] == 600)
-        (change,) = (row["change"] for row in changes if (row["quality"], row["n_segments"]) == ("fast", 600))
-        asa, recall = (scores[key] + (change[of] if in_int8 else 0) for key, of in (("asa", "asa"), ("rec", "br")))
+        asa, recall = scores["asa"], scores["rec"]
+        if in_int8:
+            (change,) = (row["change"] for row in changes[method] if (row["quality"], row["n_segments"]) == ("fast", 600))
+            asa, recall = asa + change["asa"], recall + change["br"]
         milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
         weights = ROOT / "ainet/weights" / (f"{method}-int8.onnx" if in_int8 else f"{method}.onnx")
         size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
@@ -295,10 +302,20 @@ def plot() -> None:
     from ainet.benchmarks.report.plots import draw_all
     from ainet.benchmarks.report.results import load_results
 
-    for file, (name, sources) in PLOTS.items():
+    for file, (name, sources) in made_plots().items():
         paths = [path for source in sources for path in sorted(RESULTS.glob(f"{source}.json"))]
         (curves,) = [one.picture("svg").decode() for one in draw_all(load_results(paths)) if one.name == name]
         (ROOT / "docs" / file).write_text(curves + signature(curves, drawn_from(sources)))
+
+
+def is_there(source: str) -> bool:
+    """Whether a result has been made."""
+    return any(RESULTS.glob(f"{source}.json"))
+
+
+def made_plots() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Those of `PLOTS` whose results are there."""
+    return {file: (name, sources) for file, (name, sources) in PLOTS.items() if all(map(is_there, sources))}
 
 
 def drawn_from(sources: tuple[str, ...]) -> Any:
@@ -324,6 +341,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "regions": ("regions", regions),
         "region_boundaries": ("regions", region_boundaries),
         "region_figures": ("regions*", region_figures),
+        "proposals": ("proposals", proposals),
     },
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
@@ -351,7 +369,8 @@ def main() -> int:
         path = ROOT / page
         text = path.read_text()
         for name, (source, render) in blocks.items():
-            block = f"<!-- {name} -->\n{render(load(source))}\n<!-- end -->"
+            content = f"{render(load(source))}\n" if is_there(source) else ""
+            block = f"<!-- {name} -->\n{content}<!-- end -->"
             text, count = re.subn(rf"<!-- {name} -->\n.*?<!-- end -->", lambda _, block=block: block, text, flags=re.DOTALL)
             assert count == 1, f"{page} has {count} places for {name}"
         if "--check" not in sys.argv:
@@ -361,7 +380,7 @@ def main() -> int:
     if "--check" not in sys.argv:
         plot()
     else:
-        different += [file for file, (_, sources) in PLOTS.items() if not is_signed(ROOT / "docs" / file, drawn_from(sources))]
+        different += [file for file, (_, sources) in made_plots().items() if not is_signed(ROOT / "docs" / file, drawn_from(sources))]
     if different:
         print(f"{' and '.join(different)} differ from benchmarks/results: run python tools/docs_figures.py")
     return len(different)

@@ -21,8 +21,8 @@ from ainet.segmenter import Segmenter
 class Job:
     """A model, its options, and the kinds of results, below the folder `out`.
 
-    options: `n_segments`, `scale`, `protocol` and `quality`, as for a call of the segmenter. reading: `stretch` and `bands`, as for
-    `read_image`. inputs: none of which a result may replace. stop: set when nothing more is wanted.
+    options: `n_segments`, `scale`, `protocol`, `quality` and `compact`, as for a call of the segmenter. reading: `stretch` and `bands`, as
+    for `read_image`. inputs: none of which a result may replace. stop: set when nothing more is wanted.
     """
 
     segmenter: Segmenter

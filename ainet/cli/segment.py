@@ -32,6 +32,7 @@ def segment(
         str | None,
         typer.Option(help="best: merged from finer ones to the count; fast: a plain grid of about as many.", show_default="best"),
     ] = None,
+    compact: Annotated[bool, typer.Option("--compact", help="More even shapes, with smoother outlines.")] = False,
     model: Annotated[
         Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet, ainet-lite or scn, the bundled ones.")
     ] = None,
@@ -70,7 +71,7 @@ def segment(
     if scale is not None:
         checked_scale(scale)
     check_protocol(protocol)
-    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality}
+    options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality, "compact": compact}
     reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(bands)}
     if ray is not None:
         from ainet.cli.bulk import segment_on_ray

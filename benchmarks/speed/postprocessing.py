@@ -1,4 +1,4 @@
-"""The native post-processing on one core, against scikit-image's connectivity in the same run.
+"""The native steps around the network on one core, against scikit-image's connectivity in the same run.
 
     result = postprocessing(repeats=200)
 
@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.benchmarks.speed.clock import Candidate, alternate
-from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, postprocess
+from ainet.runtime.plan import COMPACT, INTERPOLATED
+from ainet.runtime.postprocess import assign, enforce_connectivity, network_planes, postprocess
+from ainet.runtime.resampling import resize_tables
 from ainet.spec import CELL_SIZE, MEAN
 
 CELLS = (20, 30)
 SIZE = (321, 481)
 PEER = "connectivity, scikit-image"
-MIN_SIZE, MAX_SIZE = 15, 772  # of the public protocol for 600 superpixels at this size
+BOUNDS = MIN_SIZE, MAX_SIZE = 15, 772  # of the public protocol for 600 superpixels at this size
 
 
 def postprocessing(repeats: int) -> dict[str, Any]:
@@ -31,15 +33,18 @@ def postprocessing(repeats: int) -> dict[str, Any]:
 
 
 def tasks() -> dict[str, Candidate]:
-    """What is timed, by name. A single image at a time: the native code spreads only batches over threads."""
+    """What is timed, by name."""
     scores = synthetic_scores()
     labels = assign(scores, *SIZE)[0]
-    image = np.random.default_rng(0).integers(0, 256, (1, CELLS[0] * CELL_SIZE, CELLS[1] * CELL_SIZE, 3), dtype=np.uint8)
+    photo = np.random.default_rng(0).integers(0, 256, (1, *SIZE, 3), dtype=np.uint8)
+    tables = resize_tables(*SIZE, *scores.shape[2:])
     timed: dict[str, Candidate] = {
+        "resize + normalise": lambda: network_planes(photo, tables, MEAN, threads=1),
+        "arg-max, interpolated": lambda: assign(scores, *SIZE, smoothing=INTERPOLATED, threads=1),
+        "arg-max, compact": lambda: assign(scores, *SIZE, smoothing=COMPACT, threads=1),
+        "arg-max, nearest": lambda: assign(scores, *SIZE, threads=1),
         "connectivity": lambda: enforce_connectivity(labels, MIN_SIZE, MAX_SIZE),
-        "assign": lambda: assign(scores, *SIZE),
-        "assign + connectivity": lambda: postprocess(scores, *SIZE, MIN_SIZE, MAX_SIZE),
-        "normalise": lambda: normalise(image, MEAN),
+        "arg-max, interpolated + connectivity": lambda: postprocess(scores, *SIZE, *BOUNDS, smoothing=INTERPOLATED, threads=1),
     }
     try:
         from skimage.segmentation._slic import _enforce_label_connectivity_cython as peer

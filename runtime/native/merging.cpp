@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <queue>
 
 #include "clones.h"
@@ -243,6 +244,21 @@ class Merging {
 AINET_CLONES MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count,
                                      int channels, const MergeWeights* weights, int left) {
     return Merging(regions, region_count, edges, borders, edge_count, channels, weights).run(left);
+}
+
+std::vector<int32_t> regions_after(const int32_t* children, int count, int merges) {
+    std::vector<int32_t> top(size_t(count) + merges), number(top.size(), -1), regions(count);
+    std::iota(top.begin(), top.end(), 0);
+    for (int i = merges - 1; i >= 0; --i) {
+        for (int child = 0; child < 2; ++child) top[children[2 * i + child]] = top[size_t(count) + i];
+    }
+    int32_t next = 0;
+    for (int i = 0; i < count; ++i) {
+        int32_t& region = number[top[i]];
+        if (region < 0) region = next++;
+        regions[i] = region;
+    }
+    return regions;
 }
 
 void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out) {

@@ -35,6 +35,9 @@ struct MergeTree {
 MergeTree merge_regions(const float* regions, int region_count, const int32_t* edges, const float* borders, int edge_count, int channels,
                         const MergeWeights* weights, int left);
 
+// The region of each of the first `count` ones after so many merges (pairs of `children`), numbered in the order of their first members.
+std::vector<int32_t> regions_after(const int32_t* children, int count, int merges);
+
 // The features of each pair, (edge_count, kPairFeatures).
 void pair_features(const float* regions, const int32_t* edges, const float* borders, int edge_count, int channels, float* out);
 

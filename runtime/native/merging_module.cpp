@@ -83,6 +83,10 @@ void ainet::define_merging(nb::module_& m) {
     }, "regions"_a, "edges"_a, "borders"_a, "left"_a, "border1"_a, "border1_bias"_a, "border2"_a, "border2_bias"_a, "pair1"_a, "pair1_bias"_a,
        "pair2"_a, "pair2_bias"_a);
 
+    m.def("regions_after", [](const Input<int32_t, -1, 2>& children, int count, int merges) {
+        return as_array(ainet::regions_after(children.data(), count, merges), {size_t(count)});
+    }, "children"_a, "count"_a, "merges"_a);
+
     m.def("pair_features", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders) {
         std::vector<float> features(edges.shape(0) * ainet::kPairFeatures);
         {

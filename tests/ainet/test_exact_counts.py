@@ -9,6 +9,7 @@ from support.paths import PHOTOS
 
 import ainet
 from ainet.errors import ImageError, UsageError
+from ainet.metrics import compactness
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.segmenter import Segmenter
 
@@ -57,6 +58,17 @@ def test_batches_and_lists(segmenter: Segmenter, photo: NDArray[np.uint8]) -> No
         np.testing.assert_array_equal(one, segmenter(image, 20))
 
 
+def test_compact_regions(segmenter: Segmenter) -> None:
+    image = ainet.read_image(PHOTOS / "chelsea.jpg")[::2, ::2]
+    for quality in ("best", "fast"):
+        usual, compact = (segmenter(image, 60, quality=quality, compact=compact) for compact in (False, True))
+        assert compactness(compact) > compactness(usual) + 0.02
+    assert_exact(compact := segmenter(image, 60, compact=True), 60)
+    np.testing.assert_array_equal(segmenter.hierarchy(image, 60, compact=True).cut(60), compact)
+    with pytest.raises(UsageError, match="protocol='public'"):
+        segmenter(np.zeros((321, 481, 3), np.uint8), protocol="public", compact=True)
+
+
 def test_hierarchy_of_an_image(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     tree = segmenter.hierarchy(photo, 30)
     assert tree.max_segments >= 30
@@ -86,6 +98,18 @@ def test_masks_of_other_kinds(segmenter: Segmenter, photo: NDArray[np.uint8], ma
     np.testing.assert_array_equal(segmenter(hidden, 12), expected)
     np.testing.assert_array_equal(segmenter(photo, 12, mask=mask, start_label=5), np.where(mask, expected + 4, 0))
     np.testing.assert_array_equal(segmenter(with_alpha, 12), segmenter(photo, 12))  # alpha counts where it is asked for
+
+
+@pytest.mark.parametrize("options", [{"quality": "fast"}, {"scale": 1}, {"mask": np.ones(SHAPE, bool)}])
+def test_the_mask_of_an_image_is_never_passed_over(
+    segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np.bool_], options: dict[str, Any]
+) -> None:
+    hidden = np.ma.MaskedArray(photo, np.repeat(~mask[..., None], 3, 2))
+    with pytest.raises(UsageError, match="mask"):
+        segmenter(hidden, 12, **options)
+    with pytest.raises(UsageError, match="mask"):
+        segmenter([photo, hidden], 12, **options)
+    np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(photo, False), 12), segmenter(photo, 12))  # one that hides nothing
 
 
 def test_specks(segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:

@@ -119,6 +119,7 @@ def test_a_segmenter_of_images_on_the_gpu(gpu, device, pipeline, downloaded, wra
         (photos(2, PLAN)[:, :, ::-1], {}, UsageError, "C-contiguous"),
         (photos(2, PLAN), {"n_segments": 3}, UsageError, "n_segments=3"),
         (photos(1, Plan(3000, 3000, 16, 16, 1, 1)), {"n_segments": 17_000}, UsageError, "tiles"),
+        (photos(2, PLAN), {"compact": True}, UsageError, "compact=True"),
         (photos(2, PLAN)[:, :8].copy(), {}, ImageError, "too small"),
     ],
 )

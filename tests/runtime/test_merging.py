@@ -116,6 +116,19 @@ def test_ties_go_to_the_first_edge() -> None:
     assert tree.children[0].tolist() == [0, 1]
 
 
+def test_merging_ends_at_a_count(picture: tuple) -> None:
+    labels, image, _ = picture
+    graph = region_graph(labels, image)
+    whole = merge(graph)
+    for left in (3, 8, len(graph.regions)):
+        part = merge(graph, left=left)
+        assert len(part.children) == len(graph.regions) - left
+        np.testing.assert_array_equal(part.children, whole.children[: len(part.children)])
+        np.testing.assert_array_equal(part.costs, whole.costs[: len(part.children)])
+        np.testing.assert_array_equal(part.regions(left), whole.regions(left))
+        assert part.regions(left).max() == left - 1
+
+
 def test_edges_vanish_when_their_ends_join(picture: tuple) -> None:
     labels, image, _ = picture
     graph = region_graph(labels, image)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ainet.errors import ImageError, UsageError
-from ainet.runtime.plan import Plan, plan_public, plan_scale, plan_segments
+from ainet.runtime.plan import Plan, plan_image, plan_public, plan_scale, plan_segments
 
 SIZES = [(16, 16), (16, 1000), (1000, 16), (17, 31), (321, 481), (481, 321), (448, 608), (1080, 1920), (4320, 7680)]
 BSDS_SCALES = [0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.8]
@@ -164,3 +164,14 @@ def test_working_image_has_an_upper_limit() -> None:
     assert plan_segments(8192, 8192, 2**22).cells == 2**22
     with pytest.raises(UsageError, match="65536x65536"):
         plan_segments(8192, 8192, 2**24)
+
+
+def test_what_becomes_of_the_association() -> None:
+    assert plan_segments(321, 481, 600).smoothing == 1
+    assert plan_image(321, 481, 600, compact=True).smoothing == 4
+    assert plan_image(321, 481, scale=1, compact=True).smoothing == 4
+    assert plan_public(321, 481, 1.0).smoothing == 0
+    with pytest.raises(UsageError, match="compact"):
+        plan_image(321, 481, protocol="public", compact=True)
+    with pytest.raises(UsageError, match="compact must be True or False"):
+        plan_image(321, 481, 600, compact=0.5)  # type: ignore[arg-type]

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <numeric>
 #include <vector>
 
 #include "connectivity.h"
@@ -189,20 +188,9 @@ EXPORT int grow(int min_size, int max_size, int at_least) {
 
 // The merges are undone from the last one, until there are `count` regions, 0 .. count - 1 in the order of their first pixels.
 EXPORT void cut(int count) {
-    const int superpixels = current.superpixels(), merges = superpixels - count;
-    std::vector<int32_t> top(superpixels + merges);
-    std::iota(top.begin(), top.end(), 0);
-    for (int i = merges - 1; i >= 0; --i) {
-        for (int child = 0; child < 2; ++child) top[current.tree.children[2 * i + child]] = top[superpixels + i];
-    }
-    std::vector<int32_t> number(top.size(), -1);
-    current.count = 0;
-    current.region_of.resize(superpixels);
-    for (int i = 0; i < superpixels; ++i) {
-        int32_t& region = number[top[i]];
-        if (region < 0) region = current.count++;
-        current.region_of[i] = region;
-    }
+    const int superpixels = current.superpixels();
+    current.region_of = ainet::regions_after(current.tree.children.data(), superpixels, superpixels - count);
+    current.count = count;
 }
 
 // height x width x 4: the photo, or its mean colours by region; and on it the outlines, `line` pixels wide, in the colour 0xRRGGBB.

@@ -4,7 +4,7 @@ from ainet.cli.bench.options import RepeatsOption, ResultOption, finish, needs_p
 
 
 def postprocessing(out: ResultOption, repeats: RepeatsOption = 200) -> None:
-    """Time of the native steps after the network on one core, and the ratio of scikit-image's connectivity to ours."""
+    """Time of the native steps around the network on one core, and the ratio of scikit-image's connectivity to ours."""
     with needs_packages():
         from ainet.benchmarks.speed.postprocessing import postprocessing as run
 

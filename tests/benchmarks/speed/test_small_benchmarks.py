@@ -15,7 +15,8 @@ pytestmark = pytest.mark.slow
 def test_postprocessing() -> None:
     pytest.importorskip("skimage")
     result = postprocessing(repeats=3)
-    assert list(result["median_ms"]) == [PEER, "connectivity", "assign", "assign + connectivity", "normalise"]
+    assert list(result["median_ms"])[:2] == [PEER, "resize + normalise"]
+    assert len(result["median_ms"]) == 7
     assert all(ms > 0 for ms in result["median_ms"].values())
     assert result["ratio"] > 0
 
