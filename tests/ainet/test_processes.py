@@ -79,7 +79,7 @@ print("here it still works")
 """
 
 
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="a worker of pytest-xdist was lost in it twice, why is not known: run it alone")
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="it ended a worker of pytest-xdist, why is not known: run it alone")
 def test_a_fork_is_refused() -> None:
     """In a process of its own, as that of the tests holds threads of many libraries."""
     path = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
