@@ -18,6 +18,8 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
     Raises:
         UsageError: its value is no integer.
     """
+    if isinstance(value, bool):
+        raise UsageError(f"{name} must be an integer, not {value!r}")
     try:
         return operator.index(value)
     except TypeError:
@@ -67,10 +69,10 @@ def check_quality(quality: str | None, scale: float | None, protocol: str | None
     if quality is None:
         return "fast" if plain else "best"
     check_choice("quality", quality, QUALITIES)
+    if quality == "best" and on_device:
+        raise UsageError("quality='best' is computed on the host, and the image is on a GPU: copy it to the host, or leave quality= out")
     if quality == "best" and plain:
-        raise UsageError(
-            "quality='best' gives an exact count to an image on the host: leave scale= and protocol= out, copy the image there"
-        )
+        raise UsageError("quality='best' gives an exact count, which scale= and protocol= have not: leave them out, or quality=")
     return quality
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ainet.arguments import check_choice, checked_integer, checked_list
 from ainet.arrays import checked_array
 from ainet.errors import UsageError
-from ainet.images import as_rgb
+from ainet.images import as_mask, as_rgb
 from ainet.models import bundled
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap, MergeModel, MergeTree, RegionGraph, merge, region_graph
@@ -55,8 +55,7 @@ class Hierarchy:
             image: of the labels' size, as for `ainet.segment`.
             cost: "learned": of 14 features of colour, texture, size and border, by weights that the package ships; "plain": of
                 colour, size and length of border alone.
-            mask: (H, W) bool, where regions are wanted; outside it labels are -1.
-            within: (H, W), a label map whose borders no region crosses.
+            mask, within: as for `ainet.segment`; outside the mask labels are -1.
 
         Raises:
             ImageError: an image of another shape or type.
@@ -66,6 +65,7 @@ class Hierarchy:
         if checked_array("labels", labels).ndim != 2:
             raise UsageError(f"labels must have the shape (H, W), not {np.shape(labels)}")
         regions = enforce_connectivity(labels, 1, 2**31)
+        mask = as_mask(image, mask)
         picture = as_rgb(image)
         if picture.shape[:2] != regions.shape:
             size, other = (f"{shape[0]}x{shape[1]}" for shape in (picture.shape, regions.shape))

@@ -215,19 +215,19 @@ class Segmenter:
         on_device = is_device_array(image)
         image = image if on_device or isinstance(image, Image) else as_array(image)
         exact = check_quality(quality, scale, protocol, on_device) == "best"
+        is_batch = not on_device and getattr(image, "ndim", 0) == 4
+        if not (on_device or is_batch):
+            mask = as_mask(image, mask)
         if not exact and not (mask is None and within is None):
-            raise UsageError("mask= and within= need quality='best', and go with n_segments= alone")
+            raise UsageError("a mask and within= need quality='best', and go with n_segments= alone")
         if on_device:
             _check_device_start(start_label)
             height, width = device_image_size(image)
             check_size(height, width)
             options = {"scale": scale, "protocol": protocol, "compact": compact}
             return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
-        is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
             _check_batch(image, mask, within)
-        else:
-            mask = as_mask(image, mask)
         first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")

@@ -47,6 +47,10 @@ class Plan:
     compact: bool = False
     limit: int = MAX_NETWORK_PIXELS
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.compact, bool):
+            raise UsageError(f"compact must be True or False, not {self.compact!r}")
+
     @property
     def smoothing(self) -> int:
         """Of how many working pixels by how many the mean association is taken and interpolated; 0: the nearest pixel's cell."""

@@ -100,6 +100,18 @@ def test_masks_of_other_kinds(segmenter: Segmenter, photo: NDArray[np.uint8], ma
     np.testing.assert_array_equal(segmenter(with_alpha, 12), segmenter(photo, 12))  # alpha counts where it is asked for
 
 
+@pytest.mark.parametrize("options", [{"quality": "fast"}, {"scale": 1}, {"mask": np.ones(SHAPE, bool)}])
+def test_the_mask_of_an_image_is_never_passed_over(
+    segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np.bool_], options: dict[str, Any]
+) -> None:
+    hidden = np.ma.MaskedArray(photo, np.repeat(~mask[..., None], 3, 2))
+    with pytest.raises(UsageError, match="mask"):
+        segmenter(hidden, 12, **options)
+    with pytest.raises(UsageError, match="mask"):
+        segmenter([photo, hidden], 12, **options)
+    np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(photo, False), 12), segmenter(photo, 12))  # one that hides nothing
+
+
 def test_specks(segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:
     speckled = mask.copy()
     speckled[2, 2] = speckled[2, 60] = True

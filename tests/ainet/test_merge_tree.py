@@ -173,6 +173,8 @@ def test_regions_keep_to_a_mask(picture: tuple, mask: NDArray[np.bool_]) -> None
         np.testing.assert_array_equal(labels < 0, ~mask)
         assert labels.max() + 1 == count
         np.testing.assert_array_equal(np.unique(labels[mask]), np.arange(count))
+    hidden = np.ma.MaskedArray(picture[1], np.repeat(~mask[..., None], 3, 2))
+    np.testing.assert_array_equal(Hierarchy.from_labels(picture[0], hidden).cut(10), tree.cut(10))
     with pytest.raises(UsageError, match="3 to"):
         tree.cut(2)
     with pytest.raises(UsageError, match="3 parts"):

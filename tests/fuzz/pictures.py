@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from ainet import Segmenter
-from ainet.images import read_image
+from ainet.errors import AINetError
+from ainet.images import read_image, read_pages
 from ainet.labels import read_labels, write_labels
 from fuzz.containers import damaged_npy, damaged_png
 from fuzz.mutations import damaged, damaged_text
@@ -75,6 +77,39 @@ class PngImages(Images):
         ]
 
 
+class DeepImages(Target):
+    """Deep images, of several bands and pages: every page, as it is and stretched."""
+
+    file_name = "file.tif"
+
+    def seeds(self) -> list[bytes]:
+        rng = np.random.default_rng(5)
+        bands = rng.integers(0, 4096, (20, 24, 5), np.uint16)
+        plain = _picture()
+        return [
+            _tiff(bands[:, :, 0]),
+            _tiff(bands[:, :, :3], photometric="rgb", compression="zlib", predictor=True),
+            _tiff(bands, photometric="minisblack", planarconfig="contig", tile=(16, 16)),
+            _tiff(np.moveaxis(bands, 2, 0), photometric="minisblack", planarconfig="separate", bigtiff=True),
+            _tiff(bands[:, :, 0].astype(np.float32), byteorder=">"),
+            _tiff(np.stack([bands[:, :, 0]] * 3), photometric="minisblack"),
+            encoded(Image.fromarray(bands[:, :, 0]), "PNG"),
+            encoded(plain, "PNG", save_all=True, append_images=[plain.rotate(90)]),
+            encoded(plain.quantize(16), "GIF", save_all=True, append_images=[plain.rotate(90).quantize(8)]),
+        ]
+
+    def read(self, path: Path) -> None:
+        refused = None
+        for stretch, bands in ((None, None), ("minmax", None), ("percentile", (3, 2, 1)), ((0, 4095), 1)):
+            try:
+                for _, page in read_pages(path, stretch=stretch, bands=bands):
+                    assert (page.dtype, page.ndim, page.shape[2]) == (np.uint8, 3, 3)
+            except AINetError as error:
+                refused = error
+        if refused is not None:
+            raise refused
+
+
 class LabelMaps(Target):
     def read(self, path: Path) -> None:
         check_labels(read_labels(path))
@@ -122,6 +157,12 @@ def _picture() -> Image.Image:
     """Blocks of colour, 32 x 40."""
     blocks = np.random.default_rng(3).integers(0, 256, (4, 5, 3), np.uint8)
     return Image.fromarray(np.repeat(np.repeat(blocks, 8, 0), 8, 1))
+
+
+def _tiff(array: NDArray[Any], **options: Any) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, array, **options)
+    return stream.getvalue()
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -19,6 +19,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
+from threading import Event
 
 from fuzz.targets import TARGETS, open_target
 from fuzz.worker import ACCEPTED, BAD, CRASH, HANG, MEGABYTE, REFUSED, Outcome, serve
@@ -89,8 +90,8 @@ class Reader:
         self._connection = self._process = None
 
 
-def fuzz(targets: Sequence[str], first: int, inputs: int, jobs: int = 1) -> dict[str, Row]:
-    """Read `inputs` files of each kind, numbered from `first`, in `jobs` processes at once."""
+def fuzz(targets: Sequence[str], first: int, inputs: int, jobs: int = 1, stopped: Event | None = None) -> dict[str, Row]:
+    """Read `inputs` files of each kind, numbered from `first`, in `jobs` processes at once. It ends early when it is `stopped`."""
     rows = {name: Row() for name in targets}
     parts: SimpleQueue[tuple[str, range] | None] = SimpleQueue()
     for start in range(first, first + inputs, STRIDE):
@@ -101,7 +102,7 @@ def fuzz(targets: Sequence[str], first: int, inputs: int, jobs: int = 1) -> dict
 
     def work(log: Path) -> None:
         reader = Reader(log)
-        while (part := parts.get()) is not None:
+        while (part := parts.get()) is not None and not (stopped and stopped.is_set()):
             name, numbers = part
             start = time.monotonic()
             for number in numbers:
@@ -147,7 +148,10 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             arguments.save.write_bytes(open_target(targets[0], Path(folder)).case(Random(f"{targets[0]} {arguments.number}")))
         return
-    rows = fuzz(targets, arguments.first, arguments.inputs, arguments.jobs)
+    stopped = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):  # ends with a table too
+        signal.signal(number, lambda *_: stopped.set())
+    rows = fuzz(targets, arguments.first, arguments.inputs, arguments.jobs, stopped)
     print(table(rows))
     for name, row in rows.items():
         for bad in row.bad[:20]:

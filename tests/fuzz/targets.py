@@ -8,6 +8,7 @@ from fuzz.target import Target
 TARGETS = {
     "images": "pictures.Images",
     "png images": "pictures.PngImages",
+    "deep images": "pictures.DeepImages",
     "png labels": "pictures.PngLabels",
     "npy labels": "pictures.NpyLabels",
     "csv labels": "pictures.CsvLabels",

@@ -173,3 +173,5 @@ def test_what_becomes_of_the_association() -> None:
     assert plan_public(321, 481, 1.0).smoothing == 0
     with pytest.raises(UsageError, match="compact"):
         plan_image(321, 481, protocol="public", compact=True)
+    with pytest.raises(UsageError, match="compact must be True or False"):
+        plan_image(321, 481, 600, compact=0.5)  # type: ignore[arg-type]
