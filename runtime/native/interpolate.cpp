@@ -35,9 +35,11 @@ template <typename Score>
 class Interpolation {
   public:
     Interpolation(const Score* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window)
-        : scores_(scores), logits_(logits), none_(logits ? -1e30f : 0.0f), part_(part), sizes_(sizes), window_(window), plane_(int64_t{part.h} * part.w),
-          rows_(sizes.h / sizes.cell), columns_(sizes.w / sizes.cell), y_(sizes.h, sizes.height, window.top, window.bottom, part.top, sizes.cell),
-          x_(sizes.w, sizes.width, window.left, window.right, part.left, sizes.cell), differ_(part.w), mixed_(window.right - window.left + 1) {
+        : scores_(scores), logits_(logits), none_(logits ? -1e30f : 0.0f), part_(part), sizes_(sizes), window_(window),
+          plane_(int64_t{part.h} * part.w), rows_(sizes.h / sizes.cell), columns_(sizes.w / sizes.cell),
+          y_(sizes.h, sizes.height, window.top, window.bottom, part.top, sizes.cell),
+          x_(sizes.w, sizes.width, window.left, window.right, part.left, sizes.cell), differ_(part.w),
+          mixed_(window.right - window.left + 1) {
         for (Row& row : kept_) row.best.resize(part.w);
         for (int i = -1; i <= rows_; ++i) {
             for (int j = -1; j <= columns_; ++j) {
@@ -226,7 +228,8 @@ AINET_CLONES void interpolate(const float* scores, bool logits, const Part& part
     Interpolation(scores, logits, part, sizes, window).run(out);
 }
 
-AINET_CLONES void interpolate(const uint16_t* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window, int32_t* out) {
+AINET_CLONES void interpolate(const uint16_t* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window,
+                              int32_t* out) {
     Interpolation(scores, logits, part, sizes, window).run(out);
 }
 

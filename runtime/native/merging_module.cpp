@@ -72,7 +72,8 @@ void ainet::define_merging(nb::module_& m) {
         return merge(regions, edges, borders, nullptr, left);
     }, "regions"_a, "edges"_a, "borders"_a, "left"_a);
 
-    m.def("merge_by_weights", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, int left, const Matrix& border1,
+    m.def("merge_by_weights", [](const Matrix& regions, const Input<int32_t, -1, 2>& edges, const Matrix& borders, int left,
+                                 const Matrix& border1,
                                  const Vector& border1_bias, const Matrix& border2, const Vector& border2_bias, const Matrix& pair1,
                                  const Vector& pair1_bias, const Matrix& pair2, const Vector& pair2_bias) {
         const ainet::MergeWeights weights{
@@ -80,7 +81,8 @@ void ainet::define_merging(nb::module_& m) {
             border1.data(), border1_bias.data(), border2.data(), border2_bias.data(),
             pair1.data(), pair1_bias.data(), pair2.data(), pair2_bias.data()};
         return merge(regions, edges, borders, &weights, left);
-    }, "regions"_a, "edges"_a, "borders"_a, "left"_a, "border1"_a, "border1_bias"_a, "border2"_a, "border2_bias"_a, "pair1"_a, "pair1_bias"_a,
+    }, "regions"_a, "edges"_a, "borders"_a, "left"_a, "border1"_a, "border1_bias"_a, "border2"_a, "border2_bias"_a, "pair1"_a,
+       "pair1_bias"_a,
        "pair2"_a, "pair2_bias"_a);
 
     m.def("regions_after", [](const Input<int32_t, -1, 2>& children, int count, int merges) {

@@ -90,7 +90,8 @@ ainet::Taps taps(const First& first, const Weights& weights) {
 
 // resample(image, rows, columns, begin, end, out) for parts of the rows of each image; out: channels of the result lie anywhere in it.
 template <typename T, typename Resample>
-void resample_all(const Images& images, const ainet::Taps& rows, const ainet::Taps& columns, int threads, T* out, const Resample& resample) {
+void resample_all(const Images& images, const ainet::Taps& rows, const ainet::Taps& columns, int threads, T* out,
+                  const Resample& resample) {
     const size_t source = images.shape(1) * images.shape(2) * 3, target = size_t(rows.targets) * columns.targets * 3;
     ainet::parallel_rows(images.shape(0), rows.targets, columns.targets, threads, [&](int64_t i, int begin, int end) {
         resample(images.data() + i * source, begin, end, out + i * target);

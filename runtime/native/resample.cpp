@@ -56,7 +56,8 @@ class Resampling {
         std::fill_n(sums, width_ * kChannels, 0.0f);
         const float* weights = rows_.weights + size_t(y) * rows_.taps;
         for (int k = 0; k < rows_.taps; k += kTogether) {
-            add_four(source_row(y, k), source_row(y, k + 1), source_row(y, k + 2), source_row(y, k + 3), weights + k, width_ * kChannels, sums);
+            add_four(source_row(y, k), source_row(y, k + 1), source_row(y, k + 2), source_row(y, k + 3), weights + k,
+                     width_ * kChannels, sums);
         }
     }
 
@@ -99,7 +100,9 @@ AINET_CLONES void resample(const uint8_t* image, int height, int width, const Ta
         const float* row = resampling.make_row(y);
         uint8_t* target = out + size_t(y) * w * kChannels;
         for (int x = 0; x < w; ++x) {
-            for (int c = 0; c < kChannels; ++c) target[x * kChannels + c] = static_cast<uint8_t>(static_cast<int32_t>(to_byte(row[x * 4 + c])));
+            for (int c = 0; c < kChannels; ++c) {
+                target[x * kChannels + c] = static_cast<uint8_t>(static_cast<int32_t>(to_byte(row[x * 4 + c])));
+            }
         }
     }
 }
