@@ -21,7 +21,8 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
     """Read an image -> RGB uint8 (H, W, 3), turned upright by its EXIF tag; grey is repeated, alpha dropped.
 
     Args:
-        source: path of a file; its content, as bytes or a file object; or a Pillow image or array, as for `ainet.segment`.
+        source: path of a file; its content, as bytes or a file object, which is read from its start; or a Pillow image or array, as
+            for `ainet.segment`.
         page: of a file that holds several, from 0. Thumbnails and the further pictures of phones' photos are no pages.
         stretch: how values of other types than 8 bits become 0..255: "minmax", "percentile" (the 2nd and the 98th), both of this image's
             values; a range such as (0, 4095); "none": the whole range of the type, of floats [0, 1].
@@ -41,6 +42,8 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
         return _read(Path("the image"), io.BytesIO(source), page, stretch, bands)
     if hasattr(source, "read"):
         with decoding("the image"):
+            if hasattr(source, "seekable") and source.seekable():
+                source.seek(0)
             content = source.read()
         if not isinstance(content, bytes):
             raise UsageError('the image is a file of text; open it with mode "rb"')
@@ -91,7 +94,7 @@ def as_array(image: Any) -> NDArray[Any]:
         ImageError: there is no such array in it.
     """
     if isinstance(image, np.ndarray):
-        return image
+        return image if isinstance(image, np.ma.MaskedArray) else np.asarray(image)  # of np.matrix, which is always flat, the array
     if isinstance(image, str | bytes | os.PathLike) or hasattr(image, "read"):
         raise ImageError(f"{str(image)[:80]!r} is no array of pixels; read the file first, with ainet.read_image")
     torch = sys.modules.get("torch")

@@ -132,8 +132,9 @@ def _merging_sizes(sizes: Any, file: Path) -> list[int]:
 def _load_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> None:
     expected = network.state_dict()
     for key, tensor in expected.items():
-        if key.endswith("num_batches_tracked"):  # which old files lack, and inference does not use
-            state.setdefault(key, tensor)
+        if key.endswith("num_batches_tracked"):  # which old files lack, and casts turn into floats; nothing uses it
+            found = state.setdefault(key, tensor)
+            state[key] = tensor if found.is_floating_point() and found.shape == tensor.shape else found
     problems = [f"missing {key}" for key in expected if key not in state]
     problems += [f"unexpected {key}" for key in state if key not in expected]
     for key, tensor in expected.items():

@@ -82,8 +82,9 @@ def run() -> None:
         code = end.code or 0
     atexit._run_exitfuncs()  # of libraries that end other processes, such as Ray
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed before the start, as some daemons do
+                stream.flush()
     except OSError:  # nobody reads them any more
         code = code or 1
     os._exit(code if isinstance(code, int) else 1)

@@ -23,6 +23,8 @@ from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
 
+MAX_THREADS = 4096
+
 __all__ = ["Backend", "open_backend"]
 
 _log = logging.getLogger("ainet")
@@ -35,12 +37,12 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
     network in INT8, which OpenVINO runs in its place on processors that compute it exactly.
 
     Raises:
-        UsageError: `device` has none of the forms above, or `threads` is negative.
+        UsageError: `device` has none of the forms above, or `threads` is out of range.
         DeviceError: the device or its engine is not there.
         ModelError: the file is missing, damaged or not an exported model.
     """
-    if threads < 0:
-        raise UsageError(f"threads={threads} is out of range: choose 1 or more, or 0 for all cores")
+    if not 0 <= threads <= MAX_THREADS:
+        raise UsageError(f"threads={threads} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
     if device == "auto" and model.suffix == ENGINE:

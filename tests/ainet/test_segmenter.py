@@ -212,8 +212,9 @@ def test_auto_falls_back_where_cuda_fails(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_threads_out_of_range() -> None:
-    with pytest.raises(UsageError, match="threads=-1"):
-        Segmenter.load(device="cpu", threads=-1)
+    for threads in (-1, 10**30):
+        with pytest.raises(UsageError, match=f"threads={threads}"):
+            Segmenter.load(device="cpu", threads=threads)
 
 
 def onnx_files(folder: Path) -> dict[str, Path]:

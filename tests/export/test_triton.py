@@ -122,7 +122,7 @@ def port(request, repository, tmp_path):
 
 
 def test_the_documented_client(repository, port, tmp_path, monkeypatch):
-    """Word for word but for the port: its labels are those of a Segmenter with the bundled model."""
+    """Word for word but for the port: its labels are those of a Segmenter with the same model."""
     code = re.findall(r"```python\n(.*?)```", (ROOT / "docs/serving.md").read_text(), re.DOTALL)[-1]
     assert "localhost:8001" in code
     monkeypatch.chdir(tmp_path)
@@ -130,7 +130,7 @@ def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     client = {}
     exec(code.replace("localhost:8001", f"localhost:{port}"), client)
     image = read_image("photo.jpg")
-    with Segmenter.load(MODEL, "cpu") as segmenter:
+    with Segmenter.load(repository / "ainet/1/model.onnx", "cpu") as segmenter:
         np.testing.assert_array_equal(client["labels"], segmenter(image, quality="fast"))
         upright = np.ascontiguousarray(image[:200, 100:230])
         np.testing.assert_array_equal(client["segment"](upright, 150), segmenter(upright, 150, quality="fast"))

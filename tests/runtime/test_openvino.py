@@ -136,7 +136,7 @@ def test_an_openvino_that_cannot_be_imported(tmp_path: Path) -> None:
         "except DeviceError as error:\n"
         "    print('libopenvino.so' in str(error), '--force-reinstall' in str(error))"
     )
-    result = in_new_process(code, PYTHONPATH=os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    result = in_new_process(code, PYTHONPATH=os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
     assert result.stdout.splitlines()[1:] == ["True True"]
     (line,) = result.stderr.splitlines()
     assert line.startswith("device auto goes on without openvino: ")

@@ -181,6 +181,14 @@ def test_impossible_sizes_of_the_network_for_merging(tmp_path, sizes):
         load_checkpoint(tmp_path / "x.safetensors")
 
 
+def test_a_model_cast_to_half_precision_is_read(tmp_path):
+    network = build("scn").half()
+    torch.save({key: value.half() for key, value in network.state_dict().items()}, tmp_path / "x.pth")
+    loaded = load_checkpoint(tmp_path / "x.pth").network
+    assert torch.equal(loaded.conv0a[0].weight, network.conv0a[0].weight.float())
+    assert loaded.conv0a[1].num_batches_tracked == 0
+
+
 def test_other_network_is_refused(tmp_path):
     save_checkpoint(tmp_path / "x.safetensors", build("scn"), {"network": "ainet"})
     with pytest.raises(ModelError, match="does not fit the network AINet: missing bridge_sp1"):

@@ -104,7 +104,7 @@ def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
     with pytest.raises(ImageError, match=r"uint8 \(75, 113\)"):
         method(photo[..., 0], 10)
     for name in ("spam", "slic@cpu", "checkpoint@torch", ""):
-        with pytest.raises(UsageError, match=f"'{name}'.* ainet, scn, checkpoint, ssn"):
+        with pytest.raises(UsageError, match=f"'{name}'.* ainet, ainet-lite, scn, checkpoint, ssn"):
             open_method(name, Options())
     with pytest.raises(UsageError, match="'spam'"):
         open_method("ainet@spam", Options())
