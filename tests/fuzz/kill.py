@@ -117,6 +117,7 @@ def check_whole(file: Path) -> Any:
             return load_file(file)
         case ".pt":
             state = torch.load(file, weights_only=True)
+            state["optimizers"] = [optimizer["state"] for optimizer in state["optimizers"]]  # their settings follow from the recipe
             return {key: value for key, value in state.items() if key not in VARIABLE}
         case ".json":
             return {key: value for key, value in json.loads(content).items() if key not in VARIABLE}

@@ -1,5 +1,6 @@
 """Images and label maps."""
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ainet import Segmenter
 from ainet.errors import AINetError
 from ainet.images import read_image, read_pages
 from ainet.labels import read_labels, write_labels
+from ainet.stretch import Bands, Stretch
 from fuzz.containers import damaged_npy, damaged_png
 from fuzz.mutations import damaged, damaged_text
 from fuzz.target import Target
@@ -99,15 +101,10 @@ class DeepImages(Target):
         ]
 
     def read(self, path: Path) -> None:
-        refused = None
-        for stretch, bands in ((None, None), ("minmax", None), ("percentile", (3, 2, 1)), ((0, 4095), 1)):
-            try:
-                for _, page in read_pages(path, stretch=stretch, bands=bands):
-                    assert (page.dtype, page.ndim, page.shape[2]) == (np.uint8, 3, 3)
-            except AINetError as error:
-                refused = error
-        if refused is not None:
-            raise refused
+        for stretch, bands in ((None, None), ("minmax", None), ("percentile", (3, 2, 1))):
+            with contextlib.suppress(AINetError):
+                _check_pages(path, stretch, bands)
+        _check_pages(path, (0, 4095), (1,))
 
 
 class LabelMaps(Target):
@@ -141,6 +138,11 @@ class PngLabels(LabelMaps):
         small = LABELS.astype(np.uint8)
         images = [Image.fromarray(LABELS.astype(np.uint16)), Image.fromarray(small), Image.fromarray(small).convert("P"), _picture()]
         return [encoded(image, "PNG") for image in images]
+
+
+def _check_pages(path: Path, stretch: Stretch, bands: Bands) -> None:
+    for _, page in read_pages(path, stretch=stretch, bands=bands):
+        assert (page.dtype, page.ndim, page.shape[2]) == (np.uint8, 3, 3)
 
 
 def check_labels(labels: NDArray[Any]) -> None:
