@@ -15,6 +15,7 @@ from ainet.cli.bench import (
     report,
     startup,
     sweep,
+    throughput,
     training_speed,
 )
 
@@ -30,5 +31,6 @@ app.command("int8")(int8.int8)
 app.command("network-cost")(network_cost.network_cost)
 app.command("training-speed")(training_speed.training_speed)
 app.command("startup")(startup.startup)
+app.command("throughput")(throughput.throughput)
 app.command("postprocessing")(postprocessing.postprocessing)
 app.command("sweep")(sweep.sweep)
