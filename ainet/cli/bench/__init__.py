@@ -7,6 +7,7 @@ from ainet.cli.bench import (
     accuracy,
     int8,
     latency,
+    latency_table,
     network_cost,
     parity,
     postprocessing,
@@ -22,6 +23,7 @@ from ainet.cli.bench import (
 app = typer.Typer(help="Accuracy and speed of AINet, SCN and their peers.", no_args_is_help=True, rich_markup_mode=None)
 app.command("accuracy")(accuracy.accuracy)
 app.command("latency")(latency.latency)
+app.command("latency-table")(latency_table.latency_table)
 app.command("regions")(regions.regions)
 app.command("report")(report.report)
 app.command("parity")(parity.parity)
