@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from ainet.decoding import check_size, decoding
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
 from ainet.errors import ImageError, UsageError
 from ainet.image_files import open_pages, pixels_of
 from ainet.stretch import Bands, Stretch, checked_bands, checked_stretch, to_rgb
@@ -30,7 +30,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
 
     Raises:
         ImageError: missing, truncated or no image; several pages and no `page`; values that need a `stretch`; CMYK without a profile; over
-            67 megapixels.
+            67 megapixels, or of a TIFF file in tiles or strips, which is decoded into a file in `TMPDIR`, over 1,074.
         UsageError: no such page, stretch or bands.
         DeviceError: a TIFF file that needs tifffile, which is not installed.
     """
@@ -54,8 +54,8 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
 
 
 def read_content(data: bytes, name: str, *, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
-    """`read_image` of the content of a file; errors call it `name`."""
-    return _read(Path(name), io.BytesIO(data), None, stretch, bands)
+    """`read_image` of the content of a file that a stranger may have sent: of at most 67 megapixels. Errors call it `name`."""
+    return _read(Path(name), io.BytesIO(data), None, stretch, bands, MAX_DECODED_PIXELS)
 
 
 def read_pages(path: str | os.PathLike[str], *, stretch: Stretch = None, bands: Bands = None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -74,10 +74,10 @@ def as_rgb(image: Any, stretch: Stretch = None, bands: Bands = None) -> NDArray[
     are converted as from a file. `stretch` and `bands`: as of `read_image`.
 
     Raises:
-        ImageError: another shape or type, floats outside [0, 1] or NaN, or over 67 megapixels.
+        ImageError: another shape or type, floats outside [0, 1] or NaN, or over 1,074 megapixels.
     """
     if isinstance(image, Image.Image):
-        check_size(image.height, image.width)
+        check_decoded_size(image.height, image.width, "the image")
         with decoding("the image"):
             pixels = pixels_of(image, "the image", bands is not None)
     else:
@@ -141,8 +141,10 @@ def _alpha(image: Any, mask: str) -> NDArray[Any]:
     return pixels[..., 3]
 
 
-def _read(file: Path, data: io.BytesIO | None, page: int | None, stretch: Stretch, bands: Bands) -> NDArray[np.uint8]:
-    with open_pages(file, data) as pages:
+def _read(
+    file: Path, data: io.BytesIO | None, page: int | None, stretch: Stretch, bands: Bands, most: int = MAX_IMAGE_PIXELS
+) -> NDArray[np.uint8]:
+    with open_pages(file, data, most) as pages:
         if page is None and len(pages) > 1:
             raise ImageError(f"{file} holds {len(pages)} pages: choose one with page=, save it as a file of its own, or use ainet segment")
         number = 0 if page is None else page
