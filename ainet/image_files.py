@@ -10,7 +10,7 @@ grey ones of PGM files, which it rescales; TIFF files of several deep bands, wit
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -22,6 +22,7 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 from ainet import tiff
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding, upright
 from ainet.errors import ImageError
+from ainet.wrong_content import read_head, wrong_content
 
 DEEP_GREY = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})  # modes of Pillow that keep all bits
 ONE_IMAGE = frozenset({"MPO", "PSD"})  # formats whose further pictures are previews, depth, gain maps or layers
@@ -74,7 +75,7 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
         try:
             opened = Image.open(file if data is None else data, formats=formats)
         except UnidentifiedImageError as error:
-            raise UnknownImageError(_not_an_image(file, formats)) from error
+            raise UnknownImageError(_not_an_image(file, formats, data)) from error
         with opened as image:
             check_decoded_size(image.height, image.width, file)
             yield image
@@ -90,14 +91,18 @@ def pixels_of(image: Image.Image, name: object, native: bool = False) -> NDArray
         raise ImageError(f"{name} has colours of 16 bits, which Pillow cuts to 8; read it with ainet.read_image and stretch=")
     if image.format == "TIFF" and _pillow_would_drop(image, native):
         raise ImageError(f"{name} is of a TIFF file that Pillow reads in part or as a negative; read it with ainet.read_image")
-    turned = ImageOps.exif_transpose(image)
-    if turned.mode in ("La", "RGBa"):  # multiplied by alpha
-        turned = turned.convert(turned.mode.upper())
+    turned = turned_upright(image)
     if turned.mode in DEEP_GREY or (native and turned.mode not in ("1", "P", "PA")):
         return np.array(turned)
     if turned.mode in ("CMYK", "LAB"):
         turned = _through_profile(turned, name)
     return np.array(turned.convert("RGB"))
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A Pillow image turned as its EXIF entry says, in colours that are not multiplied by alpha."""
+    turned = ImageOps.exif_transpose(image)
+    return turned.convert(turned.mode.upper()) if turned.mode in ("La", "RGBa") else turned  # which convert to nothing else
 
 
 def has_deep_colours(image: Image.Image) -> bool:
@@ -135,11 +140,11 @@ class _PillowPages:
             return pixels.astype(np.int16) if is_int16 else pixels
 
 
-def _frames(image: ImageFile.ImageFile) -> list[int]:
+def _frames(image: ImageFile.ImageFile) -> Sequence[int]:
     """Pillow's numbers of what are pages."""
     count = 1 if image.format in ONE_IMAGE else getattr(image, "n_frames", 1)
     if image.format != "TIFF" or count == 1:
-        return list(range(count))
+        return range(count)  # as many as a damaged file says
     frames = []
     for frame in range(count):
         image.seek(frame)
@@ -156,7 +161,7 @@ def _pillow_would_rescale(image: ImageFile.ImageFile) -> bool:
     return image.format in ("PNG", "PPM") and has_deep_colours(image)
 
 
-def _pillow_would_drop(image: ImageFile.ImageFile, native: bool) -> bool:
+def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
     """Whether Pillow would drop bands, bits or the sense of this page of a TIFF file."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # of Pillow's TIFF images
     samples, bits, photometric = tags.get(tiff.SAMPLES, 1), _bits(image), tags.get(tiff.PHOTOMETRIC)
@@ -168,7 +173,7 @@ def _pillow_would_drop(image: ImageFile.ImageFile, native: bool) -> bool:
     return image.mode == "I" and bits == 32 and unsigned  # Pillow's are signed
 
 
-def _bits(image: ImageFile.ImageFile) -> int:
+def _bits(image: Image.Image) -> int:
     """Of a value of a TIFF file."""
     return max(image.tag_v2.get(tiff.BITS, (1,)))  # type: ignore[attr-defined]  # of Pillow's TIFF images
 
@@ -206,7 +211,10 @@ def _with_opencv(image: ImageFile.ImageFile, file: Path, data: BinaryIO | None) 
     return upright(pixels, orientation)
 
 
-def _not_an_image(file: Path, formats: list[str] | None) -> str:
+def _not_an_image(file: Path, formats: list[str] | None, data: BinaryIO | None) -> str:
+    mistake = wrong_content(read_head(file, data))
+    if mistake is not None:
+        return f"{file} is not an image: {mistake}"
     if formats is not None:
         return f"{file} is not a {' or '.join(formats)} file that can be read; write it again"
     if file.suffix.lower() in VIDEO_SUFFIXES:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
+from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
@@ -282,6 +283,7 @@ class Segmenter:
         """
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
+        check_unmasked("the image", image)
         picture = as_rgb(image)
         height, width = picture.shape[:2]
         return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))

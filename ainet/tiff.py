@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding, upright
 from ainet.errors import AINetError, DeviceError, ImageError
 from ainet.scratch import allocate
+from ainet.wrong_content import read_head
 
 MAX_PAGE_BYTES = 2**33
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -110,11 +111,7 @@ class TiffPages:
 
 def is_tiff(file: Path, data: BinaryIO | None) -> bool:
     """Whether the file, or its content `data`, begins as TIFF files do."""
-    if data is not None:
-        data.seek(0)
-        return data.read(4) in MAGIC
-    with file.open("rb") as stream:
-        return stream.read(4) in MAGIC
+    return read_head(file, data).startswith(MAGIC)
 
 
 @contextlib.contextmanager
