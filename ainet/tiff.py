@@ -46,6 +46,11 @@ class TiffPages:
     def __len__(self) -> int:
         return len(self._frames)
 
+    @property
+    def orientation(self) -> int:
+        """Of the first page, 1 to 8."""
+        return _orientation(self._tiff.pages[self._frames[0]].aspage())
+
     def read(self, number: int, native: bool = False) -> NDArray[Any]:
         """Pixels (H, W) or (H, W, C) of a page, upright; of more than three bands those of RGB, unless all are wanted `native`."""
         with decoding(self._file):
@@ -73,7 +78,7 @@ class TiffPages:
             pixels = np.take(palette, pixels, axis=0, out=allocate((*pixels.shape, 3), np.uint8), mode="clip")
         if pixels.dtype == np.bool_:
             pixels = np.multiply(pixels, 255, dtype=np.uint8)
-        pixels = upright(pixels, int(page.tags.valueof(ORIENTATION, default=1)))
+        pixels = upright(pixels, _orientation(page))
         return pixels if native or samples == 1 else pixels[:, :, :3]
 
     def _check(self, page: Any, samples: int, photometric: int, native: bool) -> None:
@@ -107,6 +112,10 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
             )
+
+
+def _orientation(page: Any) -> int:
+    return int(page.tags.valueof(ORIENTATION, default=1))
 
 
 def is_tiff(file: Path, data: BinaryIO | None) -> bool:
