@@ -1,6 +1,6 @@
 """`python -m fuzz.summary build/*.json -o FILE`: what `fuzz.run`, `fuzz.kill` and `fuzz.threads` have written with `--json`, as one.
 
-Of a kind of damaged files that several runs have read, the counts are added up.
+Where several runs have read files of one kind, or killed one command, their counts are added up.
 """
 
 import argparse
@@ -18,10 +18,12 @@ def summarise(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The results of several runs as one."""
     counts = {name: Counter[str]() for name in TARGETS}
     growth = dict.fromkeys(TARGETS, 0)
-    killed: list[Any] = []
+    kills, finished = Counter[str](), Counter[str]()
     threads: list[Any] = []
     for result in results:
-        killed += result.get("killed", [])
+        for report in result.get("killed", []):
+            kills[report["command"]] += report["kills"]
+            finished[report["command"]] += report["finished"]
         threads += result.get("threads", [])
         for name in result.keys() & TARGETS.keys():
             counts[name].update(result[name]["counts"])
@@ -31,6 +33,7 @@ def summarise(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
         | {"megabytes": round(growth[name] / MEGABYTE)}
         for name, count in counts.items()
     ]
+    killed = [{"command": command, "kills": count, "finished": finished[command]} for command, count in kills.items()]
     return {"damaged": damaged, "killed": killed, "threads": threads}
 
 
