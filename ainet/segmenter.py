@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
-from ainet.decoding import check_size
+from ainet.arrays import check_unmasked
+from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.merge_tree import Hierarchy, tree_of_image
@@ -182,7 +183,7 @@ class Segmenter:
 
         Args:
             image: (H, W) or (H, W, 1) grey, (H, W, 3) RGB or (H, W, 4) RGBA, uint8 in [0, 255] or float in [0, 1], from
-                16 x 16 to 67 megapixels, as any library's array or as a Pillow image, which is read as `read_image` reads its file;
+                16 x 16 to 1,074 megapixels (on a GPU 67), as any library's array or as a Pillow image, which is read as its file is;
                 a batch (N, H, W, 3) of uint8 RGB; or a list of images. Devices that are
                 a GPU also take arrays in its memory without a copy: RGB uint8 (H, W, 3) or (N, H, W, 3), C-contiguous, of PyTorch,
                 CuPy, Numba, or any library with DLPack or `__cuda_array_interface__`.
@@ -223,7 +224,7 @@ class Segmenter:
         if on_device:
             _check_device_start(start_label)
             height, width = device_image_size(image)
-            check_size(height, width)
+            check_size(height, width, most=MAX_DECODED_PIXELS)
             options = {"scale": scale, "protocol": protocol, "compact": compact}
             return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
         if is_batch:
@@ -282,6 +283,7 @@ class Segmenter:
         """
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
+        check_unmasked("the image", image)
         picture = as_rgb(image)
         height, width = picture.shape[:2]
         return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))
