@@ -12,8 +12,8 @@ PIP_ARGS ?=
 # Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
 PYTHONS ?= $(BIN)/python
 
-# The model of the page in the browser: ainet, scn, or an exported ONNX file
-PAGE_MODEL ?= ainet
+# The model of the page in the browser: ainet-lite, ainet, scn, or an exported ONNX file
+PAGE_MODEL ?= ainet-lite
 
 .PHONY: help demo test test-quick web page dist gpu-check lint docs-check install prerequisites clean
 
