@@ -16,7 +16,7 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 
 # Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "spec", "package", "quiet", "wrong_content"),
+    ("errors", "spec", "package", "quiet", "scratch", "wrong_content"),
     ("files", "arguments", "arrays", "georeference", "mat_file", "decoding"),
     ("tiff", "stretch"),
     ("image_files",),
