@@ -113,6 +113,8 @@ def _bands(pixels: NDArray[Any], bands: tuple[int, ...], name: str) -> NDArray[A
 
 
 def _axis_advice(pixels: NDArray[Any]) -> str:
+    if pixels.shape == (0,):
+        return "; this is an empty list: pass at least one image"
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
         return "; colours come last: numpy.moveaxis(image, 0, -1)"
     return "; of more bands choose some with bands=" if pixels.ndim == 3 else ""
