@@ -39,7 +39,7 @@ class TiffPages:
 
     def __init__(self, tiff: Any, file: Path, most: int) -> None:
         self._tiff, self._file, self._most = tiff, file, most
-        tags = [page.aspage().tags for page in tiff.pages]
+        tags = [page.aspage().tags for page in _one_by_one(tiff, file)]
         kinds = [(int(entries.valueof(KIND, default=0)), int(entries.valueof(OLD_KIND, default=1))) for entries in tags]
         self._frames = [frame for frame, kind in enumerate(kinds) if is_page(*kind)] or [0]
 
@@ -112,6 +112,16 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
             )
+
+
+def _one_by_one(tiff: Any, file: Path) -> Iterator[Any]:
+    """The pages, each of which says where the next one is."""
+    seen = set()
+    for page in tiff.pages:
+        if page.offset and page.offset in seen:  # some that tifffile makes up have none
+            raise ImageError(f"{file} is damaged: its pages go round in a circle; fetch it again")
+        seen.add(page.offset)
+        yield page
 
 
 def _orientation(page: Any) -> int:
