@@ -27,6 +27,7 @@ LEVELS: tuple[tuple[str, ...], ...] = (
     ("training",),
     ("regions", "merge_tree", "torch_backend"),
     ("segmenter", "graphs", "outlines"),
+    ("one_call",),
     ("skimage", "serving", "bulk", "napari", "polygon_files"),
     ("export",),
     ("calibration",),
