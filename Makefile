@@ -12,8 +12,8 @@ PIP_ARGS ?=
 # Which Pythons to make wheels with: make dist PYTHONS="python3.11 python3.12"
 PYTHONS ?= $(BIN)/python
 
-# The model of the page in the browser: ainet, scn, or an exported ONNX file
-PAGE_MODEL ?= ainet
+# The model of the page in the browser: ainet-lite, ainet, scn, or an exported ONNX file
+PAGE_MODEL ?= ainet-lite
 
 .PHONY: help demo test test-quick web page dist gpu-check lint docs-check install prerequisites clean
 
@@ -31,10 +31,10 @@ demo: $(VENV)/installed
 	@$(BIN)/python examples/demo.py --out demo-output
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0
 
 test-quick: $(VENV)/installed
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
 
 # The page alone, as static files in build/web
 page: $(VENV)/installed

@@ -320,6 +320,25 @@ def int8_sensitivity(result: dict[str, Any]) -> str:
     return table(["layer alone in int8", "multiply-adds", "other best cell", "ASA", "BR"], rows)
 
 
+def damaged_files(result: dict[str, Any]) -> str:
+    bad = ["foreign exception", "crash", "hang", "memory", "half-written file"]
+    columns = ["inputs", "accepted", "refused", *bad]
+    rows = [[row["kind"], *(f"{row[column]:,}" for column in columns), str(row["megabytes"])] for row in result["damaged"]]
+    sums = [f"**{sum(row[column] for row in result['damaged']):,}**" for column in columns]
+    rows.append(["**all**", *sums, f"**{max(row['megabytes'] for row in result['damaged'])}**"])
+    return table(["kind of file", *columns, "MB at most"], rows)
+
+
+def killed_commands(result: dict[str, Any]) -> str:
+    rows = [[f"`{row['command']}`", str(row["kills"]), str(row["finished"]), "0", "yes"] for row in result["killed"]]
+    return table(["command", "SIGKILLs", "runs that then ended", "half-written files", "results as undisturbed"], rows)
+
+
+def threads_on_one(result: dict[str, Any]) -> str:
+    rows = [[f"`{row['device']}`", f"{row['photos']:,}", "equal", ", ".join(map(str, row["megabytes"]))] for row in result["threads"]]
+    return table(["device", "photos", "labels", "MB held after each fifth"], rows)
+
+
 def plot() -> None:
     """The plots, each signed with a hash of itself and of the results that it was drawn from."""
     from ainet.benchmarks.report.plots import draw_all
@@ -378,6 +397,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     },
     "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
+    "docs/robustness.md": {block.__name__: ("robustness", block) for block in (damaged_files, killed_commands, threads_on_one)},
     "docs/int8.md": {
         **{block.__name__: ("int8", block) for block in (int8_accuracy, int8_speed, int8_sensitivity)},
         "int8_others": ("int8_scn", int8_others),

@@ -1,11 +1,12 @@
 """Builds the page into a folder of static files:
 
-    python web/build.py build/web --model ainet
+    python web/build.py build/web --model ainet-lite
 
 It takes emscripten (emcc) and npm, and the package with onnx. What is newer than its sources is left alone.
 """
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
@@ -17,7 +18,7 @@ import onnx
 from page_model import description, with_small_weights
 
 from ainet.errors import AINetError
-from ainet.models import Device, model_path
+from ainet.models import BUNDLED, Device, model_path
 
 WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent
@@ -85,12 +86,13 @@ def npm_package() -> Path:
 
 def write_model(model: Path, out: Path) -> None:
     target = out / "model.json"
-    if not is_older(target, [model, *WEB.glob("*.py")]):
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    if not is_older(target, WEB.glob("*.py")) and json.loads(target.read_text()).get("source") == digest:
         return
     print(f"== writing the model of the page from {model}")
     small = out / "model.onnx"
     small.write_bytes(with_small_weights(onnx.load(model)).SerializeToString())
-    target.write_text(json.dumps(description(small)))
+    target.write_text(json.dumps({"source": digest, **description(small)}))
 
 
 def is_older(target: Path, sources: Iterable[Path]) -> bool:
@@ -101,7 +103,7 @@ def is_older(target: Path, sources: Iterable[Path]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--model", default="ainet", help="an exported ONNX file, or ainet or scn, the bundled ones")
+    parser.add_argument("--model", default="ainet-lite", help=f"an exported ONNX file, or {', '.join(BUNDLED)}, the bundled ones")
     arguments = parser.parse_args()
     missing = [tool for tool in ("emcc", "npm") if shutil.which(tool) is None]
     if missing:

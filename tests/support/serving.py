@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,9 +42,9 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def serving(*arguments: object, folder: Path) -> Iterator[Server]:
-    """Run `ainet serve ARGUMENTS...` in `folder` until the end of the block."""
-    http, grpc, metrics = free_ports(3)
+def serving(*arguments: object, folder: Path, ports: Sequence[int] = ()) -> Iterator[Server]:
+    """Run `ainet serve ARGUMENTS...` in `folder` until the end of the block. ports: of HTTP, gRPC and metrics; else any free ones."""
+    http, grpc, metrics = ports or free_ports(3)
     command = [PYTHON, "-P", "-m", "ainet", "serve", *arguments, "--http", http, "--grpc", grpc, "--metrics", metrics]
     process = subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder)
     try:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 LINE = (255, 210, 63)
 PHOTO_NAMES = ("astronaut", "chelsea", "coffee")
+FINEST = 900  # of web/worker.js
 SHARED = ["engine.wasm", "model.onnx", "model.json", "index.html", "style.css", "app.js", "worker.js"]
 ENGINES = {
     "CPU": ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"],
@@ -29,7 +30,7 @@ ENGINES = {
 def test_labels_equal_those_of_python(page, segmenter, name):
     """But for single pixels: sums in the network are taken in another order, and where two cells are equally good the other may win."""
     file = PHOTOS / f"{name}.jpg"
-    tree = segmenter.hierarchy(ainet.read_image(file), 600)
+    tree = segmenter.hierarchy(ainet.read_image(file), FINEST)
     assert f"{tree.max_segments:,} superpixels" in open_photo(page, file)
     for count in (20, 600):
         set_count(page, count)
@@ -144,7 +145,7 @@ def test_photos_of_other_sizes(page, segmenter, shape, tmp_path):
     image = rng.integers(0, 256, (*shape, 3), np.uint8)[::8, ::8].repeat(8, 0).repeat(8, 1)[: shape[0], : shape[1]]
     Image.fromarray(image).save(tmp_path / "photo.png")
     open_photo(page, tmp_path / "photo.png")
-    tree = segmenter.hierarchy(image, min(600, image[:, :, 0].size // 4))
+    tree = segmenter.hierarchy(image, min(FINEST, image[:, :, 0].size // 4))
     set_count(page, 5)
     assert (save_labels(page, shape) == tree.cut(5)).mean() > 0.999
 
@@ -159,7 +160,7 @@ def test_without_threads(plain_address, segmenter, tmp_path):
         set_count(page, 100)
         image = ainet.read_image(PHOTOS / "coffee.jpg")
         labels = save_labels(page, image.shape[:2])
-        assert (labels == segmenter.hierarchy(image, 600).cut(100)).mean() > 0.999
+        assert (labels == segmenter.hierarchy(image, FINEST).cut(100)).mean() > 0.999
         assert page.errors == []
 
 

@@ -1,11 +1,15 @@
 """`ainet serve` with NVIDIA's Triton: right answers over HTTP and gRPC, every bad request, a full queue, a stop in the middle of work."""
 
+import itertools
 import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import threading
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +20,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.paths import PHOTOS, ROOT
-from support.serving import PYTHON, Server, needs_triton, serving
+from support.serving import PYTHON, Server, free_ports, needs_triton, serving
 
 import ainet
 
@@ -148,24 +152,65 @@ def test_a_slow_client_holds_up_nobody(server: Server, image: NDArray[np.uint8],
         assert urllib.request.urlopen(f"http://{server.http}/v2/health/ready", timeout=30).status == 200
 
 
-def test_a_stop_answers_what_is_in_flight(tmp_path: Path, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
+def test_a_restart_under_load(tmp_path: Path, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
+    """Three callers ask on and on while the server is stopped and started again: each request gets the right labels or an error."""
     count = np.array([[COUNT]], np.int32)
-    with serving("--device", "cpu", folder=tmp_path) as server, ThreadPoolExecutor(6) as pool:
-        ask(server.grpc, image=image, n_segments=count)
-        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
-        calls = [pool.submit(ask, server.grpc, image=image, n_segments=count) for _ in range(12)]
-        next(iter(calls)).result()
-        assert server.stop() == 143
-        right = 0
-        for call in calls:
-            if call.exception() is None:
-                np.testing.assert_array_equal(call.result(), expected)
-                right += 1
-            else:
-                assert "StatusCode" in str(call.exception())
-        assert right >= 1
-    assert children
-    assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
+    ports = free_ports(3)
+    back = threading.Event()
+
+    def call_until_after_the_restart() -> list[str]:
+        """What became of each request of one caller, the last one after the restart."""
+        answers = []
+        while True:
+            last = back.is_set()
+            try:
+                labels = ask(f"127.0.0.1:{ports[1]}", image=image, n_segments=count)
+                answers.append("right" if np.array_equal(labels, expected) else "wrong")
+            except InferenceServerException as error:
+                answers.append(str(error.status()).removeprefix("StatusCode."))
+                time.sleep(0.05)
+            if last:
+                return answers
+
+    with ThreadPoolExecutor(3) as pool:
+        try:
+            with serving("--device", "cpu", folder=tmp_path, ports=ports) as server:
+                children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text().split()
+                callers = [pool.submit(call_until_after_the_restart) for _ in range(3)]
+                ask(server.grpc, image=image, n_segments=count)
+                assert server.stop() == 143
+            assert children
+            assert not [pid for pid in children if os.path.exists(f"/proc/{pid}")]  # noqa: PTH110
+            with serving("--device", "cpu", folder=tmp_path, ports=ports):
+                back.set()
+                answers = [caller.result(timeout=120) for caller in callers]
+        finally:
+            back.set()
+    for of_caller in answers:
+        assert set(of_caller) <= {"right", "UNAVAILABLE", "CANCELLED", "NOT_FOUND"}  # the last where the model is not loaded yet
+        assert "UNAVAILABLE" in of_caller
+        assert of_caller[-1] == "right"
+    assert "right" in [of_caller[0] for of_caller in answers]
+
+
+def test_a_request_of_a_gigabyte(server: Server, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
+    side = 18920
+    header = json.dumps(
+        {"inputs": [{"name": "image", "shape": [1, side, side, 3], "datatype": "UINT8", "parameters": {"binary_data_size": 3 * side**2}}]}
+    ).encode()
+    row = bytes(3 * side)
+    headers = {
+        "Inference-Header-Content-Length": str(len(header)),
+        "Content-Type": "application/octet-stream",
+        "Content-Length": str(len(header) + side * len(row)),
+    }
+    body = itertools.chain([header], itertools.repeat(row, side))
+    request = urllib.request.Request(f"http://{server.http}/v2/models/ainet/infer", body, headers)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=120)
+    assert caught.value.code == 400
+    assert f"{side}x{side}" in caught.value.read().decode()
+    np.testing.assert_array_equal(ask(server.grpc, image=image, n_segments=np.array([[COUNT]], np.int32)), expected)
 
 
 def test_what_cannot_be_served(server: Server, tmp_path: Path) -> None:
