@@ -155,14 +155,14 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
 def models(results: dict[str, dict[str, Any]]) -> str:
     """The bundled models on a CPU: size, latency, accuracy and terms; SLIC, which has no weights, for comparison."""
     times = load("latency_table")
-    changes = {"ainet": load("int8")["accuracy"], "ainet-lite": load("int8_lite")["accuracy"]}
+    changes = {"ainet": load("int8")["accuracy"], "ainet-lite": load("int8_lite")["accuracy"], "scn": load("int8_scn")["accuracy"]}
     at_600 = {row["method"]: row for row in times["rows"] if (row["width"], row["threads"]) == (481, 1)}
     rows = []
     for method, in_int8, timed, engine, terms in (
         ("ainet", True, "ainet@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", False, "ainet@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
-        ("scn", False, "scn@openvino+fp32", "OpenVINO", "non-commercial research"),
+        ("scn", True, "scn@openvino", "OpenVINO", "non-commercial research"),
         ("slic", False, "slic-cv", "OpenCV", "no weights"),
     ):
         (scores,) = (row for row in results[method]["scales"] if row["n_segments"] == 600)
@@ -290,6 +290,18 @@ def int8_accuracy(result: dict[str, Any]) -> str:
     return table(["superpixels", "count", "ASA, fp32", "BR, fp32", "ASA", "BR", "BP", "ASA of one image"], rows) + "\n\n" + note
 
 
+def int8_others(scn: dict[str, Any]) -> str:
+    """The changes of the other two networks, exact counts."""
+    lite = load("int8_lite")
+    rows = []
+    for one, other in zip(lite["accuracy"], scn["accuracy"], strict=True):
+        if one["quality"] == "best":
+            changes = [f"{row['change'][key]:+.5f}" for row in (one, other) for key in ("asa", "br")]
+            rows.append([f"{one['n_segments']:,}", *changes])
+    note = f"Exact counts; AINet-lite on {lite['images']} images, SCN on {scn['images']}; changes against fp32."
+    return table(["superpixels", "ASA, AINet-lite", "BR, AINet-lite", "ASA, SCN", "BR, SCN"], rows) + "\n\n" + note
+
+
 def int8_speed(result: dict[str, Any]) -> str:
     rows = [[name, f"{figures['median_ms']:.0f}", f"{figures['ratio']:.2f}"] for name, figures in result["speed"].items()]
     engines = f"ONNX Runtime {result['versions']['onnxruntime']}, OpenVINO {result['versions']['openvino']}"
@@ -386,7 +398,10 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
     "docs/robustness.md": {block.__name__: ("robustness", block) for block in (damaged_files, killed_commands, threads_on_one)},
-    "docs/int8.md": {block.__name__: ("int8", block) for block in (int8_accuracy, int8_speed, int8_sensitivity)},
+    "docs/int8.md": {
+        **{block.__name__: ("int8", block) for block in (int8_accuracy, int8_speed, int8_sensitivity)},
+        "int8_others": ("int8_scn", int8_others),
+    },
 }
 
 
