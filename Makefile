@@ -31,10 +31,10 @@ demo: $(VENV)/installed
 	@$(BIN)/python examples/demo.py --out demo-output
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0
 
 test-quick: $(VENV)/installed
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
 
 # The page alone, as static files in build/web
 page: $(VENV)/installed

@@ -32,12 +32,21 @@ def checked_number(name: str, value: Any) -> float:
     Raises:
         UsageError: it is no real number, or not finite.
     """
-    try:
-        number = float(value) if isinstance(value, Real) else math.nan
-    except OverflowError:
-        number = math.inf
+    number = _as_float(value)
     if not math.isfinite(number):
         raise UsageError(f"{name} must be a number, and finite, not {value!r}")
+    return number
+
+
+def checked_limit(name: str, value: Any) -> float:
+    """The argument `name` as a float, which may be infinite.
+
+    Raises:
+        UsageError: it is no real number, or NaN.
+    """
+    number = _as_float(value)
+    if math.isnan(number):
+        raise UsageError(f"{name} must be a number, not {value!r}")
     return number
 
 
@@ -99,3 +108,20 @@ def check_one_image(mask: Any, within: Any) -> None:
     """Raise `UsageError` where several images come with a mask or borders."""
     if not (mask is None and within is None):
         raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
+
+
+def check_device_start(start_label: SupportsIndex | None) -> None:
+    """Raise `UsageError` where labels on a GPU are to start elsewhere than at 0."""
+    if start_label is not None and checked_start(start_label) != 0:
+        raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
+
+
+def _as_float(value: Any) -> float:
+    """A real number, or an array of one without axes, as a float; NaN for anything else."""
+    number = value.item() if getattr(value, "shape", None) == () else value
+    if isinstance(number, bool) or not isinstance(number, Real):
+        return math.nan
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

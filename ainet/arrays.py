@@ -14,12 +14,17 @@ def checked_array(name: str, value: Any) -> NDArray[Any]:
     Raises:
         UsageError: it is none, or a `numpy.ma` array that hides some of its values.
     """
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
+    check_unmasked(name, value)
     try:
         return np.asarray(value)
     except Exception as error:  # of whichever library it is
         raise UsageError(f"{name} must be an array, not this {type(value).__name__} ({error}); convert it first") from error
+
+
+def check_unmasked(name: str, value: Any) -> None:
+    """Raise `UsageError` for a `numpy.ma` array that hides some of its values, where these would be taken for others."""
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
 
 
 def checked_colour(colour: Any) -> NDArray[np.uint8]:

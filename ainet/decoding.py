@@ -9,19 +9,27 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ainet.errors import AINetError, ImageError
+from ainet.quiet import quiet
 
-MAX_IMAGE_PIXELS = 2**26  # 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
+MAX_DECODED_PIXELS = 2**26  # decoded at once, 67 megapixels: an 8192 x 8192 image, twice the pixels of 8K UHD
+MAX_IMAGE_PIXELS = 2**30  # of arrays, and of TIFF files, whose tiles are decoded one by one
+SMALLER = f"scale it down, cut it, or save it as a TIFF file in tiles, which may have {MAX_IMAGE_PIXELS / 1e6:,.0f} megapixels"
+
+
+class LargeImageError(ImageError):
+    """An image of more pixels than are decoded at once."""
 
 
 @contextlib.contextmanager
 def decoding(name: object) -> Iterator[None]:
-    """Around decoders: what they raise becomes an `ImageError` that calls the image `name`; errors of ours pass."""
+    """Around decoders: what they raise becomes an `ImageError` that calls the image `name`, errors of ours pass; warnings are not shown."""
     try:
-        yield
+        with quiet():
+            yield
     except (AINetError, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise ImageError(f"{name} has far more than {MAX_IMAGE_PIXELS / 1e6:.0f} megapixels; scale it down or cut it") from error
+        raise LargeImageError(f"{name} has far more than {MAX_DECODED_PIXELS / 1e6:.0f} megapixels; {SMALLER}") from error
     except OSError as error:
         if error.errno is not None:
             raise ImageError(f"cannot read {name}: {error.strerror}; check the path") from error
@@ -30,11 +38,17 @@ def decoding(name: object) -> Iterator[None]:
         raise ImageError(f"{name} is damaged ({error}); fetch it again") from error
 
 
-def check_size(height: int, width: int, name: object = "an image") -> None:
-    """Raise `ImageError` for an image over 67 megapixels."""
-    if height * width > MAX_IMAGE_PIXELS:
-        size = f"{height}x{width}"
-        raise ImageError(f"{name} has {size} pixels, more than {MAX_IMAGE_PIXELS / 1e6:.0f} megapixels; scale it down or cut it")
+def check_decoded_size(height: int, width: int, name: object) -> None:
+    """Raise `LargeImageError` for an image that is not decoded at once, over 67 megapixels."""
+    if height * width > MAX_DECODED_PIXELS:
+        limit = f"{MAX_DECODED_PIXELS / 1e6:.0f} megapixels"
+        raise LargeImageError(f"{name} has {height}x{width} pixels, more than {limit}; {SMALLER}")
+
+
+def check_size(height: int, width: int, name: object = "an image", most: int = MAX_IMAGE_PIXELS) -> None:
+    """Raise `ImageError` for an image of more than `most` pixels."""
+    if height * width > most:
+        raise ImageError(f"{name} has {height}x{width} pixels, more than {most / 1e6:,.0f} megapixels; scale it down or cut it")
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:

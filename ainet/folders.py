@@ -15,13 +15,13 @@ from pathlib import Path
 from ainet.errors import ImageError, UsageError
 from ainet.labels import ENDINGS, OVERLAY_ENDING
 
-# What Pillow reads and people keep pictures in. Left out: formats for printing, of icons and of scientific data without pictures.
+# What Pillow reads and people keep pictures in. Left out: formats for printing, and of scientific data without pictures.
 IMAGE_SUFFIXES = frozenset({
-    ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx",
-    ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
+    ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg",
+    ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })  # fmt: skip
 RESULT_ENDINGS = (ENDINGS["png16"], OVERLAY_ENDING, "_overlay.mp4")  # images and videos that `ainet segment` writes
-NAMED = 3  # of what is left out for one reason
+NAMED = 20  # of what is left out for one reason
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Listing:
         parts = []
         for reason, files in self.left_out.items():
             names = sorted(map(str, files))
-            more = ", ..." if len(names) > NAMED else ""
+            more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             parts.append(f"{len(names)} {reason} ({', '.join(names[:NAMED])}{more})")
         return f"{self.folder}: left out {', '.join(parts)}" if parts else ""
 

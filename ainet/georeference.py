@@ -3,11 +3,13 @@
 import os
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
 from typing import NamedTuple
 
-from PIL import ExifTags, Image
-
+from ainet.decoding import LargeImageError
 from ainet.errors import ImageError
+from ainet.image_files import UnknownImageError, open_image
+from ainet.tiff import ORIENTATION, open_tiff
 
 WGS84 = ("urn:ogc:def:crs:EPSG::4326", "urn:ogc:def:crs:OGC::CRS84")  # with longitude first, as GeoJSON has it
 
@@ -54,8 +56,12 @@ def read_georeference(path: str | os.PathLike[str], size: tuple[int, int]) -> Ge
 
 def _is_turned(path: str | os.PathLike[str]) -> bool:
     """Whether `read_image` turns the image of the file."""
-    with Image.open(path) as image:
-        return image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    try:
+        with open_image(Path(path)) as image:
+            return image.getexif().get(ORIENTATION, 1) != 1
+    except (LargeImageError, UnknownImageError):
+        with open_tiff(Path(path)) as pages:
+            return pages.orientation != 1
 
 
 def _name(crs: object) -> str | None:

@@ -10,7 +10,7 @@ grey ones of PGM files, which it rescales; TIFF files of several deep bands, wit
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from ainet import tiff
-from ainet.decoding import check_size, decoding, upright
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding, upright
 from ainet.errors import ImageError
+from ainet.wrong_content import read_head, wrong_content
 
 DEEP_GREY = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})  # modes of Pillow that keep all bits
 ONE_IMAGE = frozenset({"MPO", "PSD"})  # formats whose further pictures are previews, depth, gain maps or layers
@@ -43,22 +44,23 @@ class UnknownImageError(ImageError):
 
 
 @contextlib.contextmanager
-def open_pages(file: Path, data: BinaryIO | None = None) -> Iterator[Pages]:
-    """Open an image file, or its content `data`, whose name is `file`.
+def open_pages(file: Path, data: BinaryIO | None = None, most: int = MAX_IMAGE_PIXELS) -> Iterator[Pages]:
+    """Open an image file, or its content `data`, whose name is `file`, of at most so many pixels.
 
     Raises:
-        ImageError: missing, damaged or no image, over 67 megapixels; this also from reading in the block.
+        ImageError: missing, damaged or no image, over 67 megapixels and no TIFF file in tiles or strips; this also from reading in the
+            block.
         DeviceError: it needs a package that is not installed.
     """
     with contextlib.ExitStack() as stack:
         try:
             image = stack.enter_context(open_image(file, data=data))
-        except UnknownImageError:
+        except (UnknownImageError, LargeImageError):
             if not tiff.is_tiff(file, data):
                 raise
-            yield stack.enter_context(tiff.open_tiff(file, data))
+            yield stack.enter_context(tiff.open_tiff(file, data, most))
         else:
-            yield _PillowPages(image, file, data)
+            yield _PillowPages(image, file, data, most)
 
 
 @contextlib.contextmanager
@@ -66,15 +68,16 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
     """Open an image file with Pillow, of any of its formats or of these alone. With `data`, its content, `file` is but its name.
 
     Raises:
-        ImageError: missing or no image, over 67 megapixels; and in place of whatever Pillow raises in the block, damaged.
+        LargeImageError: over 67 megapixels.
+        ImageError: missing or no image; and in place of whatever Pillow raises in the block, damaged.
     """
     with decoding(file):
         try:
             opened = Image.open(file if data is None else data, formats=formats)
         except UnidentifiedImageError as error:
-            raise UnknownImageError(_not_an_image(file, formats)) from error
+            raise UnknownImageError(_not_an_image(file, formats, data)) from error
         with opened as image:
-            check_size(image.height, image.width, file)
+            check_decoded_size(image.height, image.width, file)
             yield image
 
 
@@ -82,16 +85,24 @@ def pixels_of(image: Image.Image, name: object, native: bool = False) -> NDArray
     """Pixels of a Pillow image, upright: deep grey as it is, colours as RGB uint8; `native`: the bands of its mode.
 
     Raises:
-        ImageError: colours that Pillow would cut to 8 bits, or CMYK without a profile.
+        ImageError: what Pillow has not read whole from its file, such as colours of 16 bits; CMYK without a profile.
     """
     if has_deep_colours(image):
         raise ImageError(f"{name} has colours of 16 bits, which Pillow cuts to 8; read it with ainet.read_image and stretch=")
-    turned = ImageOps.exif_transpose(image)
+    if image.format == "TIFF" and _pillow_would_drop(image, native):
+        raise ImageError(f"{name} is of a TIFF file that Pillow reads in part or as a negative; read it with ainet.read_image")
+    turned = turned_upright(image)
     if turned.mode in DEEP_GREY or (native and turned.mode not in ("1", "P", "PA")):
         return np.array(turned)
     if turned.mode in ("CMYK", "LAB"):
         turned = _through_profile(turned, name)
     return np.array(turned.convert("RGB"))
+
+
+def turned_upright(image: Image.Image) -> Image.Image:
+    """A Pillow image turned as its EXIF entry says, in colours that are not multiplied by alpha."""
+    turned = ImageOps.exif_transpose(image)
+    return turned.convert(turned.mode.upper()) if turned.mode in ("La", "RGBa") else turned  # which convert to nothing else
 
 
 def has_deep_colours(image: Image.Image) -> bool:
@@ -107,8 +118,8 @@ def has_deep_colours(image: Image.Image) -> bool:
 
 
 class _PillowPages:
-    def __init__(self, image: ImageFile.ImageFile, file: Path, data: BinaryIO | None) -> None:
-        self._image, self._file, self._data = image, file, data
+    def __init__(self, image: ImageFile.ImageFile, file: Path, data: BinaryIO | None, most: int) -> None:
+        self._image, self._file, self._data, self._most = image, file, data, most
         self._frames = _frames(image)
 
     def __len__(self) -> int:
@@ -118,10 +129,10 @@ class _PillowPages:
         image, frame = self._image, self._frames[number]
         with decoding(self._file):
             image.seek(frame)
-            check_size(image.height, image.width, self._file)
-            if image.format == "TIFF" and _pillow_would_drop(image, native):
-                with tiff.open_tiff(self._file, self._data) as pages:
+            if image.format == "TIFF" and (_pillow_would_drop(image, native) or image.height * image.width > MAX_DECODED_PIXELS):
+                with tiff.open_tiff(self._file, self._data, self._most) as pages:
                     return pages.read_frame(frame, native)
+            check_decoded_size(image.height, image.width, self._file)
             if frame == 0 and _pillow_would_rescale(image):
                 return _with_opencv(image, self._file, self._data)
             pixels = pixels_of(image, self._file, native)
@@ -129,11 +140,11 @@ class _PillowPages:
             return pixels.astype(np.int16) if is_int16 else pixels
 
 
-def _frames(image: ImageFile.ImageFile) -> list[int]:
+def _frames(image: ImageFile.ImageFile) -> Sequence[int]:
     """Pillow's numbers of what are pages."""
     count = 1 if image.format in ONE_IMAGE else getattr(image, "n_frames", 1)
     if image.format != "TIFF" or count == 1:
-        return list(range(count))
+        return range(count)  # as many as a damaged file says
     frames = []
     for frame in range(count):
         image.seek(frame)
@@ -150,7 +161,7 @@ def _pillow_would_rescale(image: ImageFile.ImageFile) -> bool:
     return image.format in ("PNG", "PPM") and has_deep_colours(image)
 
 
-def _pillow_would_drop(image: ImageFile.ImageFile, native: bool) -> bool:
+def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
     """Whether Pillow would drop bands, bits or the sense of this page of a TIFF file."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # of Pillow's TIFF images
     samples, bits, photometric = tags.get(tiff.SAMPLES, 1), _bits(image), tags.get(tiff.PHOTOMETRIC)
@@ -162,7 +173,7 @@ def _pillow_would_drop(image: ImageFile.ImageFile, native: bool) -> bool:
     return image.mode == "I" and bits == 32 and unsigned  # Pillow's are signed
 
 
-def _bits(image: ImageFile.ImageFile) -> int:
+def _bits(image: Image.Image) -> int:
     """Of a value of a TIFF file."""
     return max(image.tag_v2.get(tiff.BITS, (1,)))  # type: ignore[attr-defined]  # of Pillow's TIFF images
 
@@ -200,7 +211,10 @@ def _with_opencv(image: ImageFile.ImageFile, file: Path, data: BinaryIO | None) 
     return upright(pixels, orientation)
 
 
-def _not_an_image(file: Path, formats: list[str] | None) -> str:
+def _not_an_image(file: Path, formats: list[str] | None, data: BinaryIO | None) -> str:
+    mistake = wrong_content(read_head(file, data))
+    if mistake is not None:
+        return f"{file} is not an image: {mistake}"
     if formats is not None:
         return f"{file} is not a {' or '.join(formats)} file that can be read; write it again"
     if file.suffix.lower() in VIDEO_SUFFIXES:

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ainet.decoding import check_size, decoding
+from ainet.arguments import checked_integer
+from ainet.arrays import check_unmasked
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
 from ainet.errors import ImageError, UsageError
-from ainet.image_files import open_pages, pixels_of
+from ainet.image_files import open_pages, pixels_of, turned_upright
 from ainet.stretch import Bands, Stretch, checked_bands, checked_stretch, to_rgb
 
 
@@ -30,7 +32,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
 
     Raises:
         ImageError: missing, truncated or no image; several pages and no `page`; values that need a `stretch`; CMYK without a profile; over
-            67 megapixels.
+            67 megapixels, or of a TIFF file in tiles or strips, which is decoded into a file in `TMPDIR`, over 1,074.
         UsageError: no such page, stretch or bands.
         DeviceError: a TIFF file that needs tifffile, which is not installed.
     """
@@ -40,22 +42,25 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
         return _read(Path(source), None, page, stretch, bands)
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(Path("the image"), io.BytesIO(source), page, stretch, bands)
+    if isinstance(source, io.TextIOBase):
+        raise UsageError('the image is a file opened as text; open it with mode "rb"')
     if hasattr(source, "read"):
         with decoding("the image"):
             if hasattr(source, "seekable") and source.seekable():
                 source.seek(0)
             content = source.read()
         if not isinstance(content, bytes):
-            raise UsageError('the image is a file of text; open it with mode "rb"')
+            raise UsageError(f"the image is a file object whose content is of type {type(content).__name__}; open one of bytes")
         return _read(Path("the image"), io.BytesIO(content), page, stretch, bands)
-    if not (page is None or (isinstance(page, int) and page == 0)):
+    if page is not None and checked_integer("page", page) != 0:
         raise UsageError(f"page={page!r}: an array is one page; leave it out")
+    check_unmasked("the image", source)
     return as_rgb(source, stretch, bands)
 
 
 def read_content(data: bytes, name: str, *, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
-    """`read_image` of the content of a file; errors call it `name`."""
-    return _read(Path(name), io.BytesIO(data), None, stretch, bands)
+    """`read_image` of the content of a file that a stranger may have sent: of at most 67 megapixels. Errors call it `name`."""
+    return _read(Path(name), io.BytesIO(data), None, stretch, bands, MAX_DECODED_PIXELS)
 
 
 def read_pages(path: str | os.PathLike[str], *, stretch: Stretch = None, bands: Bands = None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
@@ -74,10 +79,10 @@ def as_rgb(image: Any, stretch: Stretch = None, bands: Bands = None) -> NDArray[
     are converted as from a file. `stretch` and `bands`: as of `read_image`.
 
     Raises:
-        ImageError: another shape or type, floats outside [0, 1] or NaN, or over 67 megapixels.
+        ImageError: another shape or type, floats outside [0, 1] or NaN, or over 1,074 megapixels.
     """
     if isinstance(image, Image.Image):
-        check_size(image.height, image.width)
+        check_decoded_size(image.height, image.width, "the image")
         with decoding("the image"):
             pixels = pixels_of(image, "the image", bands is not None)
     else:
@@ -85,6 +90,20 @@ def as_rgb(image: Any, stretch: Stretch = None, bands: Bands = None) -> NDArray[
         if pixels.ndim in (2, 3):
             check_size(*pixels.shape[:2])
     return to_rgb(pixels, "an image", stretch, bands)
+
+
+def as_rgb_batch(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """A batch of images of one size, as `as_rgb` gives each: (N, H, W, 3).
+
+    Raises:
+        ImageError: as `as_rgb`.
+        UsageError: it is empty, or has masks.
+    """
+    if len(images) == 0:
+        raise UsageError("an empty batch: pass at least one image")
+    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
+        raise UsageError("a batch with masks: segment its images one by one, each with its mask")
+    return np.stack([as_rgb(one) for one in images])
 
 
 def as_array(image: Any) -> NDArray[Any]:
@@ -134,19 +153,21 @@ def _alpha(image: Any, mask: str) -> NDArray[Any]:
         raise UsageError(f"mask='{mask}': the one word there is, is 'alpha'")
     if isinstance(image, Image.Image) and image.has_transparency_data:
         with decoding("the image"):
-            return np.array(ImageOps.exif_transpose(image).convert("RGBA"))[..., 3]
+            return np.array(turned_upright(image).convert("RGBA"))[..., 3]
     pixels = np.asarray(image.getbands()) if isinstance(image, Image.Image) else as_array(image)
     if pixels.ndim != 3 or pixels.shape[2] != 4:
         raise ImageError(f"mask='alpha' for an image of shape {pixels.shape}; it needs an alpha channel, (H, W, 4)")
     return pixels[..., 3]
 
 
-def _read(file: Path, data: io.BytesIO | None, page: int | None, stretch: Stretch, bands: Bands) -> NDArray[np.uint8]:
-    with open_pages(file, data) as pages:
+def _read(
+    file: Path, data: io.BytesIO | None, page: int | None, stretch: Stretch, bands: Bands, most: int = MAX_IMAGE_PIXELS
+) -> NDArray[np.uint8]:
+    with open_pages(file, data, most) as pages:
         if page is None and len(pages) > 1:
             raise ImageError(f"{file} holds {len(pages)} pages: choose one with page=, save it as a file of its own, or use ainet segment")
-        number = 0 if page is None else page
-        if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(pages):
+        number = 0 if page is None else checked_integer("page", page)
+        if not 0 <= number < len(pages):
             raise UsageError(f"page={page!r} is not there: {file} has {len(pages)}, counted from 0")
         pixels = pages.read(number, bands is not None)
     return to_rgb(pixels, str(file), stretch, bands)

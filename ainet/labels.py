@@ -24,12 +24,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.decoding import check_size
+from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
 from ainet.files import atomic_path
 from ainet.image_files import has_deep_colours, open_image
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
+from ainet.wrong_content import HEAD, read_head, wrong_content
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
@@ -42,13 +43,16 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
     """Read a label map (H, W) from a .npy, .csv or .png file.
 
     Raises:
-        ImageError: the file is missing, damaged or no label map; ids outside [0, 2**31); over 67 megapixels.
+        ImageError: the file is missing, damaged or no label map; ids outside [0, 2**31); a PNG over 67 megapixels.
     """
     file = Path(path)
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise ImageError(f"{file} is no label map: known are {', '.join(sorted(_READERS))}; save it as one of them")
     try:
+        mistake = wrong_content(read_head(file))
+        if mistake is not None:
+            raise ImageError(f"{file} is no label map: {mistake}")
         labels = reader(file)
     except AINetError:
         raise
@@ -64,7 +68,7 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
 
     Raises:
         UsageError: another suffix.
-        OutputError: the file cannot be written; as PNG: ids above 65,535, or a height or width over 1,000,000.
+        OutputError: the file cannot be written; as PNG: ids above 65,535, or over 67 megapixels.
     """
     file = Path(path)
     writer = _WRITERS.get(file.suffix.lower())
@@ -93,7 +97,11 @@ def read_bsds_truths(path: str | os.PathLike[str]) -> list[NDArray[np.int32]]:
     """
     try:
         with Path(path).open("rb") as stream:
-            maps = read_segmentations(stream.read(MAX_MAT_BYTES + 1))
+            content = stream.read(MAX_MAT_BYTES + 1)
+        mistake = wrong_content(content[:HEAD])
+        if mistake is not None:
+            raise ImageError(f"{path} is not a BSDS500 ground truth: {mistake}")
+        maps = read_segmentations(content)
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}; check the path") from error
     except (ValueError, struct.error, zlib.error) as error:
@@ -193,6 +201,8 @@ def _write_csv(file: Path, labels: NDArray[np.integer[Any]]) -> None:
 def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
     if labels.max() > np.iinfo(np.uint16).max:
         raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
+    if labels.size > MAX_DECODED_PIXELS:  # which could not be read again
+        raise OutputError(f"{file}: {labels.shape[0]}x{labels.shape[1]} labels are too many for a PNG; use --format npy")
     check_png_size(file, *labels.shape)
     with atomic_path(file) as temporary:
         temporary.write_bytes(cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes())

@@ -9,16 +9,14 @@ Heights never fall along the merges: a merge that costs less than an earlier one
 of every cut are unions of those of finer cuts, by count as by threshold.
 """
 
-import math
 from collections.abc import Iterable
 from functools import cache, cached_property
-from numbers import Real
 from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arguments import check_choice, checked_integer, checked_list
+from ainet.arguments import check_choice, checked_integer, checked_limit, checked_list
 from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.images import as_mask, as_rgb
@@ -88,9 +86,8 @@ class Hierarchy:
         if n_segments is not None and threshold is None:
             left = self._checked_count(n_segments)
         elif threshold is not None and n_segments is None:
-            if not isinstance(threshold, Real) or math.isnan(threshold):
-                raise UsageError(f"threshold must be a number, not {threshold!r}")
-            left = self.max_segments - int(np.searchsorted(self._heights, threshold, side="right"))
+            height = checked_limit("threshold", threshold)
+            left = self.max_segments - int(np.searchsorted(self._heights, height, side="right"))
         else:
             raise UsageError("cut takes either n_segments= or threshold=; give one of them")
         regions = np.append(self._tree.regions(left), np.int32(-1))  # the last is for what is outside
@@ -103,6 +100,9 @@ class Hierarchy:
     @property
     def linkage(self) -> NDArray[np.float64]:
         """(K - 1, 4) float64, the tree as `scipy.cluster.hierarchy` has it: two clusters, height, regions inside.
+
+        `fcluster(linkage, t, "distance")` gives the regions of `cut(threshold=t)`, and `cut_tree(linkage, k)` those of `cut(k)`, in a
+        numbering of its own; `fcluster(linkage, k, "maxclust")` gives fewer than k where merges are of equal height.
 
         Raises:
             UsageError: several parts never merge, so that there is no one tree.

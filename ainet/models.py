@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from ainet.errors import ModelError, UsageError
+from ainet.wrong_content import looks_like_onnx, read_head
 
 BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
@@ -88,6 +89,8 @@ def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file that is no ONNX model or engine is named in its place."""
     if path.suffix in (ONNX, ENGINE) or not path.is_file():
         return
+    if looks_like_onnx(read_head(path)):
+        raise ModelError(f"{path} is an ONNX file under another suffix; rename it to {path.stem}{ONNX}")
     if path.suffix.lower() in CHECKPOINTS:
         raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
     raise ModelError(f"{path} is no model: name an ONNX file or engine, or one of {', '.join(BUNDLED)}")

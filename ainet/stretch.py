@@ -10,7 +10,8 @@
 | "percentile" | the 2nd percentile of the values in the image | the 98th |
 | (low, high), "low,high" | low | high |
 
-One range holds for all bands, so that colours keep their balance. Values beyond it become 0 or 255, NaN becomes 0.
+One range holds for all bands, so that colours keep their balance. Values beyond it become 0 or 255, NaN becomes 0. Of images of more than
+268 million values, such as 89 megapixels of RGB, the percentiles are those of every n-th row.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from ainet.arguments import checked_integer
 from ainet.errors import ImageError, UsageError
+from ainet.scratch import allocate
 
 Stretch: TypeAlias = str | tuple[float, float] | None
 Bands: TypeAlias = str | Sequence[SupportsIndex] | None
@@ -28,6 +30,7 @@ Bands: TypeAlias = str | Sequence[SupportsIndex] | None
 WORDS = ("minmax", "percentile", "none")
 PERCENTILES = (2, 98)
 ROWS = 256  # converted at a time, so that floats of a large image need little memory
+MAX_VALUES = 2**28  # that the range is taken from; of larger images every n-th row counts
 
 
 def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
@@ -57,9 +60,12 @@ def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Band
         raise ImageError(f"{name} must be uint8, or floating-point in [0, 1], not {pixels.dtype}; convert it first")
     if pixels.size and not (pixels.dtype == np.uint8 and limits in (None, "none")):
         pixels = _levels(pixels, *_range(pixels, limits, name))
-    if pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, axis=2)
-    return np.ascontiguousarray(pixels, np.uint8)
+    pixels = np.asarray(pixels)  # of a masked array, and of one on disk, the array
+    if pixels.shape[2] == 3 and pixels.flags.c_contiguous:
+        return pixels
+    rgb = allocate((*pixels.shape[:2], 3), np.uint8)
+    rgb[...] = pixels
+    return rgb
 
 
 def checked_stretch(stretch: Any) -> Stretch:
@@ -100,10 +106,15 @@ def _bands(pixels: NDArray[Any], bands: tuple[int, ...], name: str) -> NDArray[A
     count = pixels.shape[2]
     if max(bands) > count:
         raise UsageError(f"{name} has {count} bands, so there is no band {max(bands)}; choose from 1 to {count}")
-    return pixels[:, :, [band - 1 for band in bands]]
+    chosen = allocate((*pixels.shape[:2], len(bands)), pixels.dtype)
+    for place, band in enumerate(bands):
+        chosen[:, :, place] = pixels[:, :, band - 1]
+    return chosen
 
 
 def _axis_advice(pixels: NDArray[Any]) -> str:
+    if pixels.shape == (0,):
+        return "; this is an empty list: pass at least one image"
     if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
         return "; colours come last: numpy.moveaxis(image, 0, -1)"
     return "; of more bands choose some with bands=" if pixels.ndim == 3 else ""
@@ -129,13 +140,27 @@ def _range(pixels: NDArray[Any], stretch: Stretch, name: str) -> tuple[float, fl
     if stretch == "none":
         kind = np.iinfo(pixels.dtype)
         return int(kind.min), int(kind.max)
-    values = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
-    if values.size == 0:
+    if stretch == "percentile":
+        pixels = pixels[:: -(-pixels.size // MAX_VALUES)]
+        values = pixels[np.isfinite(pixels)] if pixels.dtype.kind == "f" else pixels
+        low, high = np.percentile(values, PERCENTILES) if values.size else (np.nan, np.nan)
+    else:
+        low, high = _least_and_largest(pixels)
+    if np.isnan(low):
         raise ImageError(f"{name} has no finite value to stretch; is it empty of data?")
-    if stretch == "minmax":
-        return float(values.min()), float(values.max())
-    low, high = np.percentile(values, PERCENTILES)
     return float(low), float(high)
+
+
+def _least_and_largest(pixels: NDArray[Any]) -> tuple[float, float]:
+    """Of the finite values, NaN where there are none."""
+    low, high = [], []
+    for top in range(0, len(pixels), ROWS):
+        rows = pixels[top : top + ROWS]
+        values = rows[np.isfinite(rows)] if rows.dtype.kind == "f" else rows
+        if values.size:
+            low.append(float(values.min()))
+            high.append(float(values.max()))
+    return (min(low), max(high)) if low else (np.nan, np.nan)
 
 
 def _levels(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:

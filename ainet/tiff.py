@@ -1,10 +1,12 @@
-"""Pages of TIFF files with tifffile: deep and many bands, planes band after band, 32-bit integers, BigTIFF.
+"""Pages of TIFF files with tifffile: deep and many bands, planes band after band, 32-bit integers, BigTIFF, over 67 megapixels.
 
 with open_tiff(Path("scene.tif")) as pages:
     pixels = pages.read(0, native=True)  # (H, W) or (H, W, C), of the file's type
 """
 
 import contextlib
+import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,13 +14,19 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.decoding import check_size, decoding, upright
-from ainet.errors import DeviceError, ImageError
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding, upright
+from ainet.errors import AINetError, DeviceError, ImageError
+from ainet.scratch import allocate
+from ainet.wrong_content import read_head
 
-MAX_PAGE_BYTES = 2**31
+MAX_PAGE_BYTES = 2**33
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
-WHITE_IS_ZERO, RGB = 0, 2  # values of PHOTOMETRIC
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of PHOTOMETRIC
+KINDS = {5: "CMYK", 6: "YCbCr", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "raw camera data", 34892: "raw camera data"}  # others
+UNCOMPRESSED, COMPRESSED_JPEG = 1, 7  # values of COMPRESSION
+
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or Python would print what it logs of files, of which our errors speak
 
 
 def is_page(kind: int, old_kind: int) -> bool:
@@ -29,14 +37,19 @@ def is_page(kind: int, old_kind: int) -> bool:
 class TiffPages:
     """The pages of an open TIFF file."""
 
-    def __init__(self, tiff: Any, file: Path) -> None:
-        self._tiff, self._file = tiff, file
-        tags = [page.aspage().tags for page in tiff.pages]
+    def __init__(self, tiff: Any, file: Path, most: int) -> None:
+        self._tiff, self._file, self._most = tiff, file, most
+        tags = [page.aspage().tags for page in _one_by_one(tiff, file)]
         kinds = [(int(entries.valueof(KIND, default=0)), int(entries.valueof(OLD_KIND, default=1))) for entries in tags]
         self._frames = [frame for frame, kind in enumerate(kinds) if is_page(*kind)] or [0]
 
     def __len__(self) -> int:
         return len(self._frames)
+
+    @property
+    def orientation(self) -> int:
+        """Of the first page, 1 to 8."""
+        return _orientation(self._tiff.pages[self._frames[0]].aspage())
 
     def read(self, number: int, native: bool = False) -> NDArray[Any]:
         """Pixels (H, W) or (H, W, C) of a page, upright; of more than three bands those of RGB, unless all are wanted `native`."""
@@ -46,42 +59,87 @@ class TiffPages:
     def read_frame(self, frame: int, native: bool) -> NDArray[Any]:
         """The same by the number that the page has among the copies and masks."""
         page = self._tiff.pages[frame].aspage()
-        check_size(page.imagelength, page.imagewidth, self._file)
         samples, photometric = int(page.samplesperpixel), int(page.photometric)
-        if page.nbytes > MAX_PAGE_BYTES:
-            raise ImageError(f"{self._file} has {samples} bands of {page.dtype}, {page.nbytes / 1e9:.1f} GB; cut it")
-        if not native and samples not in (1, 3) and photometric != RGB:
-            raise ImageError(f"{self._file} has {samples} bands; choose one or three with bands= (--bands), such as 3,2,1")
+        self._check(page, samples, photometric, native)
         try:
-            pixels = page.asarray()
+            pixels = page.asarray(out=allocate(page.shape, page.dtype.newbyteorder("=")))
         except ValueError as error:
-            if "imagecodecs" in str(error):
-                raise _needs(self._file, "imagecodecs") from error
-            raise
+            if isinstance(error, AINetError) or "imagecodecs" not in str(error):
+                raise
+            raise _needs(self._file, "imagecodecs") from error
         if page.axes.startswith("S"):  # band after band
             pixels = np.moveaxis(pixels, 0, -1)
-        if photometric == WHITE_IS_ZERO:
-            pixels = 1 - pixels if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max - pixels
-        pixels = upright(pixels, int(page.tags.valueof(ORIENTATION, default=1)))
+        if photometric == WHITE_IS_ZERO and pixels.dtype.kind == "f":
+            np.subtract(1, pixels, out=pixels)
+        elif photometric == WHITE_IS_ZERO:
+            np.invert(pixels, out=pixels)
+        elif photometric == PALETTE:
+            palette = (page.colormap.T >> 8).astype(np.uint8)
+            pixels = np.take(palette, pixels, axis=0, out=allocate((*pixels.shape, 3), np.uint8), mode="clip")
+        if pixels.dtype == np.bool_:
+            pixels = np.multiply(pixels, 255, dtype=np.uint8)
+        pixels = upright(pixels, _orientation(page))
         return pixels if native or samples == 1 else pixels[:, :, :3]
+
+    def _check(self, page: Any, samples: int, photometric: int, native: bool) -> None:
+        """Raise `ImageError` for a page that is too large, or whose bands cannot be told to be colours."""
+        size = page.imagelength, page.imagewidth
+        if self._most <= MAX_DECODED_PIXELS:
+            check_decoded_size(*size, self._file)
+        check_size(*size, self._file, self._most)
+        if math.prod(size) > MAX_DECODED_PIXELS:
+            self._check_pieces(page, samples)
+        if page.nbytes > MAX_PAGE_BYTES:
+            raise ImageError(f"{self._file} has {samples} bands of {page.dtype}, {page.nbytes / 1e9:.1f} GB; cut it")
+        if native:
+            return
+        known = {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE} | ({YCBCR} if page.compression == COMPRESSED_JPEG else set())
+        if photometric not in known:
+            kind = KINDS.get(photometric, f"photometric interpretation {photometric}")
+            raise ImageError(
+                f"{self._file} has colours of the kind {kind}, {page.dtype}, which are not converted here; convert it to RGB first, "
+                f"for example: magick {self._file.name} -colorspace sRGB rgb.png"
+            )
+        if samples not in (1, 3) and photometric != RGB:
+            raise ImageError(f"{self._file} has {samples} bands; choose one or three with bands= (--bands), such as 3,2,1")
+
+    def _check_pieces(self, page: Any, samples: int) -> None:
+        """Raise `ImageError` unless a large page is decoded piece by piece, each of which is there."""
+        piece = math.prod(page.chunks) // (samples if page.planarconfig == 1 else 1)
+        if piece > MAX_DECODED_PIXELS and page.compression != UNCOMPRESSED:
+            raise ImageError(f"{self._file} is compressed in one piece of {piece / 1e6:.0f} megapixels; save it in tiles, or cut it")
+        if len(page.dataoffsets) < math.prod(page.chunked):
+            raise ImageError(
+                f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
+            )
+
+
+def _one_by_one(tiff: Any, file: Path) -> Iterator[Any]:
+    """The pages, each of which says where the next one is."""
+    seen = set()
+    for page in tiff.pages:
+        if page.offset and page.offset in seen:  # some that tifffile makes up have none
+            raise ImageError(f"{file} is damaged: its pages go round in a circle; fetch it again")
+        seen.add(page.offset)
+        yield page
+
+
+def _orientation(page: Any) -> int:
+    return int(page.tags.valueof(ORIENTATION, default=1))
 
 
 def is_tiff(file: Path, data: BinaryIO | None) -> bool:
     """Whether the file, or its content `data`, begins as TIFF files do."""
-    if data is not None:
-        data.seek(0)
-        return data.read(4) in MAGIC
-    with file.open("rb") as stream:
-        return stream.read(4) in MAGIC
+    return read_head(file, data).startswith(MAGIC)
 
 
 @contextlib.contextmanager
-def open_tiff(file: Path, data: BinaryIO | None = None) -> Iterator[TiffPages]:
+def open_tiff(file: Path, data: BinaryIO | None = None, most: int = MAX_IMAGE_PIXELS) -> Iterator[TiffPages]:
     """Open a TIFF file, or its content `data`, whose name is `file`.
 
     Raises:
         DeviceError: tifffile, or what it needs for a compression, is not installed.
-        ImageError: it is damaged, or a page over 67 megapixels or 2 GB.
+        ImageError: it is damaged, or a page has more than `most` pixels, or 8.6 GB; this also from reading a page.
     """
     try:
         import tifffile
@@ -91,7 +149,7 @@ def open_tiff(file: Path, data: BinaryIO | None = None) -> Iterator[TiffPages]:
         if data is not None:
             data.seek(0)
         with tifffile.TiffFile(file if data is None else data) as tiff:
-            yield TiffPages(tiff, file)
+            yield TiffPages(tiff, file, most)
 
 
 def _needs(file: Path, package: str) -> DeviceError:

@@ -7,6 +7,7 @@ import onnx
 import ainet
 from ainet.errors import ModelError
 from ainet.export.whole import load_whole
+from ainet.runtime.graph import check_weights
 from ainet.runtime.model import ENTRY, ModelInfo
 
 
@@ -24,9 +25,11 @@ def read_model(path: Path) -> tuple[bytes, ModelInfo]:
     try:
         model = onnx.load_model_from_string(content)
         if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):
-            content = load_whole(path).SerializeToString(deterministic=True)
+            model = load_whole(path)
+            content = model.SerializeToString(deterministic=True)
     except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export
         raise ModelError(f"{path} is not a whole ONNX file; make one with: ainet export CHECKPOINT -o model.onnx") from error
+    check_weights(model, path)
     return content, model_info(model, path)
 
 

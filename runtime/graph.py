@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ainet.errors import ModelError
 from ainet.runtime.model import ModelInfo
 from ainet.spec import NEIGHBOURS
+
+if TYPE_CHECKING:
+    import onnx
 
 AGAIN = "export it again with: ainet export CHECKPOINT -o model.onnx"
 
@@ -71,13 +77,42 @@ def graph_precision(model: Path) -> str | None:
     import onnx  # takes as long as a small model's inference: not for the bundled files
 
     try:
-        content = onnx.load(model)
+        content = onnx.load(model, load_external_data=False)
+        _check_outside(content, model)
+        onnx.load_external_data_for_model(content, str(model.parent))
         onnx.checker.check_model(content, full_check=True)
+    except ModelError:
+        raise
     except Exception as error:  # protobuf's DecodeError, whose package onnx does not re-export, and the checker's own
         reason = str(error).strip().partition("\n")[0][:200]
         raise ModelError(f"cannot load {model}, it is no valid ONNX file: {reason}; {AGAIN}") from error
+    check_weights(content, model)
     if any(node.op_type in ("QuantizeLinear", "DequantizeLinear") for node in content.graph.node):
         return "int8"
     kernels = {node.input[1] for node in content.graph.node if node.op_type in ("Conv", "ConvTranspose")}
     types = {tensor.data_type for tensor in content.graph.initializer if tensor.name in kernels}
     return "fp16" if onnx.TensorProto.FLOAT16 in types else "fp32"
+
+
+def check_weights(content: "onnx.ModelProto", source: object) -> None:
+    """Raise `ModelError` where weights are damaged, or NaN or infinite, which would give one label to all pixels without a word."""
+    from onnx import TensorProto, numpy_helper
+
+    floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+    for tensor in content.graph.initializer:
+        if tensor.data_type not in floats:
+            continue
+        try:
+            values = numpy_helper.to_array(tensor)
+        except ValueError as error:
+            raise ModelError(f"{source} has damaged weights '{tensor.name}' ({error}); {AGAIN}") from error
+        if not np.isfinite(values).all():
+            raise ModelError(f"{source} has NaN or infinite values in its weights '{tensor.name}'; train anew, or {AGAIN}")
+
+
+def _check_outside(content: "onnx.ModelProto", model: Path) -> None:
+    """Raise `ModelError` where a file is missing in which a graph's weights lie."""
+    for tensor in content.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location" and not (model.parent / entry.value).is_file():
+                raise ModelError(f"{model} has its weights in {entry.value}, which is not beside it; copy or fetch that file too")

@@ -36,10 +36,13 @@ def plan_finer(height: int, width: int, n_segments: SupportsIndex, inside: int, 
     count = checked_integer("n_segments", n_segments)
     limit = max(pieces, inside // 4)
     if not pieces <= count <= limit:
-        reason = f"a quarter of the pixels of a {height}x{width} image" + ("" if inside == height * width else " inside the mask")
+        reason = f"a quarter of the pixels of a {height}x{width} image"
+        if inside < height * width:
+            reason = f"a quarter of the {inside} pixels inside the mask" if inside >= 4 else f"as the mask holds {inside} of the pixels"
         if pieces > 1 and (count < pieces or limit == pieces):
             reason = f"as mask and borders leave {pieces} separate pieces, each of which needs a region; drop small ones"
-        raise UsageError(f"n_segments={count} is out of range: choose {pieces} to {limit}, {reason}")
+        choice = f"{pieces} to {limit}" if pieces < limit else str(limit)
+        raise UsageError(f"n_segments={count} is out of range: choose {choice}, {reason}")
     counts, factors = zip(*FINER, strict=True)
     wanted = round(count * float(np.interp(count, counts, factors)) * height * width / inside)
     return plan_start(height, width, min(max(wanted, MIN_SEGMENTS), most), compact)

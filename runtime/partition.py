@@ -27,7 +27,7 @@ def parts_of(image: NDArray[np.uint8], mask: Any = None, within: Any = None) -> 
         parts = np.unique(borders, return_inverse=True)[1].reshape(borders.shape).astype(np.int32)
     if mask is not None:
         inside = checked_array("mask", mask)
-        _check("mask", inside, image, "b", "booleans; compare its values first, e.g. mask > 0")
+        _check("mask", inside, image, "b", "booleans", "; compare its values first, e.g. mask > 0")
         if not inside.any():
             raise UsageError("the mask has no pixel inside, so there is nothing to segment; is it inverted?")
         parts[~inside] = -1
@@ -69,8 +69,8 @@ def cut_to_count(labels: NDArray[np.int32], at_least: int) -> NDArray[np.int32]:
     return labels
 
 
-def _check(name: str, array: NDArray[Any], image: NDArray[np.uint8], kinds: str, wanted: str) -> None:
+def _check(name: str, array: NDArray[Any], image: NDArray[np.uint8], kinds: str, wanted: str, advice: str = "") -> None:
     if array.dtype.kind not in kinds:
-        raise UsageError(f"{name} must be an array of {wanted}, not of {array.dtype}")
+        raise UsageError(f"{name} must be an array of {wanted}, not of {array.dtype}{advice}")
     if array.shape != image.shape[:2]:
         raise UsageError(f"{name} has the shape {array.shape}, but the image {image.shape[:2]}; they must be of one size")

@@ -74,7 +74,7 @@ def run_on_device(backend: Backend, images: Any, plan: Plan) -> DeviceLabels:
 def network_output(backend: Backend, images: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[Any]:
     """Images (N, H, W, 3) -> what `output_to_labels` takes: scores (N, 9, h, w), or cell ids (N, h, w) or, from tiles, (N, H, W)."""
     if plan.in_tiles:
-        return np.stack([ids_from_tiles(backend, image, plan, threads) for image in images])
+        return ids_from_tiles(backend, images[0], plan, threads)[None]  # chunks are of one image then
     return infer(backend, network_input(images, plan, backend.info, threads))
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import latency_figures
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
 PLOTS = {  # of docs/: which plot of a report it is, and of which results
@@ -152,15 +154,14 @@ def conventions(results: dict[str, dict[str, Any]]) -> str:
 
 def models(results: dict[str, dict[str, Any]]) -> str:
     """The bundled models on a CPU: size, latency, accuracy and terms; SLIC, which has no weights, for comparison."""
-    times = load("latency_bundled")
+    times = load("latency_table")
     changes = {"ainet": load("int8")["accuracy"], "ainet-lite": load("int8_lite")["accuracy"]}
-    at_600 = {row["method"]: row for row in times["counts"] if row["n_segments"] == 600}
+    at_600 = {row["method"]: row for row in times["rows"] if (row["width"], row["threads"]) == (481, 1)}
     rows = []
     for method, in_int8, timed, engine, terms in (
         ("ainet", True, "ainet@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", False, "ainet@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
-        ("ainet-lite", False, "ainet-lite@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("scn", False, "scn@openvino+fp32", "OpenVINO", "non-commercial research"),
         ("slic", False, "slic-cv", "OpenCV", "no weights"),
     ):
@@ -174,10 +175,10 @@ def models(results: dict[str, dict[str, Any]]) -> str:
         size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
         name = f"`{method}`, INT8" if in_int8 else f"`{method}`"
         rows.append([name, size, f"{milliseconds:.0f} ms, {engine}", f"{asa:.4f}", f"{recall:.4f}", terms])
-    data, settings = results["ainet"]["data"], times["settings"]
+    data = results["ainet"]["data"]
     note = (
         f"ASA and boundary recall (BR) on BSDS500 {data['split']}, {data['images']} images, 600 superpixels. Latency: median from a photo "
-        f"of 481x321 to 600 superpixels, {settings['threads']} thread of an {times['machine']['processor']}; INT8 needs AVX-512 VNNI or "
+        f"of 481x321 to 600 superpixels, 1 thread of an {times['machine']['processor']}; INT8 needs AVX-512 VNNI or "
         'AMX, without which the model runs in float32. All by the plain grid (`quality="fast"`). The accuracy of SLIC is scikit-image\'s.'
     )
     return table(["model", "size (ONNX)", "latency on a CPU", "ASA", "BR", "licence of the weights"], rows) + "\n\n" + note
@@ -202,6 +203,16 @@ def latency(result: dict[str, Any]) -> str:
         f"Memory: peak of the process at {memory['ainet']['n_segments']} superpixels, MiB."
     )
     head = ["method", "median", "p95", "/ SCN", "/ SSN", "growth", "memory"]
+    return table(head, rows) + "\n\n" + note
+
+
+def latency_table(result: dict[str, Any]) -> str:
+    head, rows, note = latency_figures.latency_rows(result)
+    return table(head, rows) + "\n\n" + note
+
+
+def throughput(result: dict[str, Any]) -> str:
+    head, rows, note = latency_figures.throughput_rows(result)
     return table(head, rows) + "\n\n" + note
 
 
@@ -330,6 +341,25 @@ def machine_note(result: dict[str, Any]) -> str:
     return f"{machine['cores']} cores of an {machine['processor']}, load {result['load']:.0f} meanwhile"
 
 
+def damaged_files(result: dict[str, Any]) -> str:
+    bad = ["foreign exception", "crash", "hang", "memory", "half-written file"]
+    columns = ["inputs", "accepted", "refused", *bad]
+    rows = [[row["kind"], *(f"{row[column]:,}" for column in columns), str(row["megabytes"])] for row in result["damaged"]]
+    sums = [f"**{sum(row[column] for row in result['damaged']):,}**" for column in columns]
+    rows.append(["**all**", *sums, f"**{max(row['megabytes'] for row in result['damaged'])}**"])
+    return table(["kind of file", *columns, "MB at most"], rows)
+
+
+def killed_commands(result: dict[str, Any]) -> str:
+    rows = [[f"`{row['command']}`", str(row["kills"]), str(row["finished"]), "0", "yes"] for row in result["killed"]]
+    return table(["command", "SIGKILLs", "runs that then ended", "half-written files", "results as undisturbed"], rows)
+
+
+def threads_on_one(result: dict[str, Any]) -> str:
+    rows = [[f"`{row['device']}`", f"{row['photos']:,}", "equal", ", ".join(map(str, row["megabytes"]))] for row in result["threads"]]
+    return table(["device", "photos", "labels", "MB held after each fifth"], rows)
+
+
 def plot() -> None:
     """The plots, each signed with a hash of itself and of the results that it was drawn from."""
     from ainet.benchmarks.report.plots import draw_all
@@ -380,6 +410,8 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "docs/serving.md": {"serving": ("serving", serving)},
     "docs/export.md": {"parity": ("parity", parity)},
     "docs/latency.md": {
+        "latency_table": ("latency_table", latency_table),
+        "throughput": ("throughput", throughput),
         "latency": ("latency_cpu", latency),
         "latency_large": ("latency_cpu_large", latency_large),
         "startup": ("startup", startup),
@@ -388,6 +420,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     },
     "docs/training.md": {"ablation": ("ablation", ablation), "training_speed": ("training_speed", training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", conventions)},
+    "docs/robustness.md": {block.__name__: ("robustness", block) for block in (damaged_files, killed_commands, threads_on_one)},
     "docs/int8.md": {block.__name__: ("int8", block) for block in (int8_accuracy, int8_speed, int8_sensitivity)},
 }
 

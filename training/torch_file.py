@@ -6,23 +6,26 @@ They are pickles, only ever opened with `weights_only=True`, which runs no code 
 such as the options of the training, is not built at all: a stand-in takes its place.
 """
 
-import contextlib
 import pickle
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from ainet.errors import ModelError
+from ainet.quiet import quiet
+from ainet.wrong_content import read_head, wrong_content
 
 FIRST_KEY = "conv0a.0.weight"  # of every network; what stands before it stands before all keys
 UNUSED = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
 MAX_DEPTH = 4  # of mappings in mappings that are searched for weights
+
+T = TypeVar("T")
 
 _LOADING = threading.Lock()  # the list of what torch takes for safe is one for all threads
 
@@ -40,6 +43,20 @@ class _StandIn:
         pass
 
 
+class _Array(_StandIn):
+    """A numpy array."""
+
+
+def _mapping(*arguments: object) -> OrderedDict[Any, Any]:
+    """Of `collections.defaultdict`, whose argument is what makes its values."""
+    return OrderedDict()
+
+
+def _list(*arguments: object) -> list[Any]:
+    """Of `collections.deque`."""
+    return []
+
+
 _OBJECTS = (
     "argparse.Namespace",
     "types.SimpleNamespace",
@@ -48,14 +65,23 @@ _OBJECTS = (
     "pathlib._local.PosixPath",
     "numpy.dtype",
     "numpy.ndarray",
-    *(f"numpy.{package}.multiarray.{name}" for package in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
     *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Int32", "Int64", "Float32", "Float64")),
+    *(f"builtins.{name}" for name in ("list", "dict", "int", "float", "str", "bool")),  # what `collections.defaultdict` is made with
 )
+_ARRAYS = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _MAPPINGS = (
     "easydict.EasyDict",
     *(f"{package}.AttributeDict" for package in ("lightning.fabric.utilities.data", "pytorch_lightning.utilities.parsing")),
 )
-STAND_INS = [(_StandIn, name) for name in _OBJECTS] + [(OrderedDict, name) for name in _MAPPINGS]
+STAND_INS = [
+    *((_StandIn, name) for name in _OBJECTS),
+    *((_Array, name) for name in _ARRAYS),
+    *((OrderedDict, name) for name in _MAPPINGS),
+    (_mapping, "collections.defaultdict"),
+    (_list, "collections.deque"),
+]
 
 COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")  # how files of gzip, xz, bzip2 and zstd begin
 
@@ -66,10 +92,14 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelError: the file is damaged, asks to run code, or holds no weights of AINet or SCN, or those of several networks.
     """
-    if _is_compressed(file):
+    head = read_head(file)
+    if head.startswith(COMPRESSED):
         raise ModelError(f"{file} is compressed; unpack it first")
+    mistake = wrong_content(head)
+    if mistake is not None:
+        raise ModelError(f"{file} is not a checkpoint: {mistake}")
     try:
-        with _LOADING, torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
+        with _LOADING, quiet(), torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
             content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
@@ -81,15 +111,16 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         ) from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{file} holds a {type(content).__name__}, no weights by name; save the model's state_dict()")
-    state, config = find_network(_tensors(content, MAX_DEPTH, set()), file)
+    tensors = _values(content, Tensor, MAX_DEPTH, set())
+    arrays = _values(content, _Array, MAX_DEPTH, set())
+    if arrays and not tensors:
+        some = ", ".join(list(arrays)[:3])
+        raise ModelError(
+            f"{file} holds {len(arrays)} numpy arrays ({some}) and no tensor; save torch.from_numpy(array) of each in their place"
+        )
+    state, config = find_network(tensors, file)
     config.update({key: content[key] for key in ("epoch", "dataset") if isinstance(content.get(key), int | str)})
     return state, config
-
-
-def _is_compressed(file: Path) -> bool:
-    with contextlib.suppress(OSError), file.open("rb") as stream:
-        return stream.read(6).startswith(COMPRESSED)
-    return False
 
 
 def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -119,17 +150,17 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     return state, {"network": name, "source": file.name}
 
 
-def _tensors(content: Mapping[Any, Any], depth: int, seen: set[int]) -> dict[str, Tensor]:
-    """All tensors under names, those of mappings in it as "outer.inner"; what occurs twice is taken once."""
+def _values(content: Mapping[Any, Any], kind: type[T], depth: int, seen: set[int]) -> dict[str, T]:
+    """All values of a type under their names, those of mappings in it as "outer.inner"; what occurs twice is taken once."""
     seen.add(id(content))
-    found = {}
+    found: dict[str, T] = {}
     for key, value in content.items():
         if not isinstance(key, str):
             continue
-        if isinstance(value, Tensor):
+        if isinstance(value, kind):
             found[key] = value
         elif isinstance(value, Mapping) and depth > 1 and id(value) not in seen:
-            inner = _tensors(value, depth - 1, seen)
+            inner = _values(value, kind, depth - 1, seen)
             found.update({f"{key}.{name}": tensor for name, tensor in inner.items()})
     return found
 

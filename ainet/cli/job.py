@@ -22,7 +22,8 @@ class Job:
     """A model, its options, and the kinds of results, below the folder `out`.
 
     options: `n_segments`, `scale`, `protocol`, `quality` and `compact`, as for a call of the segmenter. reading: `stretch` and `bands`, as
-    for `read_image`. inputs: none of which a result may replace. stop: set when nothing more is wanted.
+    for `read_image`. inputs: none of which a result may replace. turns: for how many images are segmented at a time, while others are read
+    and written. stop: set when nothing more is wanted.
     """
 
     segmenter: Segmenter
@@ -31,6 +32,7 @@ class Job:
     out: Path
     formats: Sequence[Format]
     inputs: Sequence[Input]
+    turns: threading.Semaphore = field(default_factory=threading.Semaphore)
     stop: threading.Event = field(default_factory=threading.Event)
 
     @cached_property
@@ -42,9 +44,12 @@ class Job:
         return {item.name: item.path for item in self.inputs}
 
     def labels(self, image: NDArray[np.uint8], source: Path) -> NDArray[np.int32]:
-        """Segment an image; errors name the file `source`."""
+        """Segment an image when it is its turn; errors name the file `source`."""
         try:
-            return self.segmenter(image, **self.options)
+            with self.turns:
+                if self.stop.is_set():
+                    raise ImageError("interrupted")
+                return self.segmenter(image, **self.options)
         except AINetError as error:
             raise type(error)(f"{source}: {error}") from error
         except MemoryError as error:

@@ -1,8 +1,9 @@
 """`ainet segment`: superpixels of image and video files."""
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Semaphore
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -45,7 +46,7 @@ def segment(
         typer.Option(help="What becomes black and white in 16-bit and float images: minmax, percentile, none, or a range: 0,4095."),
     ] = None,
     bands: Annotated[str | None, typer.Option(help="Which bands to take as grey or as R, G and B, from 1: 4,3,2.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="How many images at the same time.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many images at a time; others are read and written meanwhile.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Run as a job on Ray, into Parquet files: the address of a cluster, or local.", show_default="no Ray")
     ] = None,
@@ -90,7 +91,7 @@ def segment(
         _tell_of_rasterio(found.inputs)
     threads = max(1, usable_cores() // jobs) if jobs > 1 else 0
     with Segmenter.load(model, device, threads, precision) as segmenter:
-        job = Job(segmenter, options, reading, out, kinds, found.inputs)
+        job = Job(segmenter, options, reading, out, kinds, found.inputs, Semaphore(jobs))
         for item, result in _run(job, found.inputs, jobs):
             if isinstance(result, AINetError):
                 failures.append(result)
@@ -121,8 +122,6 @@ def _segment_one(job: "Job", item: "Input") -> str:
 
     superpixels = []
     for ending, image in read_pages(item.path, **job.reading):
-        if job.stop.is_set():
-            raise ImageError(f"{item.path}: interrupted")
         labels = job.labels(image, item.path)
         job.write(item, job.page_name(item, ending), image, labels)
         superpixels.append(int(labels.max()) + 1)
@@ -132,20 +131,23 @@ def _segment_one(job: "Job", item: "Input") -> str:
 
 
 def _run(job: "Job", items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":
-    """Yield each input with its line or error as it is done, under a progress bar on a terminal."""
-    with progress_bar() as bar, ThreadPoolExecutor(jobs) as pool:
-        futures: dict[Future[str], Input] = {pool.submit(_segment_one, job, item): item for item in items}
+    """Yield each input with its line or error, in their order, under a progress bar on a terminal.
+
+    Two threads more than jobs: reading and writing take a third of the time, in which the next image is segmented.
+    """
+    with progress_bar() as bar, ThreadPoolExecutor(jobs + 2) as pool:
+        futures = [(item, pool.submit(_segment_one, job, item)) for item in items]
         task = bar.add_task("segmenting", total=len(futures))
         try:
-            for future in as_completed(futures):
+            for item, future in futures:
                 try:
                     result: str | AINetError = future.result()
                 except AINetError as error:
                     result = error
                 except Exception as error:  # a fault of ours, or too little memory: the other inputs are still done
-                    result = ImageError(f"{futures[future].path}: {type(error).__name__}: {error}")
+                    result = ImageError(f"{item.path}: {type(error).__name__}: {error}")
                 bar.advance(task)
-                yield futures[future], result
+                yield item, result
         except BaseException:  # Ctrl-C, or an error of the program: start nothing more
             job.stop.set()
             pool.shutdown(cancel_futures=True)

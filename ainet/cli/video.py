@@ -48,8 +48,6 @@ def segment_video(job: Job, item: Input) -> str:
             path = job.checked(job.out / item.name.with_name(f"{item.name.name}_overlay.mp4"))
             movie = stack.enter_context(_movie(path, video))
         for number, frame in enumerate(video):
-            if job.stop.is_set():
-                raise ImageError(f"{item.path}: interrupted")
             labels = job.labels(frame, item.path)
             if folder is not None:
                 for kind in frame_formats:

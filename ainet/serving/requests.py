@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.decoding import check_size
+from ainet.decoding import check_decoded_size
 from ainet.errors import NO_MEMORY, AINetError, ImageError, UsageError
 from ainet.images import read_content
 
@@ -39,7 +39,7 @@ def read_request(images: NDArray[np.uint8] | None, files: NDArray[np.object_] | 
             raise ImageError("the files of one request differ in size; send each in a request of its own")
         images = np.stack(decoded)
     assert images is not None
-    check_size(*images.shape[1:3])
+    check_decoded_size(images.shape[1], images.shape[2], "an image")
     if counts is None:
         return Request(images, (DEFAULT_SEGMENTS,) * len(images))
     return Request(images, tuple(counts.reshape(-1).tolist()))

@@ -22,6 +22,7 @@ from ainet.errors import UsageError
 from ainet.metrics.curves import COUNTS, RECALLS, curve_mean
 from ainet.metrics.definitions import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.metrics.label_map import LabelMap
+from ainet.models import BUNDLED
 from ainet.runtime.oversegmentation import plan_finer, plan_start
 from ainet.training.datasets import Sample
 
@@ -60,13 +61,16 @@ def run_regions(
     Args:
         methods: of `ainet.benchmarks.peers`.
         starts: superpixels to merge from, in place of as many as `ainet.segment` takes; counts above what a start gives are left out.
-        model: ONNX file in place of the bundled AINet.
+        model: ONNX file in place of the bundled weights of the one network among the methods.
 
     Raises:
-        UsageError: an unknown method, or a count below 1.
+        UsageError: an unknown method, a count below 1, or a model for several networks or none.
     """
     if not counts or min(counts) < 1:
         raise UsageError(f"counts must be 1 or more, not {list(counts)}")
+    networks = [name for name in methods if name in BUNDLED]
+    if model is not None and len(networks) != 1:
+        raise UsageError(f"a model takes the place of one network, but the methods name {len(networks)}; name one of {', '.join(BUNDLED)}")
     found: dict[Key, list[Pairs]] = {}  # by image
     parameters = {}
     for name in methods:

@@ -45,13 +45,13 @@ class TreeMethod(Protocol):
 
 
 def open_trees(name: str, options: Options | None = None, model: Path | None = None) -> TreeMethod:
-    """The method called `name`, one of `ainet.benchmarks.peers`; `model`: an ONNX file in place of the bundled AINet.
+    """The method called `name`, one of `ainet.benchmarks.peers`; `model`: an ONNX file in place of bundled weights.
 
     Raises:
         UsageError, DeviceError, ModelError: as of `peers.open_method` and `Segmenter.load`.
     """
     if name in BUNDLED:
-        return NetworkTrees(Segmenter.load(model if model is not None and name == BUNDLED[0] else name, "cpu", 1).backend)
+        return NetworkTrees(Segmenter.load(name if model is None else model, "cpu", 1).backend)
     return PeerTrees(open_method(name, options or Options()))
 
 

@@ -5,7 +5,9 @@
 
 | name | method |
 |---|---|
-| `ainet`, `scn` | the bundled weights; ONNX Runtime on the CPU, or `ainet@DEVICE` and `ainet@DEVICE+PRECISION`, as of `Segmenter.load` |
+| `ainet`, `ainet-lite`, `scn` | the bundled weights, the plain grid; ONNX Runtime on the CPU |
+| `ainet@DEVICE`, `ainet@DEVICE+PRECISION` | the same on that device, as of `Segmenter.load` |
+| `ainet@DEVICE+best` | merged to the exact number, as by default; also `ainet@DEVICE+PRECISION+best` |
 | `checkpoint` | `weights.safetensors` in the folder of weights, as `ainet train` writes it, in PyTorch |
 | `ssn` | SSN in PyTorch (ECCV 2018) |
 | `seal` | SEAL in PyTorch, with ERS (CVPR 2018) |
@@ -13,16 +15,17 @@
 | `slic` | SLIC of scikit-image (PAMI 2012) |
 | `slic-cv`, `slico`, `lsc`, `seeds` | SLIC, SLICO, LSC (CVPR 2015) and SEEDS (ECCV 2012) of opencv-contrib |
 | `snic` | SNIC, native (CVPR 2017) |
+| `fast-slic` | SLIC of the package fast-slic, by its code for AVX2 or NEON |
 
 Their stages are at most three: "network" (with the preparation of its input), "assignment" (from its output, or the image, to
-labels) and "connectivity"; ours on a GPU have one, "pipeline". Methods in PyTorch set its number of threads, all set that of OpenCV: for
-the whole process.
+labels) and "connectivity"; ours on a GPU, and with exact numbers, have one, "pipeline". Methods in PyTorch set its number of threads,
+all set that of OpenCV: for the whole process.
 """
 
 from collections.abc import Iterable
 from importlib import import_module
 
-from ainet.benchmarks.peers.base import Method, Options, split_name
+from ainet.benchmarks.peers.base import Method, Name, Options
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
 from ainet.models import BUNDLED, Device
@@ -45,9 +48,12 @@ METHODS = {
     "lsc": f"{_HERE}.classic",
     "seeds": f"{_HERE}.classic",
     "snic": f"{_HERE}.classic",
+    "fast-slic": f"{_HERE}.fast",
 }
 _IN_TORCH = ("checkpoint", "ssn", "seal")  # these run on the device of the options
 _EXTRAS = {"torch": "train", "safetensors": "train"}  # which extra installs a package; others: "bench"
+# A package that pip cannot build by itself: how to install it.
+_BY_HAND = {"fast_slic": "pip install 'setuptools<80' wheel 'cython<3', then pip install --no-build-isolation --no-deps fast-slic"}
 
 
 def open_method(name: str, options: Options) -> Method:
@@ -60,25 +66,24 @@ def open_method(name: str, options: Options) -> Method:
         DeviceError: a package or device is missing.
         ModelError: weights are damaged, or the folder of weights or a bundled file is missing.
     """
-    base, device, _ = split_name(name)
-    if base not in METHODS or (device and base not in BUNDLED):
+    parts = Name.parse(name)
+    if parts.network not in METHODS or (name != parts.network and (parts.network not in BUNDLED or not parts.device)):
         raise UsageError(
             f"unknown method '{name}'; choose one of {', '.join(METHODS)}; {', '.join(BUNDLED)} take a device and a precision too, as "
-            "ainet@openvino and ainet@openvino+fp32"
+            "ainet@openvino and ainet@openvino+fp32, and +best for exact counts"
         )
     try:
-        return import_module(METHODS[base]).open_method(name, options)
+        return import_module(METHODS[parts.network]).open_method(name, options)
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]
-        extra = _EXTRAS.get(package, "bench")
-        raise DeviceError(f"method '{name}' needs the package {package}: pip install 'ainet-toolkit[{extra}]'") from error
+        command = _BY_HAND.get(package, f"pip install 'ainet-toolkit[{_EXTRAS.get(package, 'bench')}]'")
+        raise DeviceError(f"method '{name}' needs the package {package}: {command}") from error
 
 
 def on_gpu(name: str, options: Options) -> bool:
     """Whether a method runs on a GPU."""
-    base, device, _ = split_name(name)
-    if base in _IN_TORCH:
-        device = f"torch:{options.device}"
+    parts = Name.parse(name)
+    device = f"torch:{options.device}" if parts.network in _IN_TORCH else parts.device
     return bool(device) and Device.parse(device).gpu is not None
 
 

@@ -26,11 +26,21 @@ class Options:
     threads: int = 1  # of the CPU for one image
 
 
-def split_name(name: str) -> tuple[str, str, str]:
-    """A method's name without what follows, the device after "@" and the precision after "+": "ainet@openvino+fp32"; "" where none is."""
-    network, _, place = name.partition("@")
-    device, _, precision = place.partition("+")
-    return network, device, precision
+@dataclass(frozen=True)
+class Name:
+    """A method's name in parts, "ainet@openvino+fp32+best": network, device, precision ("" where it has none), and the way to count."""
+
+    network: str
+    device: str
+    precision: str
+    exact: bool  # superpixels merged to the exact number, else those of the plain grid
+
+    @classmethod
+    def parse(cls, text: str) -> "Name":
+        network, _, place = text.partition("@")
+        device, *additions = place.split("+")
+        exact = "best" in additions
+        return cls(network, device, "+".join(part for part in additions if part != "best"), exact)
 
 
 class Method(Protocol):

@@ -1,4 +1,5 @@
-"""AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter` with quality "fast", the plain grid, in timed stages.
+"""AINet and SCN on any of the toolkit's backends, the way of `ainet.Segmenter`: by quality "fast", the plain grid, in timed stages, or by
+quality "best", merged to the exact number.
 
 They run the bundled weights, a checkpoint in PyTorch, or engines of TensorRT, which the folder of weights must hold (`ainet.engine`,
 made by `ainet build`).
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import cv2
 
-from ainet.benchmarks.peers.base import Method, Options, split_name
+from ainet.benchmarks.peers.base import Method, Name, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, ModelError
@@ -35,12 +36,10 @@ class OwnPeer(Peer):
 
 
 def open_method(name: str, options: Options) -> Method:
-    network, device, precision = split_name(name)
-    if network == "checkpoint":
-        device = f"torch:{options.device}"
-    device = device or "cpu"
+    parts = Name.parse(name)
+    device = f"torch:{options.device}" if parts.network == "checkpoint" else parts.device or "cpu"
     torch_device = Device.parse(device).engine == "torch"
-    segmenter = Segmenter.load(_model(network, device, options), device, options.threads, precision or "auto")
+    segmenter = Segmenter.load(_model(parts.network, device, options), device, options.threads, parts.precision or "auto")
     backend, info = segmenter.backend, segmenter.info
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
@@ -48,6 +47,9 @@ def open_method(name: str, options: Options) -> Method:
             import torch
 
             torch.set_num_threads(options.threads)
+        if parts.exact:
+            with stages("pipeline"):
+                return segmenter(image, n_segments, quality="best")
         height, width = image.shape[:2]
         plan = plan_for(height, width, n_segments)
         if isinstance(backend, LabelBackend):  # all on a GPU, in one captured graph
@@ -68,6 +70,7 @@ def open_method(name: str, options: Options) -> Method:
         "network": info.network,
         "checkpoint_sha256": info.checkpoint_sha256,
         "precision": info.precision,
+        "exact": parts.exact,
         "engine": segmenter.device,
         **_engine_version(segmenter.device),
         "opencv": cv2.__version__,

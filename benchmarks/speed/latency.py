@@ -26,7 +26,7 @@ from ainet.benchmarks.speed.cases import COUNTS, COUNTS_SIZE, SIZES, Case, case_
 from ainet.benchmarks.speed.clock import Stages, Times, alternate
 from ainet.benchmarks.speed.probe import Probe, available_mib, probe
 from ainet.benchmarks.speed.stages import time_stages
-from ainet.decoding import check_size
+from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import AINetError, UsageError
 
 REFERENCES = ("scn", "ssn")
@@ -101,7 +101,7 @@ def run_latency(
     by_count = [Case(*COUNTS_SIZE, count) for count in counts]
     by_size = sorted((case_of_size(*size) for size in sizes), key=lambda case: case.pixels)
     for case in (*by_count, *by_size):
-        check_size(case.height, case.width)
+        check_size(case.height, case.width, most=MAX_DECODED_PIXELS)
         if case.n_segments < 4 or case.n_segments > case.pixels // 4 or min(case.height, case.width) < 16:
             raise UsageError(f"cannot time {case}: choose images of at least 16x16 pixels, and 4 superpixels to a quarter of the pixels")
     methods, skipped = open_methods(names, options)

@@ -18,6 +18,7 @@ PACKAGES = (
     "onnxruntime-gpu",
     "openvino",
     "scikit-image",
+    "fast-slic",
     "scipy",
     "torch",
     "tensorrt",

@@ -18,10 +18,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.errors import AINetError, DeviceError, ModelError, UsageError
 from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
+from ainet.wrong_content import read_head, wrong_content
 
 MAX_THREADS = 4096
 
@@ -45,6 +46,7 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
         raise UsageError(f"threads={threads} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
     if not model.is_file():
         raise ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
+    _check_content(model)
     if device == "auto" and model.suffix == ENGINE:
         device = "tensorrt"
     chosen = Device.parse(device)
@@ -74,13 +76,29 @@ def _open_fastest(model: Path, threads: int, int8: Path | None) -> Backend:
         engines.append(("openvino", partial(_open_openvino, model, threads, int8)))
     if _installed("onnxruntime") or not engines:
         engines.append(("cpu", partial(_open_cpu, model, threads)))
+    failures: dict[str, AINetError] = {}
     for device, engine in engines[:-1]:
         try:
-            return engine()
+            backend = engine()
+            break
         except (DeviceError, ModelError) as error:
-            if device != "cuda":  # most machines have no GPU, which is no news
-                _log.warning("device auto goes on without %s: %s", device, " ".join(str(error).split()))
-    return engines[-1][1]()
+            failures[device] = error
+    else:
+        backend = engines[-1][1]()  # its error says it all
+    failures.pop("cuda", None)  # most machines have no GPU, which is no news
+    for device, failure in failures.items():
+        _log.warning("device auto goes on without %s: %s", device, " ".join(str(failure).split()))
+    return backend
+
+
+def _check_content(model: Path) -> None:
+    """Raise `ModelError` for a file that is no model at all."""
+    try:
+        mistake = wrong_content(read_head(model))
+    except OSError as error:
+        raise ModelError(f"cannot read the model {model}: {error.strerror}; check its permissions") from error
+    if mistake is not None:
+        raise ModelError(f"{model} is not a model: {mistake}")
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:

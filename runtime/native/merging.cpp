@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <queue>
 
 #include "clones.h"
+#include "tournament.h"
 
 namespace ainet {
 namespace {
@@ -69,6 +69,7 @@ void linear_block(const float* x, int inputs, const float* weights, const float*
 // out = bias + x . weights (inputs, outputs)
 void linear(const float* x, int inputs, const float* weights, const float* bias, int outputs, float* out) {
     int j = 0;
+    for (; j + 48 <= outputs; j += 48) linear_block<48>(x, inputs, weights, bias, outputs, j, out);
     for (; j + 16 <= outputs; j += 16) linear_block<16>(x, inputs, weights, bias, outputs, j, out);
     for (; j + 4 <= outputs; j += 4) linear_block<4>(x, inputs, weights, bias, outputs, j, out);
     for (; j < outputs; ++j) linear_block<1>(x, inputs, weights, bias, outputs, j, out);
@@ -84,7 +85,7 @@ class Merging {
             const MergeWeights* weights)
         : weights_(weights), codes_(weights ? weights->codes : 0), regions_(region_count),
           sums_(regions, regions + size_t(region_count) * kRegionSums), ends_(edges, edges + 2 * size_t(edge_count)),
-          row_(kBorderSums + codes_), borders_(size_t(edge_count) * row_), version_(edge_count), oldest_(edge_count),
+          row_(kBorderSums + codes_), borders_(size_t(edge_count) * row_), place_(edge_count), edge_at_(edge_count), costs_(edge_count),
           joined_(edge_count, -1), number_(region_count), edges_of_(region_count), edge_to_(region_count, -1) {
         for (int r = 0; r < region_count; ++r) {
             regions_[r] = Region(&sums_[size_t(r) * kRegionSums]);
@@ -102,33 +103,22 @@ class Merging {
             edges_of_[ends_[2 * e]].push_back(e);
             edges_of_[ends_[2 * e + 1]].push_back(e);
         }
+        std::iota(place_.begin(), place_.end(), 0);
+        std::iota(edge_at_.begin(), edge_at_.end(), 0);
         tree_.vanished.assign(edge_count, -1);
     }
 
     MergeTree run(int left) {
         const size_t most = static_cast<size_t>(std::max(0, static_cast<int>(regions_.size()) - left));
-        std::vector<Candidate> start;
-        start.reserve(2 * version_.size());
-        for (int32_t e = 0; e < static_cast<int32_t>(version_.size()); ++e) start.push_back({cost(e), oldest_[e] = e, e, 0});
-        queue_ = Queue(std::less<Candidate>(), std::move(start));
-        while (!queue_.empty() && tree_.costs.size() < most) {
-            const Candidate best = queue_.top();
-            queue_.pop();
-            if (best.version == version_[best.edge]) join(best);
-        }
+        std::vector<float> start(place_.size());
+        for (size_t e = 0; e < start.size(); ++e) start[e] = cost(static_cast<int>(e));
+        costs_.start(start);
+        while (!costs_.empty() && tree_.costs.size() < most) join(edge_at_[costs_.best_place()], costs_.best_cost());
         find_vanished();
         return std::move(tree_);
     }
 
   private:
-    struct Candidate {
-        float cost;
-        int32_t oldest, edge, version;
-        bool operator<(const Candidate& other) const { return cost != other.cost ? cost > other.cost : oldest > other.oldest; }
-    };
-    using Queue = std::priority_queue<Candidate>;
-    static constexpr int32_t kGone = -1;
-
     const MergeWeights* weights_;
     const int codes_;
     std::vector<Region> regions_;
@@ -136,14 +126,14 @@ class Merging {
     std::vector<int32_t> ends_;  // of each edge, the regions that it now lies between
     const int row_;              // floats of a border: its sums, then the sums of its codes
     std::vector<float> borders_;
-    std::vector<int32_t> version_;                // of each edge's cost; kGone once it is none
-    std::vector<int32_t> oldest_;                 // the lowest number of the edges that each consists of
+    std::vector<int32_t> place_;                  // of each edge in costs_: the lowest number of the edges that it consists of
+    std::vector<int32_t> edge_at_;                // of each place
+    Tournament costs_;
     std::vector<int32_t> joined_;                 // the edge that took one up, -1: none
     std::vector<int32_t> number_;                 // of each region in the tree
     std::vector<std::vector<int32_t>> edges_of_;  // of each region
     std::vector<int32_t> edge_to_;                // while two regions join: the first one's edge to each region, or -1
     std::vector<float> layer_;
-    Queue queue_;
     MergeTree tree_;
 
     void find_code(int e, const float* sums, float* code) {
@@ -187,23 +177,23 @@ class Merging {
         edges.pop_back();
     }
 
-    void join(const Candidate& best) {
-        int32_t a = ends_[2 * best.edge], b = ends_[2 * best.edge + 1];
+    void join(int32_t edge, float cost_of_it) {
+        int32_t a = ends_[2 * edge], b = ends_[2 * edge + 1];
         if (edges_of_[a].size() < edges_of_[b].size()) std::swap(a, b);
         const int32_t merge = static_cast<int32_t>(tree_.costs.size());
         tree_.children.push_back(std::min(number_[a], number_[b]));
         tree_.children.push_back(std::max(number_[a], number_[b]));
-        tree_.costs.push_back(best.cost);
-        tree_.vanished[best.edge] = merge;
+        tree_.costs.push_back(cost_of_it);
+        tree_.vanished[edge] = merge;
         number_[a] = static_cast<int32_t>(regions_.size()) + merge;
 
         for (int i = 0; i < kRegionSums; ++i) sums_[size_t(a) * kRegionSums + i] += sums_[size_t(b) * kRegionSums + i];
         regions_[a] = Region(&sums_[size_t(a) * kRegionSums]);
-        version_[best.edge] = kGone;
-        drop(a, best.edge);
-        drop(b, best.edge);
+        costs_.remove(place_[edge]);
+        drop(a, edge);
+        drop(b, edge);
         hand_over(a, b);
-        for (int32_t e : edges_of_[a]) queue_.push({cost(e), oldest_[e], e, ++version_[e]});
+        for (int32_t e : edges_of_[a]) costs_.set(place_[e], cost(e));
     }
 
     // The edges of b become edges of a, or are taken up by the one that a has to the same region.
@@ -218,8 +208,9 @@ class Merging {
                 continue;
             }
             for (int i = 0; i < row_; ++i) borders_[size_t(taker) * row_ + i] += borders_[size_t(e) * row_ + i];
-            oldest_[taker] = std::min(oldest_[taker], oldest_[e]);
-            version_[e] = kGone;
+            costs_.remove(std::max(place_[taker], place_[e]));
+            place_[taker] = std::min(place_[taker], place_[e]);
+            edge_at_[place_[taker]] = taker;
             joined_[e] = taker;
             drop(other, e);
         }

@@ -206,7 +206,8 @@ class Description {
         sums[3] += (rows_.gradient(at.y)[at.x] + rows_.gradient(at.next_y)[at.next_x]) / 2;
         const int channels = map_.channels;
         if (channels == 0) return;
-        __builtin_prefetch(map_.values + places_(std::min(at.y + kAhead, height_ + 1), at.x));  // borders go on below
+        const int below = std::min(at.y + kAhead, height_ + 1);  // where borders go on
+        for (int i = -kFurther; i <= kFurther; i += kFurther) __builtin_prefetch(map_.values + places_(below, at.x + i));
         const float *a = map_.values + places_(at.y, at.x), *b = map_.values + places_(at.next_y, at.next_x);
         const float *before = map_.values + places_(at.before_y, at.before_x), *after = map_.values + places_(at.after_y, at.after_x);
         float *means = sums + kBorderSums, *differences = means + channels;

@@ -99,10 +99,16 @@ def test_contents_of_files(tmp_path: Path, kind: str) -> None:
             np.testing.assert_array_equal(ainet.read_image(source), RGB)  # from its start again
     with pytest.raises(ImageError, match="the image is damaged or cut off"):
         ainet.read_image(data[:-300])
-    with pytest.raises(ImageError, match="not an image that can be read"):
+    with pytest.raises(ImageError, match="the image is not an image: it is empty"):
         ainet.read_image(b"")
-    with (tmp_path / "x.png").open(encoding="latin-1") as text, pytest.raises(UsageError, match='mode "rb"'):
-        ainet.read_image(text)
+    for encoding in ("latin-1", "utf-8"):  # as which the content cannot be read
+        with (
+            (tmp_path / "x.png").open(encoding=encoding) as text,
+            pytest.raises(UsageError, match='opened as text; open it with mode "rb"'),
+        ):
+            ainet.read_image(text)
+    with pytest.raises(UsageError, match='mode "rb"'):
+        ainet.read_image(io.StringIO("x"))
 
 
 def test_lists_of_numbers() -> None:
@@ -142,6 +148,28 @@ def test_masked_arrays(segmenter: Segmenter) -> None:
     with pytest.raises(UsageError, match="a batch with masks"):
         segmenter(masked[None], 12)
     np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(RGB)[None], 12)[0], segmenter(RGB, 12))
+
+
+def test_masks_that_would_be_dropped(segmenter: Segmenter) -> None:
+    """An image and an association map have no place for a mask; one that hides nothing is none."""
+    masked = np.ma.masked_less(RGB, 100)
+    for read in (ainet.read_image, segmenter.association, lambda image: ainet.read_image(image, stretch="minmax")):
+        with pytest.raises(UsageError, match=r"the image is a masked array; fill what it hides, such as with \.filled\(0\)"):
+            read(masked)
+    np.testing.assert_array_equal(ainet.read_image(np.ma.MaskedArray(RGB)), RGB)
+    assert type(ainet.read_image(np.ma.MaskedArray(RGB))) is np.ndarray
+
+
+def test_colours_multiplied_by_alpha(segmenter: Segmenter) -> None:
+    """Pillow has modes for them which it converts to those with alpha alone."""
+    alpha = np.full(RGB.shape[:2], 255, np.uint8)
+    alpha[:10] = 128
+    whole = Image.fromarray(np.dstack([RGB, alpha]))
+    for mode, plain in (("RGBa", "RGBA"), ("La", "LA")):
+        multiplied = whole.convert(plain).convert(mode)
+        np.testing.assert_array_equal(ainet.read_image(multiplied), np.array(multiplied.convert(plain).convert("RGB")))
+        np.testing.assert_array_equal(ainet.read_image(multiplied)[10:], np.array(whole.convert(plain).convert("RGB"))[10:])
+        assert segmenter(multiplied, 12, mask="alpha").shape == RGB.shape[:2]
 
 
 def test_tensors(segmenter: Segmenter) -> None:

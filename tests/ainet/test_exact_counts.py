@@ -120,13 +120,22 @@ def test_specks(segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np
         segmenter(photo, 3, mask=speckled)
 
 
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_a_mask_of_few_pixels(segmenter: Segmenter, photo: NDArray[np.uint8], size: int) -> None:
+    few = np.zeros(SHAPE, bool)
+    few[20, 30 : 30 + size] = True
+    check_inside(segmenter(photo, 1, mask=few), few, 1)
+    with pytest.raises(UsageError, match=f"n_segments=2 is out of range: choose 1, .* {size} "):
+        segmenter(photo, 2, mask=few)
+
+
 def test_a_mask_of_specks_alone(segmenter: Segmenter, photo: NDArray[np.uint8]) -> None:
     """More pieces than a quarter of the pixels inside: one count is left."""
     specks = np.zeros(SHAPE, bool)
     specks[::8, ::8] = True
     check_inside(segmenter(photo, 48, mask=specks), specks, 48)
     for count in (12, 47, 49):
-        with pytest.raises(UsageError, match=r"choose 48 to 48, .* 48 separate pieces"):
+        with pytest.raises(UsageError, match=r"choose 48, .* 48 separate pieces"):
             segmenter(photo, count, mask=specks)
 
 
@@ -136,7 +145,7 @@ def test_borders_that_leave_many_pieces(segmenter: Segmenter, photo: NDArray[np.
     labels = segmenter(photo, 768, within=within)
     assert_exact(labels, 768)
     np.testing.assert_array_equal(labels, enforce_connectivity(within, 1, within.size))
-    with pytest.raises(UsageError, match="choose 768 to 768"):
+    with pytest.raises(UsageError, match=r"choose 768, as .* 768 separate pieces"):
         segmenter(photo, 100, within=within)
 
 
@@ -174,6 +183,13 @@ def test_bad_input(
         arguments = {**arguments, "mask": mask}
     with pytest.raises(error, match=word):
         segmenter(photo, **{"n_segments": 20, **arguments})
+
+
+@pytest.mark.parametrize("nothing", [[], ()])
+def test_an_empty_list(segmenter: Segmenter, nothing: Any) -> None:
+    for call in (segmenter, segmenter.hierarchy, segmenter.association):
+        with pytest.raises(ImageError, match="empty list"):
+            call(nothing)
 
 
 def test_masks_go_with_one_image(segmenter: Segmenter, photo: NDArray[np.uint8], mask: NDArray[np.bool_]) -> None:

@@ -61,12 +61,13 @@ def test_two_folders_that_link_to_each_other(tmp_path: Path) -> None:
 
 
 def test_what_is_left_out_is_counted_and_named(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", "._a.png", ".DS_Store", ".cache/x.png", "notes.txt", "1.csv", "2.csv", "3.csv", "4.csv")
+    touch(tmp_path, "a.png", "._a.png", ".DS_Store", ".cache/x.png", *(f"{number}.txt" for number in range(10, 33)))
     os.mkfifo(tmp_path / "pipe.png")
     lines: list[str] = []
     assert image_files(tmp_path, lines.append) == [tmp_path / "a.png"]
     assert lines == [
-        f"{tmp_path}: left out 3 hidden (.DS_Store, ._a.png, .cache), 5 of another kind (1.csv, 2.csv, 3.csv, ...), "
+        f"{tmp_path}: left out 3 hidden (.DS_Store, ._a.png, .cache), "
+        f"23 of another kind ({', '.join(f'{number}.txt' for number in range(10, 30))} and 3 more), "
         "1 pipes and devices (pipe.png)"
     ]
     (tmp_path / "below").mkdir()

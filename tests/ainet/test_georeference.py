@@ -61,3 +61,15 @@ def test_an_image_that_was_turned(tmp_path: Path) -> None:
     Image.new("RGB", (4, 3)).save(tmp_path / "a.tif", tiffinfo=tags)
     with pytest.raises(ImageError, match="upright"):
         read_georeference(tmp_path / "a.tif", (4, 3))
+
+
+def test_bands_that_pillow_does_not_know(tmp_path: Path) -> None:
+    """Five of 16 bits, as satellites give them; and an image that is too large for Pillow."""
+    options = {"driver": "GTiff", "transform": rasterio.Affine(*TRANSFORM), "crs": "EPSG:32633"}
+    with rasterio.open(tmp_path / "a.tif", "w", width=4, height=3, count=5, dtype="uint16", **options) as file:
+        file.write(np.zeros((5, 3, 4), np.uint16))
+    tiles = {"tiled": True, "compress": "deflate", "sparse_ok": True}
+    with rasterio.open(tmp_path / "b.tif", "w", width=16000, height=12000, count=1, dtype="uint8", **tiles, **options):
+        pass
+    for name, size in (("a.tif", (3, 4)), ("b.tif", (12000, 16000))):
+        assert read_georeference(tmp_path / name, size) == Georeference(TRANSFORM, "urn:ogc:def:crs:EPSG::32633")

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image
+from support.pngs import png_chunk
 from support.profiles import cmyk_profile
 
 import ainet
@@ -212,9 +213,26 @@ def test_every_page(tmp_path: Path, suffix: str, options: dict[str, Any]) -> Non
         np.testing.assert_array_equal(ainet.read_image(tmp_path / f"x.{suffix}", page=number), found[f"-{number}"])
     with pytest.raises(ImageError, match=rf"x\.{suffix} holds 4 pages: choose one with page="):
         ainet.read_image(tmp_path / f"x.{suffix}")
-    for page in (4, -1, 1.0, True):
+    for page in (4, -1):
         with pytest.raises(UsageError, match="has 4, counted from 0"):
-            ainet.read_image(tmp_path / f"x.{suffix}", page=page)  # type: ignore[arg-type]
+            ainet.read_image(tmp_path / f"x.{suffix}", page=page)
+    for wrong in (1.0, True, "0"):
+        with pytest.raises(UsageError, match=f"page must be an integer, not {wrong!r}"):
+            ainet.read_image(tmp_path / f"x.{suffix}", page=wrong)  # type: ignore[arg-type]
+
+
+def test_more_pages_than_there_are(tmp_path: Path) -> None:
+    """A damaged APNG speaks of 67 million: the first ones are read, and no list is made of them."""
+    first, second = map(Image.fromarray, PAGES[:2])
+    first.save(tmp_path / "x.png", save_all=True, append_images=[second])
+    content = (tmp_path / "x.png").read_bytes()
+    place = content.index(b"acTL")
+    damaged = content[: place - 4] + png_chunk(b"acTL", (2**26).to_bytes(4, "big") + bytes(4)) + content[place + 16 :]
+    with pytest.raises(ImageError, match="holds 67108864 pages"):
+        ainet.read_image(damaged)
+    np.testing.assert_array_equal(ainet.read_image(damaged, page=1), PAGES[1])
+    with pytest.raises(ImageError, match="damaged or cut off"):
+        ainet.read_image(damaged, page=2)
 
 
 def test_deep_pages(tmp_path: Path) -> None:

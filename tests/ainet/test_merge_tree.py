@@ -1,6 +1,9 @@
 """Hierarchies of label maps: counts, nesting, connectivity, and the forms that other tools read."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,6 +107,15 @@ def test_cuts(tree: Hierarchy) -> None:
         np.testing.assert_array_equal(labels, tree.cut(count))
 
 
+@pytest.mark.parametrize("number", [np.float32, np.float64, np.array, Fraction])
+def test_thresholds_are_real_numbers_of_any_type(tree: Hierarchy, number: Callable[[float], Any]) -> None:
+    for threshold in (-np.inf, -1.0, 0.25, 0.5, np.inf):
+        given = number(threshold) if np.isfinite(threshold) else threshold
+        np.testing.assert_array_equal(tree.cut(threshold=given), tree.cut(threshold=threshold))
+    assert tree.cut(threshold=10**400).max() == 0
+    assert tree.cut(threshold=-(10**400)).max() + 1 == tree.max_segments
+
+
 def test_linkage_is_scipys(tree: Hierarchy) -> None:
     hierarchy = pytest.importorskip("scipy.cluster.hierarchy")
     linkage = tree.linkage
@@ -112,6 +124,7 @@ def test_linkage_is_scipys(tree: Hierarchy) -> None:
     for count in (2, 9, 25):
         clusters = hierarchy.cut_tree(linkage, count)[:, 0]
         assert_nested(clusters[tree.labels].astype(np.int32), tree.cut(count))
+    assert hierarchy.fcluster(linkage, 9, "maxclust").max() <= 9
     threshold = float(np.median(linkage[:, 2]))
     clusters = hierarchy.fcluster(linkage, threshold, "distance")
     np.testing.assert_array_equal(enforce_connectivity(clusters[tree.labels], 1, tree.labels.size), tree.cut(threshold=threshold))
@@ -142,7 +155,8 @@ def test_wrong_counts(tree: Hierarchy, count: object) -> None:
 
 def test_wrong_arguments(tree: Hierarchy, picture: tuple) -> None:
     labels, image = picture
-    for arguments in ({}, {"n_segments": 3, "threshold": 1.0}, {"threshold": float("nan")}, {"threshold": "1"}):
+    no_numbers = (float("nan"), "1", True, 1j, np.array([0.5]), np.array("1"))
+    for arguments in ({}, {"n_segments": 3, "threshold": 1.0}, *({"threshold": value} for value in no_numbers)):
         with pytest.raises(UsageError, match="threshold"):
             tree.cut(**arguments)
     with pytest.raises(UsageError, match="40x52"):

@@ -1,27 +1,20 @@
 """A Segmenter in other processes: pickled it opens anew, after a fork it is refused."""
 
 import multiprocessing
-import os
 import pickle
-import subprocess
-import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from support import processes
 from support.fixed_backend import FixedBackend
-from support.paths import PHOTOS, ROOT
-from support.processes import Superpixels, in_a_fork
+from support.processes import IMAGE, run_alone
 
-import ainet
 from ainet import Segmenter
-from ainet.errors import DeviceError, UsageError
+from ainet.errors import UsageError
 from ainet.models import bundled
-
-IMAGE = np.asarray(Image.open(PHOTOS / "chelsea.jpg").crop((100, 60, 164, 108)))  # (48, 64, 3)
 
 
 def labels_of(segmenter: Segmenter) -> NDArray[np.int32]:
@@ -54,56 +47,23 @@ def test_processes_that_are_started_anew(segmenter: Segmenter, method: str) -> N
 
 
 @pytest.mark.slow
-def test_a_data_loader(segmenter: Segmenter) -> None:
-    data = pytest.importorskip("torch.utils.data")
-    photos = Superpixels(segmenter, IMAGE)
-    loader = data.DataLoader(photos, batch_size=None, num_workers=1, multiprocessing_context="spawn", timeout=100)
-    for number, labels in enumerate(loader):
-        np.testing.assert_array_equal(labels, photos[number])
-
-
-FORKS = """
-import numpy as np
-from ainet import Segmenter
-from support.processes import in_a_fork
-
-image = np.indices((48, 64)).sum(0).astype(np.uint8)
-segmenter = Segmenter.load("scn", "cpu", 1)
-segmenter(image, 12)
-assert in_a_fork(lambda: segmenter(image, 12)) == "DeviceError"
-assert in_a_fork(lambda: segmenter.hierarchy(image, 12)) == "DeviceError"
-assert in_a_fork(lambda: Segmenter.load("scn", "cpu", 1)(image, 12)) == ""
-assert in_a_fork(segmenter.close) == ""
-segmenter(image, 12)
-print("here it still works")
-"""
-
-
-@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="it ended a worker of pytest-xdist, why is not known: run it alone")
-def test_a_fork_is_refused() -> None:
-    """In a process of its own, as that of the tests holds threads of many libraries."""
-    path = os.pathsep.join(filter(None, [str(ROOT / "tests"), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-P", "-W", "ignore", "-c", FORKS]
-    result = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=True, timeout=200)
-    assert result.stdout == "here it still works\n"
+def test_a_data_loader() -> None:
+    pytest.importorskip("torch")
+    run_alone(processes.data_loader_gives_the_same_labels)
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_fork_is_refused() -> None:
+    run_alone(processes.fork_is_refused)
+
+
+@pytest.mark.slow
 def test_pytorch_in_a_fork_is_refused(public_checkpoints: dict[str, Path]) -> None:
     """It would wait for threads that are not in the copy, whichever model is loaded there."""
     pytest.importorskip("torch")
-    checkpoint = public_checkpoints["scn"]
-    with Segmenter.load(checkpoint, "torch") as opened:
-        labels_of(opened)
-    assert in_a_fork(lambda: Segmenter.load(checkpoint, "torch")) == DeviceError.__name__
+    run_alone(processes.pytorch_in_a_fork_is_refused, str(public_checkpoints["scn"]))
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_the_segmenter_of_the_package_is_one_for_each_process() -> None:
-    expected = ainet.segment(IMAGE, 12)
-
-    def segment() -> None:
-        np.testing.assert_array_equal(ainet.segment(IMAGE, 12), expected)
-
-    assert in_a_fork(segment) == ""
+@pytest.mark.slow
+def test_the_package_has_one_segmenter_for_each_process() -> None:
+    run_alone(processes.package_has_one_segmenter_for_each_process)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -153,11 +153,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--command", action="append", choices=COMMANDS, help="repeat for more; default: all")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, help="also write the table to this file")
     chosen = parser.parse_args(arguments)
+    reports = []
     print("| command | seconds alone | kills | finished in between | half-written | as undisturbed |\n|---|---|---|---|---|---|")
     for name in chosen.command or list(COMMANDS):
         report = kill(COMMANDS[name], chosen.kills, chosen.seed)
+        reports.append(asdict(report))
         print(f"| {name} | {report.seconds:.0f} | {report.kills} | {report.finished} | 0 | yes |", flush=True)
+        if chosen.json:
+            chosen.json.write_text(json.dumps({"killed": reports}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

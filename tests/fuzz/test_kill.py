@@ -8,6 +8,6 @@ from fuzz.kill import kill
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("name", ["segment", "bench accuracy"])
-def test_a_killed_command_leaves_nothing_half_written_and_ends_when_it_is_run_again(name: str) -> None:
-    assert kill(COMMANDS[name], 2).kills == 2
+@pytest.mark.parametrize(("name", "kills"), [("segment", 2), ("bench accuracy", 2), ("train", 1)])
+def test_a_killed_command_leaves_nothing_half_written_and_ends_when_it_is_run_again(name: str, kills: int) -> None:
+    assert kill(COMMANDS[name], kills).kills == kills

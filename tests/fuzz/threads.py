@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.util
+import json
 import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -61,12 +62,20 @@ def check(device: str, count: int) -> list[int]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--photos", type=int, default=2000, help="for each thread")
-    count = parser.parse_args().photos * THREADS
+    parser.add_argument("--device", action="append", choices=DEVICES, help="repeat for more; default: all")
+    parser.add_argument("--json", type=Path, help="also write the table to this file")
+    chosen = parser.parse_args()
+    count = chosen.photos * THREADS
+    reports = []
     print("| device | photos | labels | MB after each fifth |\n|---|---|---|---|")
-    for device, package in DEVICES.items():
-        if importlib.util.find_spec(package) is not None:
-            held = " ".join(f"{value / MEGABYTE:.0f}" for value in check(device, count))
-            print(f"| {device} | {count} | equal | {held} |", flush=True)
+    for device in chosen.device or DEVICES:
+        if importlib.util.find_spec(DEVICES[device]) is None:
+            continue
+        held = [round(value / MEGABYTE) for value in check(device, count)]
+        reports.append({"device": device, "photos": count, "megabytes": held})
+        print(f"| {device} | {count} | equal | {' '.join(map(str, held))} |", flush=True)
+        if chosen.json:
+            chosen.json.write_text(json.dumps({"threads": reports}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

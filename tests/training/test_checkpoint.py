@@ -4,6 +4,7 @@ import argparse
 import json
 import pickle
 import struct
+from collections import defaultdict, deque
 from itertools import product
 from pathlib import Path
 
@@ -114,6 +115,12 @@ VARIANTS = {
         "best": np.float64(0.97),
         "curve": np.arange(3.0),
     },
+    "statistics beside": lambda state: {
+        "log": defaultdict(list, {"loss": [0.1, 0.2]}),
+        "counts": defaultdict(int, {"steps": 3}),
+        "last": deque([0.1, 0.2], maxlen=9),
+        "state_dict": defaultdict(dict, state),
+    },
     "old": lambda state: {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")},
     "half": lambda state: {key: value.half() if value.is_floating_point() else value for key, value in state.items()},
     "parameters": lambda state: {key: torch.nn.Parameter(value, value.is_floating_point()) for key, value in state.items()},
@@ -163,8 +170,15 @@ def test_mappings_without_end(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(build("scn"), r"asks to run code \(ainet\.training\.networks\.scn\.SCN\).*state_dict"), ([torch.zeros(3)], "holds a list")],
-    ids=["module", "list"],
+    [
+        (
+            {"model": {key: value.numpy() for key, value in build("scn").state_dict().items()}},
+            r"holds 94 numpy arrays \(model\.conv0a.*from_numpy",
+        ),
+        (build("scn"), r"asks to run code \(ainet\.training\.networks\.scn\.SCN\).*state_dict"),
+        ([torch.zeros(3)], "holds a list"),
+    ],
+    ids=["arrays", "module", "list"],
 )
 def test_other_content_is_named(tmp_path, content, message):
     torch.save(content, tmp_path / "x.pth")

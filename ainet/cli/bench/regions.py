@@ -21,7 +21,7 @@ def regions(
     ] = None,
     counts: Annotated[str | None, typer.Option(help="Numbers of regions.", show_default="eight from 20 to 1200")] = None,
     step: Annotated[int, typer.Option(min=1, help="Take each STEPth image alone.")] = 1,
-    model: Annotated[Path | None, typer.Option(help="ONNX file in place of the bundled AINet.", show_default=False)] = None,
+    model: Annotated[Path | None, typer.Option(help="ONNX file in place of bundled weights.", show_default=False)] = None,
     weights: WeightsOption = None,
 ) -> None:
     """ASA, BR, BP and CO of superpixels, and of regions merged to exact counts by the plain and the learned costs."""

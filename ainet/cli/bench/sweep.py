@@ -10,7 +10,7 @@ from ainet.cli.options import BsdsOption
 
 
 def sweep(
-    method: Annotated[str, typer.Argument(help="slic, slic-cv, slico, lsc, seeds or snic.", show_default=False)],
+    method: Annotated[str, typer.Argument(help="slic, slic-cv, slico, lsc, seeds, snic or fast-slic.", show_default=False)],
     bsds: BsdsOption,
     out: ResultOption,
     images: Annotated[int, typer.Option(min=1, max=200, help="How many of train, drawn with a fixed seed.")] = 20,

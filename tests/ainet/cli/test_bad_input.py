@@ -39,7 +39,8 @@ def test_libraries_say_nothing_of_damaged_inputs(video: list[NDArray[np.uint8]])
     advice = "damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4"
     assert err.splitlines() == [
         *(f"error: no frame can be read from {name}: {advice}" for name in names[:3]),
-        "error: huge.png has 10000x10000 pixels, more than 67 megapixels; scale it down or cut it",
+        "error: huge.png has 10000x10000 pixels, more than 67 megapixels; scale it down, cut it, or save it as a TIFF file in tiles, "
+        "which may have 1,074 megapixels",
     ]
     assert out.startswith("part.avi: ")
     assert "frames of 5 announced; 48x64 image" in out

@@ -37,3 +37,10 @@ def test_info_of_an_engine(run: Run) -> None:
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.lines}
     assert (rows["kind"], rows["package"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
     assert "'network': 'scn'" in rows["model"]
+
+
+def test_info_says_its_error_once(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "x.onnx").write_bytes(bundled("scn.onnx").read_bytes()[:5000])
+    result = run("info", tmp_path / "x.onnx")
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert "x.onnx" in result.errors[0]

@@ -63,6 +63,12 @@ def test_figures_are_means_along_the_curves(bsds: Path, methods: dict[str, Block
     assert learned["even"] != learned["odd"]
 
 
+@pytest.mark.parametrize("names", [["blocks"], ["ainet", "scn"]])
+def test_a_model_is_of_one_network(bsds: Path, methods: dict[str, Blocks], names: list[str]) -> None:
+    with pytest.raises(UsageError, match="one network"):
+        run_regions(names, bsds500(bsds, "val"), model=Path("model.onnx"))
+
+
 def test_no_counts(bsds: Path, methods: dict[str, Blocks]) -> None:
     with pytest.raises(UsageError, match="counts"):
         run_regions(["blocks"], bsds500(bsds, "val"), counts=[])

@@ -1,5 +1,6 @@
 """Every method through `open_method`: what labels promise, counts, stages, and plain messages for what is missing."""
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 import ainet
-from ainet.benchmarks.peers import METHODS, Method, Options, Stages, open_method
+from ainet.benchmarks.peers import METHODS, Method, Options, Stages, open_method, open_methods
 from ainet.benchmarks.peers.ours import plan_for
 from ainet.benchmarks.peers.peer import grid, join_fragments
 from ainet.errors import DeviceError, ImageError, ModelError, UsageError
@@ -23,6 +24,7 @@ from ainet.training.networks.ssn import SSN
 
 CheckLabels = Callable[[NDArray[np.int32], NDArray[np.uint8]], int]
 PEERS = [name for name in METHODS if name not in (*BUNDLED, "checkpoint")]
+OPTIONAL = {"fast-slic": "fast_slic"}  # by method, the package that `make install` leaves out
 EXACT = ("ers", "seal", "snic")  # of which the count is the grid's or the very number
 
 
@@ -34,7 +36,13 @@ def method(request: pytest.FixtureRequest) -> Method:
             return open_method(request.param, Options())
         except ModelError as error:
             pytest.skip(str(error))
+    need_package(request.param)
     return open_method(request.param, Options())
+
+
+def need_package(name: str) -> None:
+    if name in OPTIONAL:
+        pytest.importorskip(OPTIONAL[name])
 
 
 def images(photo: NDArray[np.uint8]) -> dict[str, NDArray[np.uint8]]:
@@ -73,6 +81,7 @@ def test_labels_of_every_method(method: Method, photo: NDArray[np.uint8], check_
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (7, 2), (5, 5)])
 def test_peers_on_a_few_pixels(name: str, size: tuple[int, int], check_labels: CheckLabels) -> None:
+    need_package(name)
     image = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
     for n_segments in {1, min(4, size[0] * size[1])}:
         try:
@@ -103,11 +112,12 @@ def test_wrong_arguments(photo: NDArray[np.uint8]) -> None:
         method(photo, 0)
     with pytest.raises(ImageError, match=r"uint8 \(75, 113\)"):
         method(photo[..., 0], 10)
-    for name in ("spam", "slic@cpu", "checkpoint@torch", ""):
-        with pytest.raises(UsageError, match=f"'{name}'.* ainet, ainet-lite, scn, checkpoint, ssn"):
+    for name in ("spam", "slic@cpu", "checkpoint@torch", "slic@+best", "ainet@+best", ""):
+        with pytest.raises(UsageError, match=f"'{re.escape(name)}'.* ainet, ainet-lite, scn, checkpoint, ssn"):
             open_method(name, Options())
-    with pytest.raises(UsageError, match="'spam'"):
-        open_method("ainet@spam", Options())
+    for name in ("ainet@spam", "ainet@cpu+spam"):
+        with pytest.raises(UsageError, match="'spam'"):
+            open_method(name, Options())
 
 
 @pytest.mark.parametrize(
@@ -120,6 +130,21 @@ def test_a_missing_package_is_named(name: str, package: str, extra: str, monkeyp
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(DeviceError, match=rf"'{name}' .* {package}: pip install 'ainet-toolkit\[{extra}\]'$"):
         open_method(name, Options())
+
+
+def test_without_fast_slic_its_row_is_absent_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fast_slic", None)
+    methods, skipped = open_methods(["slic-cv", "fast-slic"], Options())
+    assert list(methods) == ["slic-cv"]
+    assert list(skipped) == ["fast-slic"]
+    assert "pip install --no-build-isolation --no-deps fast-slic" in skipped["fast-slic"]
+
+
+def test_fast_slic_numbers_in_16_bits() -> None:
+    need_package("fast-slic")
+    image = np.zeros((300, 300, 3), np.uint8)
+    with pytest.raises(UsageError, match="at most 65534 superpixels, not 65535"):
+        open_method("fast-slic", Options())(image, 65_535)
 
 
 def test_opencv_without_contrib(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,6 +206,9 @@ def test_ours_is_the_segmenter(photo: NDArray[np.uint8]) -> None:
         assert set(stages.seconds) == {"network", "assignment", "connectivity"}
         public = cv2.resize(photo, (481, 321), interpolation=cv2.INTER_CUBIC)
         np.testing.assert_array_equal(method(public, 54), segmenter(public, protocol="public", scale=0.3))
+        exact = open_method("ainet@cpu+best", Options())
+        assert exact.parameters["exact"] and not method.parameters["exact"]
+        np.testing.assert_array_equal(exact(photo, 60), segmenter(photo, 60))
 
 
 def test_public_numbers_take_the_public_plan() -> None:

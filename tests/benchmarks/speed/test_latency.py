@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from support.blocks import Blocks, install
 
 from ainet.benchmarks.peers import Options
-from ainet.benchmarks.speed.cases import parse_counts, parse_size, parse_sizes, synthetic_picture
+from ainet.benchmarks.speed.cases import Case, parse_counts, parse_size, parse_sizes, synthetic_picture
 from ainet.benchmarks.speed.latency import growth, reference_of, run_latency
+from ainet.benchmarks.speed.latency_table import latency_table, overview
 from ainet.benchmarks.speed.probe import Probe, probe
 from ainet.errors import DeviceError, UsageError
 
@@ -138,3 +139,26 @@ def test_the_synthetic_picture_is_the_same_every_time() -> None:
     assert picture.shape == (60, 80, 3)
     assert picture.std() > 30
     np.testing.assert_array_equal(picture, synthetic_picture(60, 80))
+
+
+def test_the_table_has_a_row_per_method_case_and_number_of_threads(methods: dict[str, Blocks]) -> None:
+    cases = [Case(48, 64, 12), Case(64, 80, 20)]
+    skipped: list[str] = []
+    result = latency_table(
+        synthetic_picture(48, 64), ["blocks", "other", "absent"], cases, threads=[1, 2], repeats=3, on_skip=skipped.append
+    )
+    expected = [(name, threads, case.width) for threads in (1, 2) for case in cases for name in ("blocks", "other")]
+    assert [(row["method"], row["threads"], row["width"]) for row in result["rows"]] == expected
+    assert methods["blocks"].calls == 2 * ([12] * (1 + 3) + [20] * (1 + 3))  # a first call before the three that count
+    assert list(result["skipped"]) == ["absent"] and skipped == list(result["skipped"].values())
+    assert result["left_out"] == []
+    assert all(row["ratio"] is None for row in result["rows"])  # OpenCV's SLIC is not among them
+    assert [row["image"] for row in overview(result)][:4] == ["64x48", "64x48", "80x64", "80x64"]
+
+
+def test_the_ratios_of_the_table_are_to_slic(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, {name: Blocks(name) for name in ("slic-cv", "ainet")})
+    result = latency_table(synthetic_picture(48, 64), ["ainet", "slic-cv"], [Case(48, 64, 12)], threads=[1], repeats=2)
+    ours, reference = result["rows"]
+    assert reference["ratio"] == 1
+    assert ours["ratio"] > 0

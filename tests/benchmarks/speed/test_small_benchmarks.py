@@ -1,12 +1,16 @@
 """The benchmarks that need no data, with few repeats: what they return hangs together."""
 
+from pathlib import Path
+
 import pytest
+from PIL import Image
 from support.paths import PHOTOS
 
 from ainet.benchmarks.speed.postprocessing import PEER, postprocessing
 from ainet.benchmarks.speed.startup import startup
+from ainet.benchmarks.speed.throughput import throughput
 from ainet.benchmarks.speed.training_speed import some_samples, training_speed
-from ainet.errors import DeviceError
+from ainet.errors import DeviceError, UsageError
 from ainet.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -27,6 +31,22 @@ def test_startup() -> None:
     assert result["seconds"]["segment_photo_without_cache"] > 0
     with pytest.raises(DeviceError, match="no-such-photo"):
         startup(PHOTOS / "no-such-photo.jpg", "cpu", repeats=1)
+
+
+def test_throughput(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("coffee.jpg", "chelsea.jpg"):
+        Image.open(PHOTOS / name).resize((80, 64)).save(folder / name)
+    result = throughput(folder, 40, jobs=1, repeats=1, ours={"ainet-lite": ["--model", "ainet-lite"]}, peers=["slic-cv"])
+    assert result["settings"]["photos"] == 2
+    rows = {row["method"]: row for row in result["rows"]}
+    assert list(rows) == ["ainet-lite", "slic-cv"]
+    assert rows["slic-cv"]["/ slic-cv"] == 1
+    assert all(row["photos_per_second"] > 0 for row in rows.values())
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no photos"):
+        throughput(tmp_path / "empty", 40, jobs=1, repeats=1)
 
 
 def test_training_speed() -> None:

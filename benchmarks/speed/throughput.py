@@ -1,0 +1,105 @@
+"""Photos a second of a folder, from the shell: `ainet segment` beside SLIC of OpenCV and of scikit-image.
+
+    result = throughput(Path("photos"), n_segments=600, jobs=2, repeats=3)
+
+Every candidate starts anew in each round, reads all photos and writes a label map of each. `ainet segment` overlaps reading, network and
+writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
+"""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from ainet.benchmarks.accuracy.pool import Stop, run_tasks
+from ainet.benchmarks.peers import Method, Options, open_method, open_methods
+from ainet.benchmarks.speed.clock import Candidate, alternate
+from ainet.errors import DeviceError, UsageError
+from ainet.folders import IMAGE_SUFFIXES, walk
+from ainet.images import read_image
+from ainet.labels import write_labels
+
+OURS: dict[str, list[str]] = {"ainet": [], "ainet, plain grid": ["--quality", "fast"], "ainet-lite": ["--model", "ainet-lite"]}
+PEERS = ("slic-cv", "slic", "fast-slic")
+REFERENCE = "slic-cv"
+
+
+@dataclass(frozen=True)
+class _Photo:
+    method: str
+    path: Path
+    out: Path
+    n_segments: int
+
+
+def throughput(
+    folder: Path,
+    n_segments: int,
+    jobs: int,
+    repeats: int,
+    on_skip: Callable[[str], None] = lambda line: None,
+    ours: Mapping[str, Sequence[str]] = OURS,
+    peers: Sequence[str] = PEERS,
+) -> dict[str, Any]:
+    """Rows of each candidate: photos a second, and the ratio to OpenCV's SLIC, which must be among the peers.
+
+    ours: options of `ainet segment`, by name. peers: methods; those that are not installed are left out.
+
+    Raises:
+        UsageError: the folder holds no photo.
+        DeviceError: a process fails.
+    """
+    photos = [folder / name for name in walk(folder, IMAGE_SUFFIXES).files]
+    if not photos:
+        raise UsageError(f"{folder} holds no photos; name a folder of some")
+    methods, skipped = open_methods(peers, Options())
+    for line in skipped.values():
+        on_skip(line)
+    with tempfile.TemporaryDirectory() as out:
+        shared = ["-n", str(n_segments), "--jobs", str(jobs)]
+        candidates: dict[str, Candidate] = {
+            name: partial(_run, ["-m", "ainet", "segment", str(folder), "-o", str(Path(out, name)), *shared, *options])
+            for name, options in ours.items()
+        }
+        for name in methods:
+            Path(out, name).mkdir()
+            tasks = [_Photo(name, path, Path(out, name), n_segments) for path in photos]
+            candidates[name] = partial(_segment_all, tasks, jobs)
+        times = alternate(candidates, repeats, warm_up=0)
+    return {
+        "settings": {"photos": len(photos), "n_segments": n_segments, "jobs": jobs, "repeats": repeats},
+        "rows": [
+            {
+                "method": name,
+                "photos_per_second": len(photos) / own.median,
+                f"/ {REFERENCE}": times[REFERENCE].ratio_to(own),
+            }
+            for name, own in times.items()
+        ],
+        "skipped": skipped,
+    }
+
+
+def _run(arguments: Sequence[str]) -> None:
+    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise DeviceError(f"ainet segment failed: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]}")
+
+
+def _segment_all(tasks: Sequence[_Photo], jobs: int) -> None:
+    for _ in run_tasks(_segment, tasks, jobs):
+        pass
+
+
+def _segment(photo: _Photo, stop: Stop) -> None:
+    labels = _opened(photo.method)(read_image(photo.path), photo.n_segments)
+    write_labels(photo.out / f"{photo.path.stem}.npy", labels)
+
+
+@lru_cache(1)
+def _opened(name: str) -> Method:
+    return open_method(name, Options())
