@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ainet.graphs import graph as graph
     from ainet.images import read_image as read_image
     from ainet.merge_tree import Hierarchy as Hierarchy
+    from ainet.one_call import association as association
+    from ainet.one_call import hierarchy as hierarchy
+    from ainet.one_call import segment as segment
     from ainet.outlines import polygons as polygons
     from ainet.regions import adjacency as adjacency
     from ainet.regions import boundaries as boundaries
@@ -22,9 +25,6 @@ if TYPE_CHECKING:
     from ainet.regions import region_table as region_table
     from ainet.runtime.postprocess import enforce_connectivity as enforce_connectivity
     from ainet.segmenter import Segmenter as Segmenter
-    from ainet.segmenter import association as association
-    from ainet.segmenter import hierarchy as hierarchy
-    from ainet.segmenter import segment as segment
 
 __version__ = "0.1.0"
 
@@ -33,17 +33,17 @@ _HOMES = {
     "Hierarchy": "ainet.merge_tree",
     "Segmenter": "ainet.segmenter",
     "adjacency": "ainet.regions",
-    "association": "ainet.segmenter",
+    "association": "ainet.one_call",
     "boundaries": "ainet.regions",
     "enforce_connectivity": "ainet.runtime.postprocess",
     "graph": "ainet.graphs",
-    "hierarchy": "ainet.segmenter",
+    "hierarchy": "ainet.one_call",
     "mean_colour": "ainet.regions",
     "overlay": "ainet.regions",
     "polygons": "ainet.outlines",
     "read_image": "ainet.images",
     "region_table": "ainet.regions",
-    "segment": "ainet.segmenter",
+    "segment": "ainet.one_call",
 }
 __all__ = sorted(_HOMES)
 

@@ -110,6 +110,12 @@ def check_one_image(mask: Any, within: Any) -> None:
         raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
 
 
+def check_device_start(start_label: SupportsIndex | None) -> None:
+    """Raise `UsageError` where labels on a GPU are to start elsewhere than at 0."""
+    if start_label is not None and checked_start(start_label) != 0:
+        raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
+
+
 def _as_float(value: Any) -> float:
     """A real number, or an array of one without axes, as a float; NaN for anything else."""
     number = value.item() if getattr(value, "shape", None) == () else value
@@ -118,4 +124,4 @@ def _as_float(value: Any) -> float:
     try:
         return float(number)
     except OverflowError:
-        return -math.inf if number < 0 else math.inf
+        return math.inf if value > 0 else -math.inf

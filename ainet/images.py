@@ -92,6 +92,20 @@ def as_rgb(image: Any, stretch: Stretch = None, bands: Bands = None) -> NDArray[
     return to_rgb(pixels, "an image", stretch, bands)
 
 
+def as_rgb_batch(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """A batch of images of one size, as `as_rgb` gives each: (N, H, W, 3).
+
+    Raises:
+        ImageError: as `as_rgb`.
+        UsageError: it is empty, or has masks.
+    """
+    if len(images) == 0:
+        raise UsageError("an empty batch: pass at least one image")
+    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
+        raise UsageError("a batch with masks: segment its images one by one, each with its mask")
+    return np.stack([as_rgb(one) for one in images])
+
+
 def as_array(image: Any) -> NDArray[Any]:
     """What a library calls an array, as a numpy array on the host; lists of whole numbers in 0..255 have no type and count as uint8.
 

@@ -1,15 +1,10 @@
-"""Superpixels in one call:
+"""Superpixels with a model that stays loaded:
 
-    labels = ainet.segment(image, n_segments=600)
-
-or with a model that stays loaded:
-
-    with ainet.Segmenter.load(device="auto") as segmenter:
-        labels = segmenter(image, n_segments=600)
+with ainet.Segmenter.load(device="auto") as segmenter:
+    labels = segmenter(image, n_segments=600)
 """
 
 import os
-from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, overload
@@ -18,11 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from ainet.arguments import check_one_image, check_quality, checked_integer, checked_start, is_list_of_images
+from ainet.arguments import (
+    check_device_start,
+    check_one_image,
+    check_quality,
+    checked_integer,
+    checked_start,
+    is_list_of_images,
+)
 from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.images import as_array, as_mask, as_rgb
+from ainet.images import as_array, as_mask, as_rgb, as_rgb_batch
 from ainet.merge_tree import Hierarchy, tree_of_image
 from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
 from ainet.runtime.association import Association
@@ -222,17 +224,17 @@ class Segmenter:
         if not exact and not (mask is None and within is None):
             raise UsageError("a mask and within= need quality='best', and go with n_segments= alone")
         if on_device:
-            _check_device_start(start_label)
+            check_device_start(start_label)
             height, width = device_image_size(image)
             check_size(height, width, most=MAX_DECODED_PIXELS)
             options = {"scale": scale, "protocol": protocol, "compact": compact}
             return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
         if is_batch:
-            _check_batch(image, mask, within)
+            check_one_image(mask, within)
         first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
-        images = np.stack([as_rgb(one) for one in image]) if is_batch else as_rgb(image)[None]
+        images = as_rgb_batch(image) if is_batch else as_rgb(image)[None]
         height, width = images.shape[1:3]
         if exact:
             parts = parts_of(images[0], mask, within)
@@ -301,48 +303,6 @@ class Segmenter:
         self.close()
 
 
-def segment(
-    image: Any,
-    n_segments: SupportsIndex = 600,
-    *,
-    scale: float | None = None,
-    protocol: str | None = None,
-    quality: str | None = None,
-    compact: bool = False,
-    mask: Any = None,
-    within: Any = None,
-    start_label: SupportsIndex | None = None,
-) -> NDArray[np.int32]:
-    """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
-    return _default_segmenter(os.getpid())(
-        image,
-        n_segments,
-        scale=scale,
-        protocol=protocol,
-        quality=quality,
-        compact=compact,
-        mask=mask,
-        within=within,
-        start_label=start_label,
-    )
-
-
-def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None) -> Hierarchy:
-    """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
-    return _default_segmenter(os.getpid()).hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
-
-
-def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
-    """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
-    return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
-
-
-@cache
-def _default_segmenter(process: int) -> Segmenter:
-    """One for each process: a fork cannot use that of its parent."""
-    return Segmenter.load()
-
-
 def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
     """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
     if chosen.engine == "torch":
@@ -351,16 +311,3 @@ def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | No
         return open_torch(path, chosen.torch)
     check_model_file(path)
     return open_backend(path, device, threads, int8)
-
-
-def _check_device_start(start_label: SupportsIndex | None) -> None:
-    if start_label is not None and checked_start(start_label) != 0:
-        raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
-
-
-def _check_batch(images: NDArray[Any], mask: Any, within: Any) -> None:
-    if len(images) == 0:
-        raise UsageError("an empty batch: pass at least one image")
-    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
-        raise UsageError("a batch with masks: segment its images one by one, each with its mask")
-    check_one_image(mask, within)

@@ -15,7 +15,7 @@ from PIL.Image import Image
 from ainet.arguments import checked_integer
 from ainet.errors import ImageError, UsageError
 from ainet.images import as_array, as_rgb
-from ainet.segmenter import segment
+from ainet.one_call import segment
 
 
 def slic(

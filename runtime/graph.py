@@ -95,12 +95,18 @@ def graph_precision(model: Path) -> str | None:
 
 
 def check_weights(content: "onnx.ModelProto", source: object) -> None:
-    """Raise `ModelError` where weights are NaN or infinite, which would give one label to all pixels without a word."""
+    """Raise `ModelError` where weights are damaged, or NaN or infinite, which would give one label to all pixels without a word."""
     from onnx import TensorProto, numpy_helper
 
     floats = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
     for tensor in content.graph.initializer:
-        if tensor.data_type in floats and not np.isfinite(numpy_helper.to_array(tensor)).all():
+        if tensor.data_type not in floats:
+            continue
+        try:
+            values = numpy_helper.to_array(tensor)
+        except ValueError as error:
+            raise ModelError(f"{source} has damaged weights '{tensor.name}' ({error}); {AGAIN}") from error
+        if not np.isfinite(values).all():
             raise ModelError(f"{source} has NaN or infinite values in its weights '{tensor.name}'; train anew, or {AGAIN}")
 
 

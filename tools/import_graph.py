@@ -16,17 +16,18 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 
 # Lowest first. A part may use all that stand on lower levels; the parts of one level do not know each other.
 LEVELS: tuple[tuple[str, ...], ...] = (
-    ("errors", "spec", "package"),
-    ("files", "arguments", "arrays", "georeference", "mat_file", "decoding"),
+    ("errors", "spec", "package", "quiet", "wrong_content"),
+    ("files", "arguments", "arrays", "mat_file", "decoding", "scratch"),
     ("tiff", "stretch"),
     ("image_files",),
-    ("images",),
+    ("images", "georeference"),
     ("labels", "metrics"),
     ("models", "folders"),
     ("runtime",),
     ("training",),
     ("regions", "merge_tree", "torch_backend"),
     ("segmenter", "graphs", "outlines"),
+    ("one_call",),
     ("skimage", "serving", "bulk", "napari", "polygon_files"),
     ("export",),
     ("calibration",),

@@ -12,7 +12,7 @@ from napari.utils.notifications import show_error
 from ainet.errors import AINetError
 from ainet.merge_tree import Hierarchy
 from ainet.napari.regions import BACKGROUND, Regions, shown_colours, slider_counts
-from ainet.segmenter import hierarchy
+from ainet.one_call import hierarchy
 
 MOST = 100_000  # regions that can be asked for
 LEFT_BUTTON = 1

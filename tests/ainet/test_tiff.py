@@ -12,6 +12,7 @@ from PIL import Image
 import ainet
 from ainet.errors import ImageError, OutputError
 from ainet.scratch import LARGE, allocate
+from ainet.tiff import TiffPages
 
 RNG = np.random.default_rng(0)
 
@@ -47,6 +48,20 @@ def test_a_large_page_of_another_kind(tmp_path: Path) -> None:
             file.pages[0].tags[name].overwrite(40000)
     with pytest.raises(ImageError, match=r"x\.tif has 40000x40000 pixels, more than 1,074 megapixels; scale it down or cut it"):
         ainet.read_image(path)
+
+
+def test_pages_that_go_round_in_a_circle(tmp_path: Path) -> None:
+    """Each says where the next one is: the last one that it is the last but one, or itself."""
+    for back in (1, 2):
+        tifffile.imwrite(tmp_path / "x.tif", RNG.integers(0, 65536, (3, 20, 30, 3), np.uint16), photometric="rgb", metadata=None)
+        content = bytearray((tmp_path / "x.tif").read_bytes())
+        with tifffile.TiffFile(tmp_path / "x.tif") as file:
+            places = [page.offset for page in file.pages]
+        end = places[2] + 2 + 12 * int.from_bytes(content[places[2] : places[2] + 2], "little")
+        content[end : end + 4] = struct.pack("<I", places[-back])
+        (tmp_path / "x.tif").write_bytes(content)
+        with tifffile.TiffFile(tmp_path / "x.tif") as pages, pytest.raises(ImageError, match=r"y\.tif is damaged: .* in a circle"):
+            TiffPages(pages, Path("y.tif"), 2**26)
 
 
 def test_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

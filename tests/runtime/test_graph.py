@@ -10,6 +10,7 @@ from ainet import Segmenter
 from ainet.errors import ModelError
 from ainet.models import bundled
 from ainet.runtime.backends.base import check_output
+from ainet.runtime.graph import check_weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -32,6 +33,15 @@ def test_weights_that_are_no_numbers(tmp_path: Path, value: float, dtype: type) 
     onnx.save(model, tmp_path / "x.onnx")
     with pytest.raises(ModelError, match=r"x\.onnx has NaN or infinite values in its weights 'damaged'; train anew, or export"):
         Segmenter.load(tmp_path / "x.onnx", "cpu")
+
+
+@pytest.mark.parametrize("content", [b"\0" * 6, b"\0" * 8], ids=["no whole number", "too few"])
+def test_weights_of_another_size(content: bytes) -> None:
+    model = onnx.load(bundled("scn.onnx"))
+    tensor = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
+    tensor.raw_data = content
+    with pytest.raises(ModelError, match=f"a file has damaged weights '{tensor.name}'"):
+        check_weights(model, "a file")
 
 
 def test_scores_that_are_no_numbers() -> None:
