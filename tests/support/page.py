@@ -1,10 +1,14 @@
 """The page in the browser, built and served; and label maps from what it saves."""
 
 import contextlib
+import functools
+import gzip
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +17,38 @@ from numpy.typing import NDArray
 from support.browser import Browser
 from support.paths import ROOT
 
+SHARED = ["engine.wasm", "model.onnx", "model.json", "index.html", "style.css", "app.js", "worker.js", "client.js", "geojson.js"]
+SHARED += ["native.js", "network.js", "photo.js", "plan.js", "icon.svg"]
+ENGINES = {
+    "CPU": [f"onnxruntime/{name}" for name in ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")],
+    "GPU": [f"onnxruntime/{name}" for name in ("ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs", "ort-wasm-simd-threaded.jspi.wasm")],
+}
+FINEST = 900  # of web/worker.js
 READY = "document.querySelector('.stage').ariaBusy === 'false'"
 
 
-def build_page(folder: Path) -> None:
-    subprocess.run([sys.executable, ROOT / "web/build.py", folder], check=True, cwd=ROOT, timeout=300)
+def build_page(folder: Path, *options: object) -> None:
+    """Write the page; options as of web/build.py."""
+    subprocess.run([sys.executable, ROOT / "web/build.py", folder, *map(str, options)], check=True, cwd=ROOT, timeout=300)
+
+
+def page_bytes(folder: Path, engine: str) -> int:
+    """What a browser loads of the page, compressed by gzip. engine: "CPU" or "GPU", of ONNX Runtime."""
+    return sum(len(gzip.compress((folder / name).read_bytes())) for name in [*SHARED, *ENGINES[engine]])
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def serving_plainly(folder: Path) -> Iterator[str]:
+    """The address of a file server that sends no headers for threads."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=folder)) as server:
+        threading.Thread(target=server.serve_forever).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
 
 
 @contextlib.contextmanager

@@ -1,15 +1,12 @@
 """The page, built anew where its sources changed; tests skip where what builds or runs it is not installed."""
 
-import functools
 import shutil
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from support.browser import CHROMIUM, Browser, browser
-from support.page import READY, build_page, serving
+from support.page import READY, build_page, serving, serving_plainly
 from support.paths import ROOT
 
 import ainet
@@ -35,12 +32,8 @@ def address(page_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def plain_address(page_folder: Path) -> Iterator[str]:
-    """The page by a file server that sends no headers for threads."""
-    handler = functools.partial(SimpleHTTPRequestHandler, directory=page_folder)
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    with serving_plainly(page_folder) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

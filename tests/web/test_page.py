@@ -1,6 +1,5 @@
 """The page in a real browser: labels as in Python, files that it saves, and everything that a visitor can bring or lack."""
 
-import gzip
 import json
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.browser import Browser, browser
-from support.page import READY, labels_of, open_photo, save_labels, set_count
+from support.page import ENGINES, FINEST, READY, labels_of, open_photo, page_bytes, save_labels, set_count
 from support.paths import PHOTOS
 
 import ainet
@@ -18,12 +17,6 @@ pytestmark = pytest.mark.slow
 
 LINE = (255, 210, 63)
 PHOTO_NAMES = ("astronaut", "chelsea", "coffee")
-FINEST = 900  # of web/worker.js
-SHARED = ["engine.wasm", "model.onnx", "model.json", "index.html", "style.css", "app.js", "worker.js"]
-ENGINES = {
-    "CPU": ["ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"],
-    "GPU": ["ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs", "ort-wasm-simd-threaded.jspi.wasm"],
-}
 
 
 @pytest.mark.parametrize("name", PHOTO_NAMES)
@@ -75,8 +68,7 @@ def test_nothing_is_asked_of_another_host(page, address):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_is_loaded_is_at_most_8_megabytes(page_folder, engine):
-    files = [page_folder / name for name in SHARED] + [page_folder / "onnxruntime" / name for name in ENGINES[engine]]
-    assert sum(len(gzip.compress(file.read_bytes())) for file in files) < 8e6
+    assert page_bytes(page_folder, engine) < 8e6
 
 
 def test_keyboard_alone(page):
