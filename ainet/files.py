@@ -100,15 +100,28 @@ def _locked(target: Path, folder: bool) -> Iterator[Path]:
     if parent.absolute() not in _cleared:
         clear_leftovers(parent)
         _cleared.add(parent.absolute())
-    temporary = parent / f"{PREFIX}{secrets.token_hex(8)}{target.suffix}"
-    temporary.mkdir() if folder else temporary.touch(exist_ok=False)
-    with _lock(temporary, wait=True) as lock:
-        if os.fstat(lock).st_nlink == 0:  # another process took it for a leftover before it was locked
-            temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+    with contextlib.ExitStack() as lock:
+        temporary = _new(target, folder)
+        while not _is_held(temporary, lock):
+            temporary = _new(target, folder)
         try:
             yield temporary
         finally:
             _remove(temporary)
+
+
+def _new(target: Path, folder: bool) -> Path:
+    path = target.parent / f"{PREFIX}{secrets.token_hex(8)}{target.suffix}"
+    path.mkdir() if folder else path.touch(exist_ok=False)
+    return path
+
+
+def _is_held(path: Path, lock: contextlib.ExitStack) -> bool:
+    """Lock a new file or folder; False where another process has just removed it as a leftover."""
+    try:
+        return os.fstat(lock.enter_context(_lock(path, wait=True))).st_nlink > 0
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

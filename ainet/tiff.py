@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding, upright
-from ainet.errors import AINetError, DeviceError, ImageError
+from ainet.errors import DeviceError, ImageError
 from ainet.scratch import allocate
 from ainet.wrong_content import read_head
 
 MAX_PAGE_BYTES = 2**33
+MAX_PIXEL_BYTES = 32  # on the average of a page of as many pixels as may be
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of PHOTOMETRIC
@@ -64,9 +65,9 @@ class TiffPages:
         try:
             pixels = page.asarray(out=allocate(page.shape, page.dtype.newbyteorder("=")))
         except ValueError as error:
-            if isinstance(error, AINetError) or "imagecodecs" not in str(error):
-                raise
-            raise _needs(self._file, "imagecodecs") from error
+            if "imagecodecs" in str(error):
+                raise _needs(self._file, "imagecodecs") from error
+            raise
         if page.axes.startswith("S"):  # band after band
             pixels = np.moveaxis(pixels, 0, -1)
         if photometric == WHITE_IS_ZERO and pixels.dtype.kind == "f":
@@ -89,7 +90,7 @@ class TiffPages:
         check_size(*size, self._file, self._most)
         if math.prod(size) > MAX_DECODED_PIXELS:
             self._check_pieces(page, samples)
-        if page.nbytes > MAX_PAGE_BYTES:
+        if page.nbytes > min(MAX_PAGE_BYTES, MAX_PIXEL_BYTES * self._most):
             raise ImageError(f"{self._file} has {samples} bands of {page.dtype}, {page.nbytes / 1e9:.1f} GB; cut it")
         if native:
             return

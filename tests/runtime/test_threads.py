@@ -1,6 +1,7 @@
 """Quotas of processor time, as the kernel shows them to a process in a container and outside."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,13 @@ def test_threads_follow_the_quota(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert engine_threads(3, root) == 3  # as asked for
     root = control_groups(tmp_path / "half", "0::/\n", {"cpu.max": "50000 100000"})
     assert usable_cores(root) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system binds no threads to cores")
+def test_one_core(tmp_path: Path) -> None:
+    def on_one_core() -> int:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # of this thread alone
+        return usable_cores(tmp_path)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(on_one_core).result() == 1

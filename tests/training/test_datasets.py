@@ -86,7 +86,7 @@ class TestBSDS500:
         if damage == "truncated":
             path.write_bytes(path.read_bytes()[:400])
         elif damage == "text":
-            path.write_text("<html>404</html>")
+            path.write_text("404: Not Found")
         else:
             savemat(path, {"something": np.ones(3)})
         with pytest.raises(ImageError, match=r"1\.mat is not a BSDS500 ground truth .* fetch it again"):

@@ -48,11 +48,16 @@ def test_an_engine_for_another_gpu_or_version(run: Run, host: Host, emulator: Em
     assert f"(version is {VERSIONS[-1]}, here it is 10.0.1; compute capability is" in refused(run, *SEGMENT)
 
 
-@pytest.mark.parametrize("content", [CONTENT[:-1], b"", np.random.default_rng(0).bytes(5000), b"not a plan"])
+@pytest.mark.parametrize("content", [CONTENT[:-1], np.random.default_rng(0).bytes(5000), b"not a plan"])
 def test_a_truncated_or_random_plan(run: Run, host: Host, content: bytes) -> None:
     host.path.write_bytes(content)
     assert refused(run, *SEGMENT).startswith("error: model.engine is damaged or not the engine of its sidecar: plan_sha256 is ")
     host.runtime.deserialize_cuda_engine.assert_called_once_with()  # by the stand-in itself
+
+
+def test_an_empty_plan(run: Run, host: Host) -> None:
+    host.path.write_bytes(b"")
+    assert refused(run, *SEGMENT).startswith("error: model.engine is not a model: it is empty")
 
 
 @pytest.mark.parametrize(
