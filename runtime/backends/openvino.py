@@ -14,6 +14,7 @@ from openvino.frontend import FrontEndManager
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.backends.network_cache import NetworkCache, key_of
+from ainet.runtime.backends.openvino_core import core
 from ainet.runtime.backends.openvino_processor import INT8_MISSING, computes_int8_exactly, processor, quicker_precision
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
@@ -112,11 +113,11 @@ class _Compiler:
         content = self._cache.load(key)
         if content is not None:
             try:
-                return _Compiled(openvino.Core().import_model(io.BytesIO(content), "CPU", self._options))
+                return _Compiled(core().import_model(io.BytesIO(content), "CPU", self._options))
             except RuntimeError:  # of another build of OpenVINO, say
                 pass
         try:
-            compiled = openvino.compile_model(network, "CPU", self._options)
+            compiled = core().compile_model(network, "CPU", self._options)
         except RuntimeError as error:
             raise DeviceError(f"OpenVINO cannot run {self._model} on this processor: {first_line(error)}; choose device cpu") from error
         if self._cache.folder is not None:
