@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import openvino
 
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.benchmarks.speed.latency import PAUSE
@@ -25,7 +26,6 @@ from ainet.export.agreement import METRICS, compare, metrics
 from ainet.export.whole import load_whole
 from ainet.metrics import LabelMap
 from ainet.models import INT8, ONNX, bundled
-from ainet.runtime.backends.openvino_core import core
 from ainet.segmenter import Segmenter
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample, bsds500
@@ -126,7 +126,7 @@ def _candidates(files: dict[str, Path], threads: int) -> dict[str, Candidate]:
         candidates[f"ONNX Runtime {name}"] = partial(session.run, None, {"image": image})
         for rest in ("f32", "bf16"):
             settings = {"INFERENCE_PRECISION_HINT": rest, "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-            request = core().compile_model(core().read_model(content), "CPU", settings).create_infer_request()
+            request = openvino.compile_model(openvino.Core().read_model(content), "CPU", settings).create_infer_request()
             label = rest if name == "fp32" else f"{name}, rest {rest}"
             candidates[f"OpenVINO {label}"] = partial(request.infer, [image])
     return candidates

@@ -14,8 +14,8 @@ from openvino.frontend import FrontEndManager
 from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.backends.network_cache import NetworkCache, key_of
-from ainet.runtime.backends.openvino_core import core
 from ainet.runtime.backends.openvino_processor import INT8_MISSING, computes_int8_exactly, processor, quicker_precision
+from ainet.runtime.backends.signal_stack import kept_signal_stack
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ENTRY, ModelInfo
@@ -108,16 +108,17 @@ class _Compiler:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._cache = NetworkCache.of_user()
 
+    @kept_signal_stack()
     def compile(self, network: Any) -> _Compiled:
         key = key_of(self._model.read_bytes(), f"{len(network.outputs)} outputs", str(self._options), *processor())
         content = self._cache.load(key)
         if content is not None:
             try:
-                return _Compiled(core().import_model(io.BytesIO(content), "CPU", self._options))
+                return _Compiled(openvino.Core().import_model(io.BytesIO(content), "CPU", self._options))
             except RuntimeError:  # of another build of OpenVINO, say
                 pass
         try:
-            compiled = core().compile_model(network, "CPU", self._options)
+            compiled = openvino.compile_model(network, "CPU", self._options)
         except RuntimeError as error:
             raise DeviceError(f"OpenVINO cannot run {self._model} on this processor: {first_line(error)}; choose device cpu") from error
         if self._cache.folder is not None:

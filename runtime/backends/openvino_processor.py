@@ -15,7 +15,7 @@ import openvino
 from openvino import opset13 as opset
 
 from ainet.runtime.backends.network_cache import NetworkCache, key_of
-from ainet.runtime.backends.openvino_core import core
+from ainet.runtime.backends.signal_stack import kept_signal_stack
 
 WIDE_KERNELS = ("avx512", "amx")  # in the names of OpenVINO's kernels
 CLEARLY = 0.8  # bfloat16 is taken where it needs less than this share of the time of float32
@@ -23,9 +23,11 @@ INT8_MISSING = "which has neither AVX-512 VNNI nor AMX"
 
 
 @cache
+@kept_signal_stack()
 def processor() -> tuple[str, ...]:
     """What decides how a network is compiled, beside the network: OpenVINO's version, the processor, and what it may use of it."""
-    names = [core().get_property("CPU", "FULL_DEVICE_NAME"), *core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
+    core = openvino.Core()
+    names = [core.get_property("CPU", "FULL_DEVICE_NAME"), *core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")]
     return openvino.get_version(), *names, os.environ.get("ONEDNN_MAX_CPU_ISA", "")
 
 
@@ -50,6 +52,7 @@ def _kept(question: str, find: Callable[[], bool]) -> bool:
     return answer == b"yes"
 
 
+@kept_signal_stack()
 def _adds_int8_exactly() -> bool:
     """Whether a small convolution of the largest values gives the right sums, on a kernel that suits the other layers too.
 
@@ -64,7 +67,7 @@ def _adds_int8_exactly() -> bool:
     kernel = opset.convert(opset.constant(np.full((channels, channels, 3, 3), largest, np.int8)), "f32")
     scaled = opset.multiply(kernel, opset.constant(np.ones((channels, 1, 1, 1), np.float32)))
     sums = opset.convolution(codes, scaled, [1, 1], [0, 0], [0, 0], [1, 1])
-    compiled = core().compile_model(openvino.Model([sums], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    compiled = openvino.compile_model(openvino.Model([sums], [image]), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     result = compiled.create_infer_request().infer([np.full((1, channels, 8, 8), largest, np.float32)])[0]
     return bool((result == channels * 3 * 3 * largest**2).all()) and _has_wide_kernels(compiled)
 
@@ -82,9 +85,10 @@ def _has_float_layers(network: Any) -> bool:
     return any(node.input_value(1).get_node().get_type_name() == "Constant" for node in layers)
 
 
+@kept_signal_stack()
 def _bf16_is_quicker() -> bool:
     """By a convolution that takes a millisecond or two: processors with the same instructions differ in this."""
-    if "BF16" not in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
         return False
     rng = np.random.default_rng(0)
     image = opset.parameter([1, 32, 96, 96], np.float32)
@@ -94,7 +98,7 @@ def _bf16_is_quicker() -> bool:
     requests = {}
     for precision in ("f32", "bf16"):
         try:
-            compiled = core().compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1})
+            compiled = openvino.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": 1})
         except RuntimeError:  # no kernel, as where ONEDNN_MAX_CPU_ISA is set
             return False
         requests[precision] = compiled.create_infer_request()
