@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# A worker that dies ends the run: with another in its place, pytest-xdist may wait for ever.
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0
 EXTRAS := cpu,openvino,export,train,bench,dist,test
 ifeq ($(shell uname -sm),Linux x86_64)
 EXTRAS := $(EXTRAS),tensorrt-rtx
@@ -31,10 +33,10 @@ demo: $(VENV)/installed
 	@$(BIN)/python examples/demo.py --out demo-output
 
 test: lint
-	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0
+	$(PYTEST)
 
 test-quick: $(VENV)/installed
-	$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 # The page alone, as static files in build/web
 page: $(VENV)/installed

@@ -21,9 +21,14 @@ def checked_array(name: str, value: Any) -> NDArray[Any]:
         raise UsageError(f"{name} must be an array, not this {type(value).__name__} ({error}); convert it first") from error
 
 
+def hides_values(value: Any) -> bool:
+    """Whether it is a `numpy.ma` array that masks some of its values."""
+    return isinstance(value, np.ma.MaskedArray) and bool(np.ma.is_masked(value))
+
+
 def check_unmasked(name: str, value: Any) -> None:
-    """Raise `UsageError` for a `numpy.ma` array that hides some of its values, where these would be taken for others."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+    """Raise `UsageError` for an array that `hides_values`, where these would be taken for others."""
+    if hides_values(value):
         raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ainet.arguments import checked_integer
-from ainet.arrays import check_unmasked
+from ainet.arrays import check_unmasked, hides_values
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
 from ainet.errors import ImageError, UsageError
 from ainet.image_files import open_pages, pixels_of, turned_upright
@@ -101,7 +101,7 @@ def as_rgb_batch(images: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if len(images) == 0:
         raise UsageError("an empty batch: pass at least one image")
-    if isinstance(images, np.ma.MaskedArray) and np.ma.is_masked(images):
+    if hides_values(images):
         raise UsageError("a batch with masks: segment its images one by one, each with its mask")
     return np.stack([as_rgb(one) for one in images])
 
@@ -140,7 +140,7 @@ def as_mask(image: Any, mask: Any) -> Any:
         ImageError: "alpha" for an image without that channel.
         UsageError: a mask beside that of a `numpy.ma` array.
     """
-    if isinstance(image, np.ma.MaskedArray) and np.ma.is_masked(image):
+    if hides_values(image):
         if mask is not None:
             raise UsageError("the image is a numpy.ma array with a mask of its own: put mask= into it, or pass image.data")
         hidden = np.ma.getmaskarray(image)

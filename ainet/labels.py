@@ -30,7 +30,7 @@ from ainet.files import atomic_path
 from ainet.image_files import has_deep_colours, open_image
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
-from ainet.wrong_content import HEAD, read_head, wrong_content
+from ainet.wrong_content import HEAD, check_content, read_head
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
@@ -50,9 +50,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
     if reader is None:
         raise ImageError(f"{file} is no label map: known are {', '.join(sorted(_READERS))}; save it as one of them")
     try:
-        mistake = wrong_content(read_head(file))
-        if mistake is not None:
-            raise ImageError(f"{file} is no label map: {mistake}")
+        check_content(read_head(file), f"{file} is no label map", ImageError)
         labels = reader(file)
     except AINetError:
         raise
@@ -98,9 +96,7 @@ def read_bsds_truths(path: str | os.PathLike[str]) -> list[NDArray[np.int32]]:
     try:
         with Path(path).open("rb") as stream:
             content = stream.read(MAX_MAT_BYTES + 1)
-        mistake = wrong_content(content[:HEAD])
-        if mistake is not None:
-            raise ImageError(f"{path} is not a BSDS500 ground truth: {mistake}")
+        check_content(content[:HEAD], f"{path} is not a BSDS500 ground truth", ImageError)
         maps = read_segmentations(content)
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}; check the path") from error

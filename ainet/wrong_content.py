@@ -35,3 +35,10 @@ def wrong_content(head: bytes) -> str | None:
     if head.lstrip().lower().startswith(WEB_PAGE):
         return "it is a web page, such as one that asks to log in or to confirm a download; download the file itself"
     return None
+
+
+def check_content(head: bytes, claim: str, error: type[Exception]) -> None:
+    """Raise `error` for such a mistake: `claim`, such as "x.png is no label map", and which mistake it is."""
+    mistake = wrong_content(head)
+    if mistake is not None:
+        raise error(f"{claim}: {mistake}")

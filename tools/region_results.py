@@ -26,13 +26,13 @@ SEED = "1"
 def run(*arguments: object) -> None:
     command = [str(argument) for argument in arguments]
     print("==", *command, flush=True)
-    subprocess.run([sys.executable, "-P", *command], check=True)
+    subprocess.run([sys.executable, *command], check=True)
 
 
 def make(path: Path, *arguments: object) -> Path:
     """The file that `ainet ARGUMENTS -o PATH` writes, unless it is there."""
     if not path.is_file():
-        run("-m", "ainet", *arguments, "-o", path)
+        run("-P", "-m", "ainet", *arguments, "-o", path)  # -P: of the installed package, not of the folder ainet
     return path
 
 

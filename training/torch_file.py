@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ainet.errors import ModelError
 from ainet.quiet import quiet
-from ainet.wrong_content import read_head, wrong_content
+from ainet.wrong_content import check_content, read_head
 
 FIRST_KEY = "conv0a.0.weight"  # of every network; what stands before it stands before all keys
 UNUSED = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
@@ -95,9 +95,7 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     head = read_head(file)
     if head.startswith(COMPRESSED):
         raise ModelError(f"{file} is compressed; unpack it first")
-    mistake = wrong_content(head)
-    if mistake is not None:
-        raise ModelError(f"{file} is not a checkpoint: {mistake}")
+    check_content(head, f"{file} is not a checkpoint", ModelError)
     try:
         with _LOADING, quiet(), torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
             content = torch.load(file, map_location="cpu", weights_only=True)

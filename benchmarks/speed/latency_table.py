@@ -6,7 +6,6 @@
 method takes part in as many rounds as fit into `BUDGET`, at least two; one whose first call takes over `LIMIT` is left out with its time.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -63,38 +62,32 @@ def latency_table(
         parameters = {name: dict(method.parameters) for name, method in opened.items()}
         for case in cases:
             progress(f"{case}, {count} threads")
-            seconds = _first_calls(opened, case, picture)
-            for name in [name for name in seconds if seconds[name] > LIMIT]:
-                left_out.append({"method": name, "threads": count, **asdict(case), "seconds": seconds.pop(name)})
-            rows += [{"threads": count, **row} for row in _time(opened, case, picture, seconds, repeats)]
+            timed, slow = _time(opened, case, case.picture(picture), repeats)
+            rows += [{"threads": count, **row} for row in timed]
+            left_out += [{"method": name, "threads": count, **asdict(case), "seconds": seconds} for name, seconds in slow.items()]
     for line in skipped.values():
         on_skip(line)
     settings = {"threads": list(threads), "repeats": repeats, "budget_s": BUDGET, "limit_s": LIMIT, "pause_s": PAUSE}
     return {"settings": settings, "methods": parameters, "rows": rows, "left_out": left_out, "skipped": skipped}
 
 
-def _first_calls(methods: Mapping[str, Method], case: Case, picture: NDArray[np.uint8]) -> dict[str, float]:
-    """Seconds of each method's first call, in which it makes ready for the size."""
-    image, seconds = case.picture(picture), {}
-    for name, method in methods.items():
-        start = time.perf_counter()
-        method(image, case.n_segments)
-        seconds[name] = time.perf_counter() - start
-    return seconds
-
-
 def _time(
-    methods: Mapping[str, Method], case: Case, picture: NDArray[np.uint8], first: Mapping[str, float], repeats: int
-) -> list[dict[str, Any]]:
-    image = case.picture(picture)
+    methods: Mapping[str, Method], case: Case, image: NDArray[np.uint8], repeats: int
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """A row per method; and the seconds of the first call, which makes ready for the size, of those that take too long."""
     superpixels: dict[str, int] = {}
 
     def call(name: str) -> None:
         superpixels[name] = int(methods[name](image, case.n_segments).max()) + 1
 
+    candidates = {name: partial(call, name) for name in methods}
+    first = {name: own.median for name, own in alternate(candidates, 1, warm_up=0).items()}
+    slow = {name: seconds for name, seconds in first.items() if seconds > LIMIT}
+    for name in slow:
+        del candidates[name]
     rounds = {name: min(repeats, max(LEAST, int(BUDGET / seconds))) for name, seconds in first.items()}
-    times = alternate({name: partial(call, name) for name in first}, rounds, warm_up=0, pause=PAUSE)
-    return [
+    times = alternate(candidates, rounds, warm_up=0, pause=PAUSE)
+    rows = [
         {
             "method": name,
             **asdict(case),
@@ -105,6 +98,7 @@ def _time(
         }
         for name, own in times.items()
     ]
+    return rows, slow
 
 
 def overview(result: Mapping[str, Any]) -> list[dict[str, Any]]:

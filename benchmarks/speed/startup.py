@@ -4,16 +4,13 @@ result = startup(Path("photo.jpg"), device="auto", repeats=9)
 """
 
 import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ainet.benchmarks.speed.clock import alternate
-from ainet.errors import DeviceError
+from ainet.benchmarks.speed.fresh import run_fresh
 
 
 def startup(photo: Path, device: str, repeats: int) -> dict[str, Any]:
@@ -29,10 +26,10 @@ def startup(photo: Path, device: str, repeats: int) -> dict[str, Any]:
         with_cache = {**os.environ, "XDG_CACHE_HOME": cache, "AINET_CACHE": "1"}
         without = {**os.environ, "AINET_CACHE": "0"}
         candidates = {
-            "python": partial(_run, ["-c", "pass"], without),
-            "import": partial(_run, ["-c", "import ainet"], without),
-            "segment": partial(_run, segment, with_cache),
-            "segment without cache": partial(_run, segment, without),
+            "python": partial(run_fresh, ["-c", "pass"], without),
+            "import": partial(run_fresh, ["-c", "import ainet"], without),
+            "segment": partial(run_fresh, segment, with_cache),
+            "segment without cache": partial(run_fresh, segment, without),
         }
         times = alternate(candidates, repeats)
     seconds = {
@@ -41,10 +38,3 @@ def startup(photo: Path, device: str, repeats: int) -> dict[str, Any]:
         "segment_photo_without_cache": times["segment without cache"].median,
     }
     return {"settings": {"device": device, "repeats": repeats}, "seconds": seconds}
-
-
-def _run(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True, env=environment)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise DeviceError(f"a fresh process failed: {reason.removeprefix('error: ')}")

@@ -6,8 +6,6 @@ Every candidate starts anew in each round, reads all photos and writes a label m
 writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
 """
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +16,8 @@ from typing import Any
 from ainet.benchmarks.accuracy.pool import Stop, run_tasks
 from ainet.benchmarks.peers import Method, Options, open_method, open_methods
 from ainet.benchmarks.speed.clock import Candidate, alternate
-from ainet.errors import DeviceError, UsageError
+from ainet.benchmarks.speed.fresh import run_fresh
+from ainet.errors import UsageError
 from ainet.folders import IMAGE_SUFFIXES, walk
 from ainet.images import read_image
 from ainet.labels import write_labels
@@ -62,7 +61,7 @@ def throughput(
     with tempfile.TemporaryDirectory() as out:
         shared = ["-n", str(n_segments), "--jobs", str(jobs)]
         candidates: dict[str, Candidate] = {
-            name: partial(_run, ["-m", "ainet", "segment", str(folder), "-o", str(Path(out, name)), *shared, *options])
+            name: partial(run_fresh, ["-m", "ainet", "segment", str(folder), "-o", str(Path(out, name)), *shared, *options])
             for name, options in ours.items()
         }
         for name in methods:
@@ -82,12 +81,6 @@ def throughput(
         ],
         "skipped": skipped,
     }
-
-
-def _run(arguments: Sequence[str]) -> None:
-    done = subprocess.run([sys.executable, "-P", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        raise DeviceError(f"ainet segment failed: {(done.stderr.strip().splitlines() or [f'exit code {done.returncode}'])[-1]}")
 
 
 def _segment_all(tasks: Sequence[_Photo], jobs: int) -> None:

@@ -22,7 +22,7 @@ from ainet.errors import AINetError, DeviceError, ModelError, UsageError
 from ainet.models import ENGINE, Device
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
-from ainet.wrong_content import read_head, wrong_content
+from ainet.wrong_content import check_content, read_head
 
 MAX_THREADS = 4096
 
@@ -94,11 +94,10 @@ def _open_fastest(model: Path, threads: int, int8: Path | None) -> Backend:
 def _check_content(model: Path) -> None:
     """Raise `ModelError` for a file that is no model at all."""
     try:
-        mistake = wrong_content(read_head(model))
+        head = read_head(model)
     except OSError as error:
         raise ModelError(f"cannot read the model {model}: {error.strerror}; check its permissions") from error
-    if mistake is not None:
-        raise ModelError(f"{model} is not a model: {mistake}")
+    check_content(head, f"{model} is not a model", ModelError)
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:

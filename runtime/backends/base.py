@@ -97,21 +97,25 @@ def closed(engine: str) -> UsageError:
 
 
 def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
-    """Raise unless an output has the shape that the input asks for, and numbers. OpenVINO has given back an earlier one when short
-    of memory.
+    """Raise unless an output has the shape that the input asks for, and numbers.
 
     Raises:
         DeviceError: it has another.
         ModelError: NaN in the first pixel; what is wrong with weights is so in all pixels.
     """
-    batch, height, width = _sizes(image, backend)
-    ids = backend.info.output == "labels"
-    _check_shape(output, (batch, height, width) if ids else (batch, NEIGHBOURS, height, width), backend)
-    if not (ids or np.isfinite(output[:, :, 0, 0]).all()):
+    check_output_shape(output, image, backend)
+    if not (backend.info.output == "labels" or np.isfinite(output[:, :, 0, 0]).all()):
         raise ModelError(
             f"the model gives NaN or infinite scores on {backend.name}: its weights are damaged, or too large for its precision; "
             "export it again"
         )
+
+
+def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
+    """Raise `DeviceError` for another shape than the input asks for: OpenVINO has given back an earlier output when short of memory."""
+    batch, height, width = _sizes(image, backend)
+    ids = backend.info.output == "labels"
+    _check_shape(output, (batch, height, width) if ids else (batch, NEIGHBOURS, height, width), backend)
 
 
 def check_map(border_map: NDArray[np.float32], image: NDArray[Any], backend: MergingBackend) -> None:

@@ -15,6 +15,7 @@ from ainet.errors import DeviceError, ModelError
 from ainet.runtime.backends.base import closed, failed, first_line, merge_model
 from ainet.runtime.backends.network_cache import NetworkCache, key_of
 from ainet.runtime.backends.openvino_processor import INT8_MISSING, computes_int8_exactly, processor, quicker_precision
+from ainet.runtime.backends.signal_stack import kept_signal_stack
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ENTRY, ModelInfo
@@ -107,6 +108,7 @@ class _Compiler:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._cache = NetworkCache.of_user()
 
+    @kept_signal_stack()
     def compile(self, network: Any) -> _Compiled:
         key = key_of(self._model.read_bytes(), f"{len(network.outputs)} outputs", str(self._options), *processor())
         content = self._cache.load(key)

@@ -15,6 +15,7 @@ import openvino
 from openvino import opset13 as opset
 
 from ainet.runtime.backends.network_cache import NetworkCache, key_of
+from ainet.runtime.backends.signal_stack import kept_signal_stack
 
 WIDE_KERNELS = ("avx512", "amx")  # in the names of OpenVINO's kernels
 CLEARLY = 0.8  # bfloat16 is taken where it needs less than this share of the time of float32
@@ -22,6 +23,7 @@ INT8_MISSING = "which has neither AVX-512 VNNI nor AMX"
 
 
 @cache
+@kept_signal_stack()
 def processor() -> tuple[str, ...]:
     """What decides how a network is compiled, beside the network: OpenVINO's version, the processor, and what it may use of it."""
     core = openvino.Core()
@@ -50,6 +52,7 @@ def _kept(question: str, find: Callable[[], bool]) -> bool:
     return answer == b"yes"
 
 
+@kept_signal_stack()
 def _adds_int8_exactly() -> bool:
     """Whether a small convolution of the largest values gives the right sums, on a kernel that suits the other layers too.
 
@@ -82,6 +85,7 @@ def _has_float_layers(network: Any) -> bool:
     return any(node.input_value(1).get_node().get_type_name() == "Constant" for node in layers)
 
 
+@kept_signal_stack()
 def _bf16_is_quicker() -> bool:
     """By a convolution that takes a millisecond or two: processors with the same instructions differ in this."""
     if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):

@@ -3,7 +3,6 @@
 import argparse
 import importlib.util
 import json
-import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 from support.paths import PHOTOS
 
 import ainet
+from fuzz.worker import MEGABYTE, memory
 
 DEVICES = {"cpu": "onnxruntime", "openvino": "openvino", "torch": "torch"}
 THREADS = 8
 DIFFERENT = 40  # photos; all others are one of them again
-MEGABYTE = 2**20
 
 
 def photos(count: int) -> list[NDArray[np.uint8]]:
@@ -29,13 +28,6 @@ def photos(count: int) -> list[NDArray[np.uint8]]:
         top, left = rng.integers(0, (whole.shape[0] - height, whole.shape[1] - width))
         pieces.append(np.ascontiguousarray(whole[top : top + height, left : left + width]))
     return pieces
-
-
-def resident() -> int:
-    """Bytes of memory that this process holds."""
-    found = re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found
-    return int(found[1]) * 1024
 
 
 def check(device: str, count: int) -> list[int]:
@@ -55,7 +47,7 @@ def check(device: str, count: int) -> list[int]:
         for fifth in range(5):
             numbers = range(fifth * count // 5, (fifth + 1) * count // 5)
             assert all(pool.map(same, numbers)), f"{device}: labels differ"
-            held.append(resident())
+            held.append(memory("VmRSS"))
     return held
 
 

@@ -59,13 +59,13 @@ def serve(connection: Connection, log: str) -> None:
 def _read(target: Target, data: bytes) -> Outcome:
     path = target.folder / target.file_name
     path.write_bytes(data)
-    before = _memory("VmRSS")
+    before = memory("VmRSS")
     _limit(resource.RLIMIT_CPU, int(time.process_time()) + MAX_SECONDS)
-    _limit(resource.RLIMIT_AS, _memory("VmSize") + MAX_SPACE)
+    _limit(resource.RLIMIT_AS, memory("VmSize") + MAX_SPACE)
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
     kind, detail = _outcome(target, path)
     _limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
-    growth = max(0, _memory("VmHWM") - before)
+    growth = max(0, memory("VmHWM") - before)
     if growth > MAX_MEMORY:
         kind, detail = MEMORY, f"{growth / MEGABYTE:.0f} MB; {detail}"
     if any(file.name.startswith(".") for file in target.folder.iterdir()):
@@ -85,7 +85,8 @@ def _outcome(target: Target, path: Path) -> tuple[str, str]:
     return ACCEPTED, ""
 
 
-def _memory(field: str) -> int:
+def memory(field: str) -> int:
+    """Bytes of memory of this process: "VmRSS" what it holds, "VmHWM" at most, "VmSize" its addresses."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found
     return int(found[1]) * 1024

@@ -142,6 +142,21 @@ def test_an_openvino_that_cannot_be_imported(tmp_path: Path) -> None:
     assert line.startswith("device auto goes on without openvino: ")
 
 
+@pytest.mark.slow
+def test_signals_are_handled_after_engines_were_closed() -> None:
+    """The plugins of two cores would leave the thread with a stack for signals that is unmapped."""
+    code = (
+        "import os, signal\n"
+        "from ainet import Segmenter\n"
+        "first, second = (Segmenter.load(name, 'openvino', 1) for name in ('scn', 'ainet-lite'))\n"
+        "first.close()\n"
+        "second.close()\n"
+        "signal.signal(signal.SIGUSR1, lambda number, frame: print('handled'))\n"
+        "os.kill(os.getpid(), signal.SIGUSR1)"
+    )
+    assert in_new_process(code).stdout == "handled\n"
+
+
 def labels_with_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.setenv("AINET_CACHE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))

@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 from support.browser import Browser
 from support.paths import ROOT
 
-SHARED = ["engine.wasm", "model.onnx", "model.json", "index.html", "style.css", "app.js", "worker.js", "client.js", "geojson.js"]
-SHARED += ["native.js", "network.js", "photo.js", "plan.js", "icon.svg"]
 ENGINES = {
     "CPU": [f"onnxruntime/{name}" for name in ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")],
     "GPU": [f"onnxruntime/{name}" for name in ("ort.jspi.min.mjs", "ort-wasm-simd-threaded.jspi.mjs", "ort-wasm-simd-threaded.jspi.wasm")],
@@ -34,7 +32,8 @@ def build_page(folder: Path, *options: object) -> None:
 
 def page_bytes(folder: Path, engine: str) -> int:
     """What a browser loads of the page, compressed by gzip. engine: "CPU" or "GPU", of ONNX Runtime."""
-    return sum(len(gzip.compress((folder / name).read_bytes())) for name in [*SHARED, *ENGINES[engine]])
+    files = [file for file in folder.iterdir() if file.is_file()] + [folder / name for name in ENGINES[engine]]
+    return sum(len(gzip.compress(file.read_bytes())) for file in files)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

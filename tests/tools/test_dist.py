@@ -1,6 +1,5 @@
 """The wheel that `make dist` makes: its tag, size and content, and a photo segmented in an empty environment without a compiler."""
 
-import importlib.util
 import re
 import sys
 import sysconfig
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.paths import PHOTOS, ROOT
+from support.scripts import load_script
 
 import ainet
 
@@ -17,11 +17,7 @@ pytest.importorskip("scikit_build_core", reason="scikit-build-core is not instal
 
 pytestmark = pytest.mark.slow
 
-spec = importlib.util.spec_from_file_location("dist", ROOT / "tools/dist.py")
-assert spec is not None
-assert spec.loader is not None
-dist = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(dist)
+dist = load_script(ROOT / "tools/dist.py")
 
 
 def test_a_wheel_in_an_empty_environment(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """`tools/gpu_check.py` with tiny commands in place of its own: what it writes and says, whatever becomes of a command."""
 
-import importlib.util
 import json
 import os
 import signal
@@ -12,15 +11,12 @@ from pathlib import Path
 import psutil
 import pytest
 from support.paths import ROOT
+from support.scripts import load_script
 
 pytestmark = pytest.mark.slow
 
 SCRIPT = ROOT / "tools/gpu_check.py"
-spec = importlib.util.spec_from_file_location("gpu_check", SCRIPT)
-assert spec is not None and spec.loader is not None
-gpu_check = importlib.util.module_from_spec(spec)
-sys.modules["gpu_check"] = gpu_check
-spec.loader.exec_module(gpu_check)
+gpu_check = load_script(SCRIPT)
 Step, run_steps = gpu_check.Step, gpu_check.run_steps
 
 

@@ -1,21 +1,17 @@
 """Results of single methods become one, and what is there is not made again."""
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from support.paths import ROOT
+from support.scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("region_results", ROOT / "tools/region_results.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(ROOT / "tools/region_results.py")
 
 
 def test_parts_are_joined_in_their_order(tool: ModuleType, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,87 +16,21 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from scipy.io import savemat
+from support.tiny_run import RECIPE, SAMPLES, Squares, assert_same
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch import Tensor
 
-from ainet.errors import DeviceError, ModelError, OutputError, UsageError
+from ainet.errors import ModelError, OutputError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.optimizers import make_optimizers
-from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
-from ainet.training.state import STATE, locked
 from ainet.training.step import has_fast_bf16
-from ainet.training.train import choose_device, train
+from ainet.training.train import train
 from ainet.training.trainer import LOGS, WEIGHTS, RunOptions, Trainer, TrainingError, TrainingProgress
 
 pytestmark = pytest.mark.slow
-
-RECIPE = Recipe(
-    "tiny",
-    iterations=6,
-    batch_size=2,
-    lr=1e-3,
-    crop=32,
-    annotations=2,
-    boundary="paper",
-    boundary_start=3,
-    jitter="paper",
-    schedule="cosine",
-    warmup=1,
-)
-
-
-@dataclass
-class Squares:
-    """Coloured squares on a ground, and the map of them."""
-
-    number: int
-
-    @property
-    def image_id(self) -> str:
-        return f"squares{self.number}"
-
-    def segmentations(self) -> list[NDArray[np.uint16]]:
-        rng = np.random.default_rng(self.number)
-        labels = np.zeros((40, 56), np.uint16)
-        for label in range(1, 5):
-            y, x = rng.integers(0, (24, 40))
-            labels[y : y + 16, x : x + 16] = label
-        return [labels, labels.clip(max=2)]
-
-    def image(self) -> NDArray[np.uint8]:
-        rng = np.random.default_rng(100 + self.number)
-        return rng.integers(0, 256, (5, 3))[self.segmentations()[0]].astype(np.uint8)
-
-
-SAMPLES = [Squares(number) for number in range(3)]
-
-
-def state_of(trainer: Trainer) -> dict[str, Tensor]:
-    tensors = {f"live {key}": value for key, value in trainer.network.state_dict().items()}
-    tensors |= {f"ema {key}": value for key, value in trainer.ema.state_dict().items()}
-    for optimizer in trainer.optimizers:
-        for number, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"{type(optimizer).__name__} {number} {key}": value for key, value in values.items()}
-    return tensors
-
-
-def assert_same(own: Trainer, other: Trainer) -> None:
-    first, second = state_of(own), state_of(other)
-    assert own.iteration == other.iteration and first.keys() == second.keys()
-    assert [key for key in first if not torch.equal(first[key], second[key])] == []
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
-    """A run of the tiny recipe in one piece."""
-    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path_factory.mktemp("unbroken"))
-    assert trainer.run()
-    return trainer
 
 
 class Kill(BaseException):
@@ -319,33 +253,6 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 1
 
 
-@pytest.mark.parametrize(
-    ("network", "changes", "message"),
-    [
-        ("scn", {"lr": 1.0, "seed": 2}, r"lr is 0\.001 there and 1\.0 here, seed is 1 there and 2 here"),
-        ("ainet", {}, "network is 'scn' there"),
-    ],
-)
-def test_another_recipe_is_refused(unbroken: Trainer, network: str, changes: dict[str, Any], message: str) -> None:
-    with pytest.raises(ModelError, match=message):
-        Trainer(network, replace(RECIPE, **changes), SAMPLES, unbroken.out)
-
-
-def test_other_data_are_refused(unbroken: Trainer) -> None:
-    with pytest.raises(
-        ModelError, match=rf"data is '{len(unbroken.sampler.data)} annotations \([0-9a-f]{{12}}\)' there and '\d+ annotations"
-    ):
-        Trainer("scn", RECIPE, SAMPLES[:-1], unbroken.out)
-
-
-@pytest.mark.parametrize("method", ["image", "segmentations"])
-def test_other_pixels_of_the_same_names_are_refused(unbroken: Trainer, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
-    given = getattr(Squares, method)
-    monkeypatch.setattr(Squares, method, lambda self: given(self)[::-1])  # upside down; or the annotations in another order
-    with pytest.raises(ModelError, match="data is '"):
-        Trainer("scn", RECIPE, SAMPLES, unbroken.out)
-
-
 def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path) -> None:
     (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
 
@@ -355,57 +262,6 @@ def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path) -> None
 
     assert not train("scn", str(tmp_path / "tiny.toml"), slow, str(tmp_path / "out"), "cpu", budget="1s")
     assert load_checkpoint(tmp_path / "out" / WEIGHTS).config["iteration"] == 1  # what is begun is finished
-
-
-def test_processes_have_gpus_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RANK", "0")
-    monkeypatch.setenv("LOCAL_RANK", "3")
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with pytest.raises(
-        DeviceError, match="under torchrun every process takes a GPU of its own, not all of them 'cuda:1'; use --device cuda"
-    ):
-        train("scn", "full", lambda splits: SAMPLES, "out", device="cuda:1")
-    with pytest.raises(DeviceError, match="there is no device 'cuda:3': PyTorch sees 2 GPUs"):
-        train("scn", "full", lambda splits: SAMPLES, "out", device="cuda")
-
-
-@pytest.mark.parametrize("device", ["tpu", "cuda:x", "cpu:0"])
-def test_devices_by_name(device: str) -> None:
-    assert choose_device("cpu") == "cpu"
-    with pytest.raises(DeviceError, match=f"unknown device '{device}' for training; choose auto, cpu, cuda or cuda:N"):
-        choose_device(device)
-    with pytest.raises(DeviceError, match=r"there is no device 'cuda:99': PyTorch sees \d+ GPUs; use --device cpu"):
-        choose_device("cuda:99")
-
-
-@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 half"])
-def test_a_damaged_state_is_named(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / STATE).write_bytes(content)
-    with pytest.raises(ModelError, match=r"cannot resume from .*state\.pt: it is damaged, .*; move it away"):
-        Trainer("scn", RECIPE, SAMPLES, tmp_path)
-
-
-def test_a_state_of_another_version_is_refused(tmp_path: Path, unbroken: Trainer) -> None:
-    state = torch.load(unbroken.out / STATE, weights_only=True)
-    del state["format"]
-    torch.save(state, tmp_path / STATE)
-    before = (tmp_path / STATE).read_bytes()
-    with pytest.raises(ModelError, match="of another version"):
-        Trainer("scn", RECIPE, SAMPLES, tmp_path)
-    assert (tmp_path / STATE).read_bytes() == before
-
-
-def test_two_runs_do_not_share_a_folder(tmp_path: Path, unbroken: Trainer) -> None:
-    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path)
-    trainer.step()
-    trainer.save()
-    files = sorted(path.name for path in tmp_path.iterdir())
-    with locked(tmp_path):
-        with pytest.raises(UsageError, match="another run is training in"):
-            trainer.run()
-        assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*files, ".lock"])
-    assert trainer.run()
-    assert_same(trainer, unbroken)
 
 
 def test_the_average_follows_its_formula(tmp_path: Path) -> None:
@@ -439,12 +295,6 @@ def test_muon_takes_the_kernels_but_the_last_and_goes_on_after_a_stop(tmp_path: 
     while not (pieces := Trainer("scn", recipe, SAMPLES, tmp_path / "pieces")).run(budget=1e-9):
         pass
     assert_same(pieces, whole)
-
-
-def test_processes_that_would_go_on_from_different_iterations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Processes, "each", lambda self, value: [value, value + 5])  # as if another host's folder were older or newer
-    with pytest.raises(ModelError, match="iterations, 0 and 5"):
-        Trainer("scn", RECIPE, SAMPLES, tmp_path)
 
 
 def test_command_line_on_two_processes(tmp_path: Path) -> None:

@@ -1,12 +1,12 @@
 """The model of the page: small weights, and what the page must know."""
 
 import base64
-import importlib.util
 
 import numpy as np
 import onnx
 import pytest
 from support.paths import PHOTOS, ROOT
+from support.scripts import load_script
 
 import ainet
 from ainet.models import bundled
@@ -15,11 +15,7 @@ from ainet.runtime.pipeline import network_output
 
 pytestmark = pytest.mark.slow
 
-spec = importlib.util.spec_from_file_location("page_model", ROOT / "web/page_model.py")
-assert spec is not None
-assert spec.loader is not None
-page_model = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(page_model)
+page_model = load_script(ROOT / "web/page_model.py")
 
 
 @pytest.fixture(scope="module")
