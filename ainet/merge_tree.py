@@ -1,6 +1,6 @@
 """Regions merged step by step: any count from one tree.
 
-    tree = ainet.hierarchy(image)                         # superpixels of the bundled AINet, then their tree
+    tree = ainet.hierarchy(image)                         # superpixels of the default model, then their tree
     tree = ainet.Hierarchy.from_labels(labels, image)     # of any label map, without a network
     labels = tree.cut(n_segments=100)                     # exactly 100 regions
     strength = tree.boundary_strength()                   # (H, W), the height up to which a boundary stays

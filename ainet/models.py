@@ -13,7 +13,8 @@ from pathlib import Path
 from ainet.errors import ModelError, UsageError
 from ainet.wrong_content import looks_like_onnx, read_head
 
-BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
+BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package
+DEFAULT = "ainet-lite"  # of them, on every device, so that a photo has one segmentation: the quickest; ainet is a little more accurate
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
 INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
 PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights
@@ -59,7 +60,7 @@ class Device:
 
 
 def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
-    """The file of a model: a path, the name of bundled weights, or None for those of AINet.
+    """The file of a model: a path, the name of bundled weights, or None for `DEFAULT`.
 
     Raises:
         UsageError: it is neither a name nor a path.
@@ -67,7 +68,7 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
     """
     if model is not None and not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model is named by a path, or one of {', '.join(BUNDLED)}, not by {model!r}")
-    name = BUNDLED[0] if model is None else os.fspath(model)
+    name = DEFAULT if model is None else os.fspath(model)
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
 
 
@@ -80,7 +81,7 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
     """
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision '{precision}'; choose {' or '.join(PRECISIONS)}")
-    name = BUNDLED[0] if model is None else os.fspath(model)
+    name = DEFAULT if model is None else os.fspath(model)
     takes_it = name in BUNDLED and device.engine in ("auto", "openvino") and precision == "auto"
     return bundled(name + INT8) if takes_it else None
 
@@ -96,13 +97,13 @@ def check_model_file(path: Path) -> None:
     raise ModelError(f"{path} is no model: name an ONNX file or engine, or one of {', '.join(BUNDLED)}")
 
 
-def bundled_checkpoint() -> Path:
-    """The checkpoint of the bundled AINet.
+def bundled_checkpoint(network: str = DEFAULT) -> Path:
+    """The checkpoint of bundled weights.
 
     Raises:
         ModelError: it is not there.
     """
-    return bundled(BUNDLED[0] + CHECKPOINT)
+    return bundled(network + CHECKPOINT)
 
 
 def absolute_model(model: str | os.PathLike[str]) -> str:

@@ -1,4 +1,4 @@
-"""Superpixels in one call, with the bundled AINet on the fastest device that works:
+"""Superpixels in one call, with the default model on the fastest device that works:
 
 labels = ainet.segment(image, n_segments=600)
 """
@@ -27,7 +27,7 @@ def segment(
     within: Any = None,
     start_label: SupportsIndex | None = None,
 ) -> NDArray[np.int32]:
-    """Segment an image into superpixels with the bundled AINet on the fastest device that works; see `Segmenter.__call__`."""
+    """Segment an image into superpixels with the default model on the fastest device that works; see `Segmenter.__call__`."""
     return _default_segmenter(os.getpid())(
         image,
         n_segments,
@@ -42,12 +42,12 @@ def segment(
 
 
 def hierarchy(image: Any, n_segments: SupportsIndex = 600, *, compact: bool = False, mask: Any = None, within: Any = None) -> Hierarchy:
-    """The merge tree of an image's superpixels with the bundled AINet on the fastest device that works; see `Segmenter.hierarchy`."""
+    """The merge tree of an image's superpixels with the default model on the fastest device that works; see `Segmenter.hierarchy`."""
     return _default_segmenter(os.getpid()).hierarchy(image, n_segments, compact=compact, mask=mask, within=within)
 
 
 def association(image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
-    """The association map of an image with the bundled AINet on the fastest device that works; see `Segmenter.association`."""
+    """The association map of an image with the default model on the fastest device that works; see `Segmenter.association`."""
     return _default_segmenter(os.getpid()).association(image, n_segments, scale=scale)
 
 

@@ -59,11 +59,11 @@ class Segmenter:
     def load(
         cls, model: str | os.PathLike[str] | None = None, device: str = "auto", threads: int = 0, precision: str = "auto"
     ) -> "Segmenter":
-        """Load an exported ONNX model, or the bundled AINet.
+        """Load an exported ONNX model, or bundled weights.
 
         Args:
             model: path of an ONNX file made by `ainet export`, or for device "tensorrt" of an engine made by `ainet build`; for
-                the torch devices, of a checkpoint. "ainet", "ainet-lite" or "scn": the bundled weights; None: those of AINet.
+                the torch devices, of a checkpoint. "ainet", "ainet-lite" or "scn": the bundled weights; None: "ainet-lite".
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.

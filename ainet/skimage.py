@@ -35,7 +35,7 @@ def slic(
     *,
     channel_axis: int | None = -1,
 ) -> NDArray[np.intp]:
-    """Segment an image with the bundled AINet on the fastest device that works, by the signature of scikit-image 0.26.
+    """Segment an image with the default model on the fastest device that works, by the signature of scikit-image 0.26.
 
     Args:
         image: grey, RGB or RGBA, uint8 in [0, 255] or float in [0, 1], of 16 x 16 pixels or more. scikit-image stretches floats of any

@@ -30,11 +30,11 @@ console = Console(highlight=False)
 def main(out: Path) -> int:
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = bundled_checkpoint()
-    model = out / "ainet.onnx"
+    model = out / f"{checkpoint.stem}.onnx"
     console.print(f"[bold]1.[/] exporting the bundled weights to {model}, checked against PyTorch")
     export_onnx(load_checkpoint(checkpoint), model, border_map=True)  # with what the merge to exact counts looks at
     console.print("[bold]2.[/] building a TensorRT engine")
-    console.print(f"   {build(model, out / 'ainet.engine')}")
+    console.print(f"   {build(model, model.with_suffix('.engine'))}")
     photos = sorted(PHOTOS.glob("*.jpg"))
     table = Table("photo", "size", "superpixels", "ms", "equal to PyTorch", title=f"{N_SEGMENTS} superpixels each")
     worst = 1.0

@@ -19,6 +19,7 @@ from tritonclient.utils import InferenceServerException
 
 import ainet
 from ainet.benchmarks.result import write_result
+from ainet.models import DEFAULT
 
 
 def load(client: Any, model: str, tensor: Any, expected: np.ndarray, callers: int, requests: int) -> dict[str, float]:
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("photo")
     parser.add_argument("-o", "--out", type=Path, help="JSON file to write")
     parser.add_argument("--url", default="127.0.0.1:8001")
-    parser.add_argument("--model", default="ainet")
+    parser.add_argument("--model", default=DEFAULT)
     parser.add_argument("--requests", type=int, default=200, help="for each number of callers")
     parser.add_argument("--callers", type=int, nargs="+", default=[1, 8, 32])
     arguments = parser.parse_args()

@@ -65,7 +65,7 @@ def main() -> None:
     parts.insert(1, make(work / "regions-scn.json", *regions, "scn", "--model", scn_model))
     methods = [part for name in ("ainet", "scn", "ssn", "slic") for part in ("--method", name)]
     proposals = make(work / "proposals.json", "bench", "proposals", *val, *methods, "--weights", given.weights)
-    second = make(work / "second.safetensors", *train, "--seed", SEED)
+    second = make(work / "second.safetensors", *train, "--weights", ROOT / "ainet/weights/ainet.safetensors", "--seed", SEED)
     second_model = make(work / "second.onnx", "export", second)
     seed = make(work / "regions_seed.json", *regions, "ainet", "--model", second_model)
 

@@ -22,4 +22,4 @@ def teacher_of(recipe: Recipe) -> nn.Module | None:
     Raises:
         ModelError: it is not there.
     """
-    return load_checkpoint(bundled_checkpoint()).network.requires_grad_(False) if recipe.distillation > 0 else None
+    return load_checkpoint(bundled_checkpoint("ainet")).network.requires_grad_(False) if recipe.distillation > 0 else None

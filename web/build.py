@@ -18,7 +18,7 @@ import onnx
 from page_model import description, with_small_weights
 
 from ainet.errors import AINetError
-from ainet.models import BUNDLED, Device, model_path
+from ainet.models import BUNDLED, DEFAULT, Device, model_path
 
 WEB = Path(__file__).resolve().parent
 ROOT = WEB.parent
@@ -103,7 +103,7 @@ def is_older(target: Path, sources: Iterable[Path]) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--model", default="ainet-lite", help=f"an exported ONNX file, or {', '.join(BUNDLED)}, the bundled ones")
+    parser.add_argument("--model", default=DEFAULT, help=f"an exported ONNX file, or {', '.join(BUNDLED)}, the bundled ones")
     arguments = parser.parse_args()
     missing = [tool for tool in ("emcc", "npm") if shutil.which(tool) is None]
     if missing:

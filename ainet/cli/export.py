@@ -10,7 +10,7 @@ from ainet.cli.build import build
 from ainet.cli.console import errors, print_line
 from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
 from ainet.errors import UsageError
-from ainet.models import BUNDLED, ENGINE, INT8, ONNX, bundled
+from ainet.models import DEFAULT, ENGINE, INT8, ONNX, bundled
 from ainet.runtime.tensorrt_api import load_package
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def export(
     triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
     hub: Annotated[Path | None, typer.Option(help="New folder in the layout of the Hugging Face Hub: fp32, fp16, card.")] = None,
     int8: Annotated[
-        Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub; with the bundled AINet its own goes there.")
+        Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub; of the bundled weights, theirs goes there.")
     ] = None,
 ) -> None:
     """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
@@ -80,7 +80,7 @@ def export(
 def _export_hub(checkpoint: Path | None, folder: Path, output: str, int8: Path | None) -> None:
     loaded = read_checkpoint(checkpoint)
     if checkpoint is None and int8 is None and output == "logits":
-        int8 = bundled(BUNDLED[0] + INT8)
+        int8 = bundled(DEFAULT + INT8)
     with needs("exporting", "export"):
         from ainet.export.hub import write_hub
     with errors.status(f"exporting {loaded.name}, fp32 and fp16"):

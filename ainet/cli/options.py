@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.errors import ModelError, UsageError, import_failed
-from ainet.models import DEVICES, ONNX, bundled_checkpoint
+from ainet.models import DEFAULT, DEVICES, ONNX, bundled_checkpoint
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
@@ -18,7 +18,7 @@ BsdsOption = Annotated[Path, typer.Option(help=BSDS_HELP, show_default=False)]
 BsdsOrNone = Annotated[Path | None, typer.Option(help=BSDS_HELP, show_default=False)]
 CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
 CheckpointOrBundled = Annotated[
-    Path | None, typer.Argument(help="Public checkpoint or own .safetensors.", show_default="the bundled AINet")
+    Path | None, typer.Argument(help="Public checkpoint or own .safetensors.", show_default=f"the bundled {DEFAULT}")
 ]
 DeviceOption = Annotated[str, typer.Option(help=f"{DEVICES}.")]
 TrainingDeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -40,7 +40,7 @@ def check_suffix(verb: str, path: Path, *suffixes: str) -> None:
 
 
 def read_checkpoint(path: Path | None) -> "Checkpoint":
-    """Load a checkpoint, by default the bundled AINet."""
+    """Load a checkpoint, by default the bundled one."""
     path = bundled_checkpoint() if path is None else path
     if path.suffix.lower() == ONNX:
         raise ModelError(f"{path} is an ONNX model already; name a checkpoint")

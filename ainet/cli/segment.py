@@ -11,6 +11,7 @@ import typer
 from ainet.cli.console import errors, print_error, print_line, progress_bar
 from ainet.cli.options import DeviceOption
 from ainet.errors import AINetError, ImageError, UsageError
+from ainet.models import BUNDLED, DEFAULT
 
 if TYPE_CHECKING:
     from ainet.cli.inputs import Input
@@ -35,7 +36,8 @@ def segment(
     ] = None,
     compact: Annotated[bool, typer.Option("--compact", help="More even shapes, with smoother outlines.")] = False,
     model: Annotated[
-        Path | None, typer.Option(help="ONNX model or engine, checkpoint for torch, or ainet, ainet-lite or scn, the bundled ones.")
+        Path | None,
+        typer.Option(help=f"ONNX model or engine, checkpoint for torch, or {', '.join(BUNDLED)}: the bundled ones.", show_default=DEFAULT),
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[

@@ -8,13 +8,13 @@ import typer
 
 from ainet.cli.console import print_line
 from ainet.cli.options import DeviceOption
-from ainet.models import BUNDLED
+from ainet.models import BUNDLED, DEFAULT
 
 
 def serve(
     model: Annotated[
         str, typer.Argument(help="A model file or bundled weights by name; or a Triton model repository (a folder).")
-    ] = "ainet",
+    ] = DEFAULT,
     device: DeviceOption = "auto",
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
     http: Annotated[int, typer.Option(min=1, max=65535, help="Port of HTTP.")] = 8000,

@@ -7,7 +7,7 @@ import typer
 
 from ainet.cli.console import output, print_line
 from ainet.cli.options import BsdsOption, needs
-from ainet.models import bundled_checkpoint
+from ainet.models import DEFAULT, bundled_checkpoint
 
 
 def train_merging(
@@ -18,7 +18,7 @@ def train_merging(
             "-o", "--out", help="Checkpoint (.safetensors) with the cost, or a cost that needs no network (.json).", show_default=False
         ),
     ],
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint whose superpixels merge.", show_default="the bundled AINet")] = None,
+    weights: Annotated[Path | None, typer.Option(help="Checkpoint whose superpixels merge.", show_default=f"the bundled {DEFAULT}")] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and the order of the images.")] = 0,
 ) -> None:
     """Train the cost by which superpixels merge, on BSDS500's train split, in some minutes on a CPU.

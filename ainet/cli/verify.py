@@ -24,7 +24,7 @@ DEVICES = {ONNX: ("cpu", "openvino", "cuda"), ENGINE: ("tensorrt",)}  # tried by
 def verify(
     models: Annotated[list[Path], typer.Argument(help="Exported models of one checkpoint, .onnx or .engine.", show_default=False)],
     images: Annotated[Path, typer.Option(help="Folder of images to compare the networks' outputs on.", show_default=False)],
-    against: Annotated[Path | None, typer.Option(help="The models' checkpoint. Default: the bundled AINet, if it is that.")] = None,
+    against: Annotated[Path | None, typer.Option(help="The models' checkpoint. Default: the bundled weights of their network.")] = None,
     bsds: Annotated[Path | None, typer.Option(help=f"{BSDS_HELP} Compares ASA, BR, BP and CO.", show_default=False)] = None,
     device: Annotated[
         list[str] | None, typer.Option(help="cpu, openvino, cuda, cuda:N or tensorrt; repeat for more. Default: all that work.")
@@ -79,7 +79,7 @@ def _reference(candidates: "list[Candidate]", against: Path | None, opened: Exit
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
     from ainet.torch_backend import open_torch
 
-    checkpoint = bundled_checkpoint() if against is None else against
+    checkpoint = bundled_checkpoint(candidates[0].backend.info.network) if against is None else against
     reference = opened.enter_context(closing(open_torch(checkpoint)))
     for candidate in candidates:
         made_from, here = candidate.backend.info, reference.info

@@ -60,7 +60,7 @@ def train(samples: Sequence[Sample], seed: int = 0, report: Callable[[str], None
     """Train the embedding on the superpixels of the bundled AINet, an image a step; on one thread, as the tensors are small."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    network = load_checkpoint(bundled_checkpoint()).network.eval()
+    network = load_checkpoint(bundled_checkpoint("ainet")).network.eval()
     data = []
     with Segmenter.load("ainet", "cpu", 1) as segmenter:
         for number, sample in enumerate(samples, 1):

@@ -39,7 +39,7 @@ def test_files_by_name_and_path() -> None:
     for name in BUNDLED:
         assert model_path(name, Device("cpu")) == bundled(name + ONNX)
         assert model_path(name, Device("torch")) == bundled(name + CHECKPOINT)
-    assert model_path(None, Device("auto")) == bundled("ainet.onnx")
+    assert model_path(None, Device("auto")) == bundled("ainet-lite.onnx")
     assert model_path("my/scn.onnx", Device("cpu")) == Path("my/scn.onnx")
     with pytest.raises(ModelError, match=r"nothing\.onnx"):
         bundled("nothing.onnx")
@@ -49,7 +49,7 @@ def test_the_file_in_int8() -> None:
     """Of bundled names alone, for the engine that runs it, unless float32 is asked for."""
     for name in BUNDLED:
         assert int8_path(name, Device("auto"), "auto") == int8_path(name, Device("openvino"), "auto") == bundled(name + INT8)
-    assert int8_path(None, Device("auto"), "auto") == bundled("ainet-int8.onnx")
+    assert int8_path(None, Device("auto"), "auto") == bundled("ainet-lite-int8.onnx")
     others = [
         (None, "auto", "fp32"),
         (None, "cpu", "auto"),

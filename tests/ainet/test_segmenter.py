@@ -133,7 +133,7 @@ def test_one_call(photo: NDArray[np.uint8]) -> None:
 def test_closing(photo: NDArray[np.uint8]) -> None:
     with Segmenter.load(device="cpu") as segmenter:
         assert segmenter.device == "ONNX Runtime (CPU)"
-        assert segmenter.info.network == "ainet"
+        assert segmenter.info.network == "ainet-lite"
         segmenter(photo, 20)
         backend = weakref.ref(segmenter.backend)
     assert backend() is None

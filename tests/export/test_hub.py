@@ -19,7 +19,7 @@ from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.hub import write_hub
 from ainet.export.model_file import read_model
 from ainet.export.whole import load_whole
-from ainet.models import bundled
+from ainet.models import DEFAULT, INT8, bundled, bundled_checkpoint
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -101,9 +101,9 @@ def test_the_card(folder: Path, checkpoint: Checkpoint) -> None:
 
 def test_the_bundled_int8_model_is_of_the_bundled_checkpoint() -> None:
     """So that `ainet export --hub`, without a checkpoint, can lay it beside the others."""
-    _, info = read_model(bundled("ainet-int8.onnx"))
+    _, info = read_model(bundled(DEFAULT + INT8))
     assert (info.precision, info.output) == ("int8", "logits")
-    assert info.checkpoint_sha256 == load_checkpoint(bundled("ainet.safetensors")).sha256
+    assert info.checkpoint_sha256 == load_checkpoint(bundled_checkpoint()).sha256
 
 
 def test_what_does_not_fit_leaves_nothing(checkpoint: Checkpoint, int8: Path, folder: Path, tmp_path: Path) -> None:

@@ -53,17 +53,17 @@ def repository(tmp_path_factory):
     folder = tmp_path_factory.mktemp("triton") / "models"
     result = CliRunner().invoke(app, ["export", "--triton", str(folder)])
     assert result.exit_code == 0
-    assert " model of a Triton server; ainet, fp32, output labels, " in " ".join(result.output.split())
+    assert " model of a Triton server; ainet-lite, fp32, output labels, " in " ".join(result.output.split())
     return folder
 
 
 def test_a_label_model(repository):
     assert sorted(str(path.relative_to(repository)) for path in repository.rglob("*") if path.is_file()) == [
-        "ainet/1/model.onnx",
-        "ainet/config.pbtxt",
+        "ainet-lite/1/model.onnx",
+        "ainet-lite/config.pbtxt",
     ]
-    config = config_of(repository / "ainet")
-    assert (config.name, config.backend, config.platform, config.max_batch_size) == ("ainet", "onnxruntime", "", 8)
+    config = config_of(repository / "ainet-lite")
+    assert (config.name, config.backend, config.platform, config.max_batch_size) == ("ainet-lite", "onnxruntime", "", 8)
     assert described(config.input) == [("image", "TYPE_UINT8", [-1, -1, 3])]
     assert described(config.output) == [("labels", "TYPE_INT32", [-1, -1])]
     assert config.HasField("dynamic_batching")
@@ -130,7 +130,7 @@ def test_the_documented_client(repository, port, tmp_path, monkeypatch):
     client = {}
     exec(code.replace("localhost:8001", f"localhost:{port}"), client)
     image = read_image("photo.jpg")
-    with Segmenter.load(repository / "ainet/1/model.onnx", "cpu") as segmenter:
+    with Segmenter.load(repository / "ainet-lite/1/model.onnx", "cpu") as segmenter:
         np.testing.assert_array_equal(client["labels"], segmenter(image, quality="fast"))
         upright = np.ascontiguousarray(image[:200, 100:230])
         np.testing.assert_array_equal(client["segment"](upright, 150), segmenter(upright, 150, quality="fast"))
@@ -138,7 +138,7 @@ def test_the_documented_client(repository, port, tmp_path, monkeypatch):
 
 
 def test_a_batch_gives_each_request_its_own_labels(repository):
-    session = onnxruntime.InferenceSession(repository / "ainet/1/model.onnx")
+    session = onnxruntime.InferenceSession(repository / "ainet-lite/1/model.onnx")
     images = np.random.default_rng(0).integers(0, 256, (8, 48, 64, 3), np.uint8)
     (together,) = session.run(["labels"], {"image": images})
     for image, labels in zip(images, together, strict=True):
@@ -245,22 +245,22 @@ def test_export_and_build_add_to_one_repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(app, ["export", "-o", "new/model.engine", "--triton", "models", "--output", "logits"])
     assert result.exit_code == 0
-    assert "models/ainet_tensorrt: model of a Triton server" in " ".join(result.output.split())
+    assert "models/ainet-lite_tensorrt: model of a Triton server" in " ".join(result.output.split())
     assert sorted(str(path) for path in Path().rglob("*") if path.is_file()) == [
-        "models/ainet/1/model.onnx",
-        "models/ainet/config.pbtxt",
-        "models/ainet_tensorrt/1/model.plan",
-        "models/ainet_tensorrt/config.pbtxt",
+        "models/ainet-lite/1/model.onnx",
+        "models/ainet-lite/config.pbtxt",
+        "models/ainet-lite_tensorrt/1/model.plan",
+        "models/ainet-lite_tensorrt/config.pbtxt",
         "new/model.engine",
         "new/model.engine.json",
         "new/model.onnx",
     ]
-    assert Path("new/model.onnx").read_bytes() == Path("models/ainet/1/model.onnx").read_bytes()
-    batches = {name: config_of(Path("models", name)).max_batch_size for name in ("ainet", "ainet_tensorrt")}
-    assert batches == {"ainet": 8, "ainet_tensorrt": 8}
+    assert Path("new/model.onnx").read_bytes() == Path("models/ainet-lite/1/model.onnx").read_bytes()
+    batches = {name: config_of(Path("models", name)).max_batch_size for name in ("ainet-lite", "ainet-lite_tensorrt")}
+    assert batches == {"ainet-lite": 8, "ainet-lite_tensorrt": 8}
     profiles = EngineInfo.load("new/model.engine").profiles
     assert [str(profile) for profile in profiles] == ["1x320x480..8x320x480", "1x480x320..8x480x320", "1x16x16..8x640x640"]
-    assert described(config_of(Path("models/ainet")).output) == [("logits", "TYPE_FP32", [9, -1, -1])]
+    assert described(config_of(Path("models/ainet-lite")).output) == [("logits", "TYPE_FP32", [9, -1, -1])]
 
 
 def test_sizes_that_are_named_are_taken_as_they_are(tmp_path, monkeypatch):

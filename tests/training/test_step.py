@@ -69,7 +69,7 @@ def test_patches_are_proposed_on_the_label_of_the_recipe(batch: Batch, recipe: R
 def test_distillation_adds_the_divergence_from_the_bundled_network(batch: Batch, network: UNet) -> None:
     recipe = replace(PAPER, boundary="off", jitter="off", distillation=0.3)
     total, figures = TrainingStep(network, recipe, classes=2)(batch, None)
-    student, teacher = (of(batch.image).double().softmax(1) for of in (network, load_checkpoint(bundled_checkpoint()).network))
+    student, teacher = (of(batch.image).double().softmax(1) for of in (network, load_checkpoint(bundled_checkpoint("ainet")).network))
     expected = LOSS_SCALE / 2 * (teacher * (teacher / student).log()).sum()
     torch.testing.assert_close(figures[FIGURES.index("distillation")].double(), expected, rtol=1e-4, atol=0)
     association = association_loss(student.float(), batch.label, classes=2)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ainet.models import DEFAULT
 from figures.results import ROOT, load, table
 
 
@@ -49,9 +50,9 @@ def models(results: dict[str, dict[str, Any]]) -> str:
     at_600 = {row["method"]: row for row in times["rows"] if (row["width"], row["threads"]) == (481, 1)}
     rows = []
     for method, in_int8, timed, engine, terms in (
+        ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", True, "ainet@openvino", "OpenVINO", "non-commercial research"),
         ("ainet", False, "ainet@openvino+fp32", "OpenVINO", "non-commercial research"),
-        ("ainet-lite", True, "ainet-lite@openvino", "OpenVINO", "non-commercial research"),
         ("scn", True, "scn@openvino", "OpenVINO", "non-commercial research"),
         ("slic", False, "slic-cv", "OpenCV", "no weights"),
     ):
@@ -63,7 +64,7 @@ def models(results: dict[str, dict[str, Any]]) -> str:
         milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
         weights = ROOT / "ainet/weights" / (f"{method}-int8.onnx" if in_int8 else f"{method}.onnx")
         size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
-        name = f"`{method}`, INT8" if in_int8 else f"`{method}`"
+        name = f"`{method}`{', the default' * (method == DEFAULT)}{', INT8' * in_int8}"
         rows.append([name, size, f"{milliseconds:.0f} ms, {engine}", f"{asa:.4f}", f"{recall:.4f}", terms])
     data = results["ainet"]["data"]
     note = (

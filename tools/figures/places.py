@@ -27,6 +27,6 @@ def serving(result: dict[str, Any]) -> str:
         rows.append([str(row["callers"]), *waits, f"{row['right_per_second']:.1f}", str(row["refused"]), str(row["wrong"])])
     note = (
         f"Photos of {result['width']}x{result['height']} over gRPC on one machine, callers included; {result['requests']} requests a row, "
-        f"`--device {result['served']['device']} --queue 256`; {machine_note(result)}."
+        f"`ainet serve {result['served']['model']} --queue 256`; {machine_note(result)}."
     )
     return table(["callers", "median", "p99", "a second", "refused", "wrong"], rows) + "\n\n" + note

@@ -7,12 +7,12 @@ from figures.results import table
 SIZES = ((481, 321), (1920, 1080), (4000, 3000))
 THREADS = (1, 2)
 TITLES = {
+    "ainet-lite@openvino": "`ainet-lite`, plain grid",
+    "ainet-lite@openvino+best": "`ainet-lite`, exact count (the default)",
     "ainet@openvino": "`ainet`, plain grid",
-    "ainet@openvino+best": "`ainet`, exact count (the default)",
+    "ainet@openvino+best": "`ainet`, exact count",
     "ainet@openvino+fp32": "`ainet` in float32, plain grid",
     "ainet@openvino+fp32+best": "`ainet` in float32, exact count",
-    "ainet-lite@openvino": "`ainet-lite`, plain grid",
-    "ainet-lite@openvino+best": "`ainet-lite`, exact count",
     "scn@openvino": "`scn`, plain grid",
     "scn@openvino+best": "`scn`, exact count",
     "slic-cv": "SLIC, OpenCV",

@@ -10,7 +10,7 @@ from ainet.cli.bench.options import ResultOption, needs_packages
 from ainet.cli.console import errors
 from ainet.cli.options import BsdsOption
 from ainet.cli.verify import verify
-from ainet.models import BUNDLED, INT8, bundled, bundled_checkpoint
+from ainet.models import INT8, bundled, bundled_checkpoint
 
 
 def parity(
@@ -27,7 +27,7 @@ def parity(
     with TemporaryDirectory() as folder:
         models = [Path(folder, "ainet.onnx"), Path(folder, "ainet-fp16.onnx")]
         with errors.status("exporting"):
-            checkpoint = load_checkpoint(bundled_checkpoint())
+            checkpoint = load_checkpoint(bundled_checkpoint("ainet"))
             export_onnx(checkpoint, models[0], "fp32")
             export_onnx(checkpoint, models[1], "fp16")
-        verify([*models, bundled(BUNDLED[0] + INT8)], bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)
+        verify([*models, bundled("ainet" + INT8)], bsds / "images/val", bsds=bsds, device=device, limit=limit, json=out)

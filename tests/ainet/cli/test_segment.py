@@ -88,7 +88,7 @@ def test_results_are_replaced(run: Run, segmenter: Segmenter) -> None:
 
 def test_scale_protocol_and_model(run: Run, segmenter: Segmenter) -> None:
     image = ainet.read_image("a.png")
-    assert run("segment", "a.png", "-o", "out", "--scale", "0.75", "--device", "cpu", "--model", bundled("ainet.onnx")).code == 0
+    assert run("segment", "a.png", "-o", "out", "--scale", "0.75", "--device", "cpu", "--model", bundled("ainet-lite.onnx")).code == 0
     np.testing.assert_array_equal(np.load("out/a.npy"), segmenter(image, scale=0.75))
     Image.open(PHOTOS / "astronaut.jpg").crop((0, 0, 481, 321)).save("bsds.png")
     assert run("segment", "bsds.png", "-o", "out", "--protocol", "public", "--scale", "0.3", "--device", "cpu").code == 0

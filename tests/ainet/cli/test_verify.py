@@ -11,7 +11,7 @@ from PIL import Image
 from support.command_line import Run, tree
 from support.tolerances import tolerance
 
-from ainet.models import bundled
+from ainet.models import bundled, bundled_checkpoint
 from ainet.runtime.backends import Backend, open_backend
 from ainet.torch_backend import open_torch
 
@@ -59,7 +59,7 @@ def test_a_good_model_on_all_devices(run: Run) -> None:
 
 def test_models_of_two_outputs_and_precisions(run: Run) -> None:
     pytest.importorskip("onnxscript")
-    assert run("export", "-o", "half.onnx", "--precision", "fp16", "--output", "labels").code == 0
+    assert run("export", bundled_checkpoint("ainet"), "-o", "half.onnx", "--precision", "fp16", "--output", "labels").code == 0
     result = run("verify", "half.onnx", MODEL, *SMALL, "--json", "parity.json")
     assert result.errors == []
     rows = json.loads(Path("parity.json").read_text())["rows"]

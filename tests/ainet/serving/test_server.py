@@ -23,6 +23,7 @@ from support.paths import PHOTOS, ROOT
 from support.serving import PYTHON, Server, free_ports, needs_triton, serving
 
 import ainet
+from ainet.models import DEFAULT
 
 triton = pytest.importorskip("tritonclient.grpc")
 pytest.importorskip("grpc")
@@ -34,7 +35,7 @@ PHOTO = PHOTOS / "chelsea.jpg"
 COUNT = 150
 
 
-def ask(address: str, name: str = "ainet", **inputs: NDArray[Any]) -> NDArray[np.int32]:
+def ask(address: str, name: str = DEFAULT, **inputs: NDArray[Any]) -> NDArray[np.int32]:
     """One request over gRPC -> labels (H, W)."""
     kinds = {"image": "UINT8", "file": "BYTES", "n_segments": "INT32"}
     tensors = []
@@ -98,12 +99,12 @@ def test_http_health_and_metrics(server: Server) -> None:
         {"name": "image", "shape": pixels.shape, "datatype": "UINT8", "data": pixels.ravel().tolist()},
         {"name": "n_segments", "shape": [1, 1], "datatype": "INT32", "data": [12]},
     ]
-    request = urllib.request.Request(f"http://{server.http}/v2/models/ainet/infer", json.dumps({"inputs": tensors}).encode())
+    request = urllib.request.Request(f"http://{server.http}/v2/models/{DEFAULT}/infer", json.dumps({"inputs": tensors}).encode())
     (output,) = json.load(urllib.request.urlopen(request))["outputs"]
     assert (output["name"], output["datatype"], output["shape"]) == ("labels", "INT32", [1, 48, 64])
     assert 8 <= len(set(output["data"])) <= 16
     metrics = urllib.request.urlopen(f"http://{server.metrics}/metrics").read().decode()
-    assert 'nv_inference_count{model="ainet",version="1"}' in metrics
+    assert f'nv_inference_count{{model="{DEFAULT}",version="1"}}' in metrics
 
 
 def test_bad_requests_fail_alone(server: Server, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
@@ -147,7 +148,8 @@ def test_a_full_queue_refuses(server: Server, image: NDArray[np.uint8], expected
 def test_a_slow_client_holds_up_nobody(server: Server, image: NDArray[np.uint8], expected: NDArray[np.int32]) -> None:
     host, port = server.http.split(":")
     with socket.create_connection((host, int(port))) as slow:
-        slow.sendall(b"POST /v2/models/ainet/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")  # and nothing more
+        head = f"POST /v2/models/{DEFAULT}/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+        slow.sendall(head.encode() + b"{")  # and nothing more
         np.testing.assert_array_equal(ask(server.grpc, image=image, n_segments=np.array([[COUNT]], np.int32)), expected)
         assert urllib.request.urlopen(f"http://{server.http}/v2/health/ready", timeout=30).status == 200
 
@@ -205,7 +207,7 @@ def test_a_request_of_a_gigabyte(server: Server, image: NDArray[np.uint8], expec
         "Content-Length": str(len(header) + side * len(row)),
     }
     body = itertools.chain([header], itertools.repeat(row, side))
-    request = urllib.request.Request(f"http://{server.http}/v2/models/ainet/infer", body, headers)
+    request = urllib.request.Request(f"http://{server.http}/v2/models/{DEFAULT}/infer", body, headers)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request, timeout=120)
     assert caught.value.code == 400

@@ -201,7 +201,7 @@ def test_weights_of_peers(name: str, tmp_path: Path) -> None:
 def test_ours_is_the_segmenter(photo: NDArray[np.uint8]) -> None:
     pytest.importorskip("onnxruntime")
     method, stages = open_method("ainet", Options()), Stages()
-    with ainet.Segmenter.load(device="cpu", threads=1) as segmenter:
+    with ainet.Segmenter.load("ainet", device="cpu", threads=1) as segmenter:
         np.testing.assert_array_equal(method(photo, 60, stages), segmenter(photo, 60, quality="fast"))
         assert set(stages.seconds) == {"network", "assignment", "connectivity"}
         public = cv2.resize(photo, (481, 321), interpolation=cv2.INTER_CUBIC)
