@@ -8,7 +8,7 @@ import pytest
 from support.paths import PHOTOS
 
 from ainet import Segmenter, read_image
-from ainet.models import bundled
+from ainet.models import DEFAULT, ONNX, bundled, bundled_checkpoint
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign, normalise
@@ -42,8 +42,8 @@ def _open(device, tmp_path_factory):
         pytest.skip(f"{device} is not installed")
     from ainet.export.engine import build_engine
 
-    path = tmp_path_factory.mktemp("engine") / "ainet.engine"
-    build_engine(bundled("ainet.onnx"), path, ["320x480", "16x16..640x640"], package=device)
+    path = tmp_path_factory.mktemp("engine") / "model.engine"
+    build_engine(bundled(DEFAULT + ONNX), path, ["320x480", "16x16..640x640"], package=device)
     return Segmenter.load(path)
 
 
@@ -91,7 +91,7 @@ def test_an_engine_of_labels(gpu, cpu, package, tmp_path):
     from ainet.export.onnx import export_onnx
     from ainet.training.checkpoint import load_checkpoint
 
-    export_onnx(load_checkpoint(bundled("ainet.safetensors")), tmp_path / "labels.onnx", output="labels")
+    export_onnx(load_checkpoint(bundled_checkpoint()), tmp_path / "labels.onnx", output="labels")
     build_engine(tmp_path / "labels.onnx", tmp_path / "labels.engine", ["16x16..640x640"], package=package)
     photo = read_image(PHOTOS / "coffee.jpg")
     with Segmenter.load(tmp_path / "labels.engine") as segmenter:

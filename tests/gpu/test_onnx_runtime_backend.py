@@ -10,7 +10,7 @@ from support.host_memory import view
 
 from ainet import Segmenter
 from ainet.errors import DeviceError
-from ainet.models import bundled
+from ainet.models import DEFAULT, ONNX, bundled, bundled_checkpoint
 from ainet.runtime.cuda.errors import OutOfMemoryError
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise, postprocess
@@ -63,7 +63,7 @@ def labels_model(tmp_path_factory):
     from ainet.training.checkpoint import load_checkpoint
 
     path = tmp_path_factory.mktemp("onnx") / "labels.onnx"
-    export_onnx(load_checkpoint(bundled("ainet.safetensors")), path, output="labels")
+    export_onnx(load_checkpoint(bundled_checkpoint()), path, output="labels")
     return path
 
 
@@ -78,7 +78,7 @@ def expected(device):
 
     def labels(images, smoothing=1):
         planes = normalise(device.resize(images, (PLAN.working_height, PLAN.working_width)), MEAN)
-        (scores,) = create(bundled("ainet.onnx"), providers=["CPUExecutionProvider"]).run(["logits"], {"image": planes})
+        (scores,) = create(bundled(DEFAULT + ONNX), providers=["CPUExecutionProvider"]).run(["logits"], {"image": planes})
         return postprocess(scores, PLAN.height, PLAN.width, PLAN.min_size, PLAN.max_size, smoothing=smoothing)
 
     return labels
