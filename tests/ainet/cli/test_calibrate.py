@@ -35,10 +35,10 @@ def test_calibrate_and_use(run: Run, photos: Path) -> None:
     assert result.code == 0, result.errors
     assert tree("new") == ["report.json", "report.svg", "x.onnx"]
     report = json.loads(Path("new/report.json").read_text())
-    assert len(report["alone"]) == 26  # 23 of the network, 3 of the border map
-    assert [line.split()[0] for line in result.lines[1:27]] == list(report["alone"])
-    assert result.lines[-1].startswith("new/x.onnx: ainet, int8 with fp32, ")
-    assert f"{len(report['float_layers'])} of 26 layers in float" in result.lines[-1]
+    assert len(report["alone"]) == 22  # 19 of the network, 3 of the border map
+    assert [line.split()[0] for line in result.lines[1:23]] == list(report["alone"])
+    assert result.lines[-1].startswith("new/x.onnx: ainet-lite, int8 with fp32, ")
+    assert f"{len(report['float_layers'])} of 22 layers in float" in result.lines[-1]
     assert ["precision", "int8"] in [line.split() for line in run("info", "new/x.onnx").lines]
     assert run("segment", "a.png", "-o", "out", "--model", "new/x.onnx", *FAST).code == 0
     assert np.load("out/a.npy").shape == (48, 64)

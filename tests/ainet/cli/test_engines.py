@@ -108,7 +108,7 @@ def test_an_engine_on_a_device_that_does_not_run_it(run: Run, host: Host) -> Non
 
 
 def test_device_tensorrt_without_an_engine(run: Run) -> None:
-    model = bundled("ainet.onnx")
+    model = bundled("ainet-lite.onnx")
     error = refused(run, "segment", "a.png", "-o", "out", "--device", "tensorrt")
     assert error == f"error: device 'tensorrt' runs engine files, not {model}; make one with: ainet build {model}"
     error = refused(run, "segment", "a.png", "-o", "out", "--device", "tensorrt", "--model", "gone.engine")

@@ -17,7 +17,7 @@ def test_export_info_and_segment(run: Run, segmenter: Segmenter) -> None:
     pytest.importorskip("onnxscript")
     result = run("export", "-o", "new/model.onnx", "--output", "labels")
     assert (result.code, result.errors) == (0, [])
-    assert result.lines[0].startswith("new/model.onnx: ainet, fp32, output labels, ")
+    assert result.lines[0].startswith("new/model.onnx: ainet-lite, fp32, output labels, ")
     assert tree("new") == ["model.onnx"]
     assert ["output", "labels"] in [line.split() for line in run("info", "new/model.onnx").lines]
     assert run("segment", "a.png", "-o", "out", "--model", "new/model.onnx", *FAST).code == 0
@@ -42,4 +42,4 @@ def test_export_with_photos(run: Run) -> None:
         assert kept
         kernels = [tensor.data_type for tensor in onnx.load("half.onnx").graph.initializer if len(tensor.dims) == 4]
         assert kernels.count(onnx.TensorProto.FLOAT) >= len(kept[1].split(", "))
-    assert result.lines[1].startswith("half.onnx: ainet, fp16, output logits, ")
+    assert result.lines[1].startswith("half.onnx: ainet-lite, fp16, output logits, ")
