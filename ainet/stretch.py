@@ -36,7 +36,7 @@ MAX_VALUES = 2**28  # that the range is taken from; of larger images every n-th 
 
 @dataclass(frozen=True)
 class Advice:
-    """What can be done at the call that an image was passed to: of values in another range, too many bands, and what is no finite number."""
+    """What can be done at the call that an image was passed to: of values in another range, too many bands, and NaN or infinity."""
 
     stretch: str
     bands: str
@@ -56,9 +56,7 @@ OF_ARRAYS = Advice(
 BESIDE_A_MASK = replace(OF_ARRAYS, not_finite=f"{OF_ARRAYS.not_finite}, or leave these pixels out by mask=")
 
 
-def to_rgb(
-    pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None, advice: Advice = AT_READING
-) -> NDArray[np.uint8]:
+def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None, advice: Advice = AT_READING) -> NDArray[np.uint8]:
     """Pixels (H, W) or (H, W, C) -> RGB uint8 (H, W, 3), C-contiguous; errors call the image `name`.
 
     Args:
@@ -166,9 +164,7 @@ def _range(pixels: NDArray[Any], stretch: Stretch, name: str, advice: Advice) ->
             )
         return 0, 1
     if stretch is None:
-        raise ImageError(
-            f"{name} is not of 8 bits: {pixels.dtype} values from {pixels.min()} to {pixels.max()}; {advice.stretch}"
-        )
+        raise ImageError(f"{name} is not of 8 bits: {pixels.dtype} values from {pixels.min()} to {pixels.max()}; {advice.stretch}")
     if stretch == "none":
         kind = np.iinfo(pixels.dtype)
         return int(kind.min), int(kind.max)

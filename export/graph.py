@@ -6,7 +6,6 @@ The association-implantation module needs no rewriting here: the networks hold i
 
 import copy
 from collections.abc import Collection
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -14,15 +13,11 @@ from torch import Tensor, nn
 from torch.nn.utils import fuse_conv_bn_weights
 
 from ainet.export.islands import to_half
+from ainet.runtime.model import Output, Precision
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.merging.model import BorderHead
 from ainet.training.networks import UNet
 from ainet.training.networks.implantation import Implantation
-
-Output = Literal["logits", "association", "labels"]
-Precision = Literal["fp32", "fp16"]
-OUTPUTS: tuple[Output, ...] = get_args(Output)
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def deployable(network: UNet) -> UNet:

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from ainet.errors import AINetError, DeviceError
+from ainet.errors import AINetError, DeviceError, UsageError
 from ainet.models import absolute_model
 from ainet.segmenter import Segmenter
 
@@ -95,11 +95,16 @@ def running_server(repository: Path, host: str, ports: Ports) -> Iterator["subpr
 
     Raises:
         DeviceError: see `check_environment`.
+        UsageError: two ports are one; the folder holds no model.
         ServerError: a port is taken; the server ends before it is ready, or is not ready in time.
     """
-    check_environment()
+    if len({ports.http, ports.grpc, ports.metrics}) < 3:
+        raise UsageError("HTTP, gRPC and metrics need three ports: choose others with --http, --grpc or --metrics")
     for port in (ports.http, ports.grpc, ports.metrics):
         _check_port(host, port)
+    if not any(repository.glob("*/config.pbtxt")):
+        raise UsageError(f"{repository} is no model repository of Triton; make one with: ainet export --triton {repository}")
+    check_environment()
     with tempfile.TemporaryDirectory(prefix="ainet-serve-") as scratch:
         backends, log = Path(scratch, "backends"), Path(scratch, "log")
         environment = _prepare(backends)
