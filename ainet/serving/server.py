@@ -32,6 +32,7 @@ from ainet.segmenter import Segmenter
 BACKENDS = Path(__file__).parent / "backends"
 START_SECONDS = 120
 STOP_SECONDS = 30  # for the requests in flight
+INSTALL = "make an environment of its own, and in the toolkit's folder: pip install '.[serve,cpu]'"
 
 CONFIG = """\
 name: "{name}"
@@ -66,11 +67,11 @@ class Ports:
 def check_environment() -> None:
     """Raise `DeviceError` unless this Python can run the server."""
     if importlib.util.find_spec("pytriton") is None:
-        raise DeviceError("serving needs the package nvidia-pytriton, in an environment of its own: pip install 'ainet-toolkit[serve,cpu]'")
+        raise DeviceError(f"serving needs the package nvidia-pytriton; {INSTALL}")
     if int(version("numpy").split(".")[0]) >= 2:
         raise DeviceError(
             f"serving needs numpy 1, and numpy {version('numpy')} is installed here: with it nvidia-pytriton answers every request with "
-            "empty arrays; make an environment of its own: pip install 'ainet-toolkit[serve,cpu]'"
+            f"empty arrays; {INSTALL}"
         )
 
 
