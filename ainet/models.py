@@ -90,6 +90,31 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
     return bundled(name + INT8) if takes_it else None
 
 
+def checkpoint_path(checkpoint: str | os.PathLike[str] | None) -> Path:
+    """The file of a checkpoint: a path, the name of bundled weights, or None for those of AINet.
+
+    Raises:
+        ModelError: the bundled file is missing.
+    """
+    return model_path(checkpoint, Device("torch"))
+
+
+def unknown_name(path: Path, what: str) -> ModelError | None:
+    """The error where a file that is not there was meant as a name of bundled weights: it has neither a suffix nor a folder."""
+    if path.suffix or path.name != str(path) or path.exists():
+        return None
+    return ModelError(f"there is no {what} '{path}': name a file, or one of the bundled {', '.join(BUNDLED)}")
+
+
+def check_names(model: str | os.PathLike[str] | None, device: str, precision: str) -> None:
+    """Raise the errors of names alone, of a model, a device and a precision, as for `Segmenter.load`: before any work, and any package."""
+    chosen = Device.parse(device)
+    int8_path(model, chosen, precision)
+    path = model_path(model, chosen)
+    if error := unknown_name(path, "model"):
+        raise error
+
+
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file that is no ONNX model or engine is named in its place."""
     if path.suffix in (ONNX, ENGINE) or not path.is_file():
@@ -107,7 +132,7 @@ def bundled_checkpoint() -> Path:
     Raises:
         ModelError: it is not there.
     """
-    return bundled(BUNDLED[0] + CHECKPOINT)
+    return checkpoint_path(None)
 
 
 def absolute_model(model: str | os.PathLike[str]) -> str:

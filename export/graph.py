@@ -4,21 +4,16 @@ The association-implantation module needs no rewriting here: the networks hold i
 """
 
 from collections.abc import Collection
-from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ainet.export.islands import to_half
+from ainet.runtime.model import Output, Precision
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.merging.model import BorderHead
 from ainet.training.networks import UNet
-
-Output = Literal["logits", "association", "labels"]
-Precision = Literal["fp32", "fp16"]
-OUTPUTS: tuple[Output, ...] = get_args(Output)
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 class WithOutput(nn.Module):

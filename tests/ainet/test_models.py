@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ainet import Segmenter
 from ainet.errors import ModelError, UsageError
 from ainet.models import BUNDLED, CHECKPOINT, INT8, ONNX, Device, bundled, int8_path, model_path
 
@@ -43,6 +44,22 @@ def test_files_by_name_and_path() -> None:
     assert model_path("my/scn.onnx", Device("cpu")) == Path("my/scn.onnx")
     with pytest.raises(ModelError, match=r"nothing\.onnx"):
         bundled("nothing.onnx")
+
+
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word without suffix or folder is a name; what looks like a path is told as one."""
+    monkeypatch.chdir(tmp_path)
+    for device in ("auto", "cpu", "torch"):
+        if device == "torch":
+            pytest.importorskip("torch")
+        with pytest.raises(ModelError, match="'anet': name a file, or one of the bundled ainet, ainet-lite, scn"):
+            Segmenter.load("anet", device)
+    for path in ("anet.onnx", "./my/anet"):
+        with pytest.raises(ModelError, match=f"no model file at {path.removeprefix('./')}"):
+            Segmenter.load(path, "cpu")
+    Path("anet").touch()
+    with pytest.raises(ModelError, match="anet is no model"):
+        Segmenter.load("anet", "cpu")
 
 
 def test_the_file_in_int8() -> None:
