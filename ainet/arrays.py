@@ -32,6 +32,29 @@ def check_unmasked(name: str, value: Any) -> None:
         raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
 
 
+def checked_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The argument `mask` as an array of booleans, True inside.
+
+    shape: (H, W) of the image.
+
+    Raises:
+        UsageError: it is no such array, or True nowhere.
+    """
+    inside = checked_array("mask", mask)
+    if inside.dtype.kind != "b":
+        raise UsageError(f"mask must be an array of booleans, not of {inside.dtype}; compare its values first, e.g. mask > 0")
+    check_size_of("mask", inside, shape)
+    if not inside.any():
+        raise UsageError("the mask has no pixel inside, so there is nothing to segment; is it inverted?")
+    return inside
+
+
+def check_size_of(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Raise `UsageError` unless the argument `name` has the size of the image, (H, W)."""
+    if array.shape != shape:
+        raise UsageError(f"{name} has the shape {array.shape}, but the image {shape}; they must be of one size")
+
+
 def checked_colour(colour: Any) -> NDArray[np.uint8]:
     """R, G, B as uint8, from whole numbers in 0..255 or floats in [0, 1].
 
@@ -43,9 +66,10 @@ def checked_colour(colour: Any) -> NDArray[np.uint8]:
         return values.astype(np.uint8)
     if values.shape == (3,) and values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
         return np.round(values * 255).astype(np.uint8)
-    raise UsageError(f"colour must be R, G, B: three whole numbers in 0..255 or three floats in [0, 1], not {_short(colour)}")
+    raise UsageError(f"colour must be R, G, B: three whole numbers in 0..255 or three floats in [0, 1], not {short(colour)}")
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """How a value is written, or the beginning of it."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -37,5 +37,5 @@ def import_failed(what: str, error: ImportError, install: str) -> DeviceError:
     what: the feature. install: the command that mends it.
     """
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return DeviceError(f"{what} needs the package {error.name}: {install}")
+        return DeviceError(f"{what} needs the package {error.name.partition('.')[0]}: {install}")
     return DeviceError(f"{what} needs a package that is installed and cannot be loaded ({error}); mend or install it anew: {install}")

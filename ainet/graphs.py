@@ -1,7 +1,9 @@
 """Superpixels as a graph:
 
     graph = ainet.graph(labels, image)
-    networkx.Graph(graph.edge_index.T.tolist())
+    network = networkx.Graph()
+    network.add_nodes_from(range(len(graph.x)))  # one region alone has no edges
+    network.add_edges_from(graph.edge_index.T.tolist())
     torch_geometric.data.Data(x=torch.from_numpy(graph.x), edge_index=torch.from_numpy(graph.edge_index))
 
 networkx and PyTorch Geometric take its arrays as they are.

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ainet.arguments import checked_integer
-from ainet.arrays import check_unmasked, hides_values
+from ainet.arrays import check_unmasked, checked_mask, hides_values, short
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
 from ainet.errors import ImageError, UsageError
 from ainet.image_files import open_pages, pixels_of, turned_upright
-from ainet.stretch import Bands, Stretch, checked_bands, checked_stretch, to_rgb
+from ainet.stretch import BESIDE_A_MASK, OF_ARRAYS, Bands, Stretch, checked_bands, checked_stretch, to_rgb
 
 
 def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
@@ -55,7 +55,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
     if page is not None and checked_integer("page", page) != 0:
         raise UsageError(f"page={page!r}: an array is one page; leave it out")
     check_unmasked("the image", source)
-    return as_rgb(source, stretch, bands)
+    return to_rgb(_pixels(source, bands is not None), "the image", stretch, bands)
 
 
 def read_content(data: bytes, name: str, *, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
@@ -72,24 +72,30 @@ def read_pages(path: str | os.PathLike[str], *, stretch: Stretch = None, bands: 
             yield (f"-{number}" if len(pages) > 1 else ""), image
 
 
-def as_rgb(image: Any, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
+def as_rgb(image: Any) -> NDArray[np.uint8]:
     """Array of an image -> RGB uint8 (H, W, 3), C-contiguous.
 
     Takes (H, W) or (H, W, 1) grey, (H, W, 3) RGB, (H, W, 4) RGBA whose alpha is dropped; uint8, or floats in [0, 1]. Pillow images
-    are converted as from a file. `stretch` and `bands`: as of `read_image`.
+    are converted as from a file.
 
     Raises:
         ImageError: another shape or type, floats outside [0, 1] or NaN, or over 1,074 megapixels.
     """
-    if isinstance(image, Image.Image):
-        check_decoded_size(image.height, image.width, "the image")
-        with decoding("the image"):
-            pixels = pixels_of(image, "the image", bands is not None)
-    else:
-        pixels = as_array(image)
-        if pixels.ndim in (2, 3):
-            check_size(*pixels.shape[:2])
-    return to_rgb(pixels, "an image", stretch, bands)
+    return to_rgb(_pixels(image), "an image", advice=OF_ARRAYS)
+
+
+def as_rgb_inside(image: Any, mask: Any) -> NDArray[np.uint8]:
+    """`as_rgb` of an image with a mask (H, W), True inside, or None: outside it floats may be any number, and NaN.
+
+    Raises:
+        ImageError: as `as_rgb`.
+        UsageError: a mask of another type or size, or without a pixel inside.
+    """
+    pixels = _pixels(image)
+    if mask is not None and pixels.ndim in (2, 3) and pixels.dtype.kind == "f":
+        outside = ~checked_mask(mask, pixels.shape[:2])
+        pixels = np.ma.MaskedArray(pixels, outside if pixels.ndim == 2 else np.broadcast_to(outside[:, :, None], pixels.shape))
+    return to_rgb(pixels, "an image", advice=BESIDE_A_MASK)
 
 
 def as_rgb_batch(images: NDArray[Any]) -> NDArray[np.uint8]:
@@ -128,6 +134,8 @@ def as_array(image: Any) -> NDArray[Any]:
         raise ImageError(f"an image must be an array of pixels, not this {type(image).__name__} ({error}); convert it first") from error
     if array.dtype.name == "bfloat16":  # of JAX and TensorFlow, by the package ml_dtypes
         return array.astype(np.float32)
+    if array.ndim == 0:
+        raise ImageError(f"an image must be an array of pixels, not {short(image)}")
     if isinstance(image, list | tuple) and array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
         return array.astype(np.uint8)
     return array
@@ -150,7 +158,7 @@ def as_mask(image: Any, mask: Any) -> Any:
 
 def _alpha(image: Any, mask: str) -> NDArray[Any]:
     if mask != "alpha":
-        raise UsageError(f"mask='{mask}': the one word there is, is 'alpha'")
+        raise UsageError(f"mask must be an array of booleans, or 'alpha' for the alpha channel of an RGBA image, not '{mask}'")
     if isinstance(image, Image.Image) and image.has_transparency_data:
         with decoding("the image"):
             return np.array(turned_upright(image).convert("RGBA"))[..., 3]
@@ -158,6 +166,22 @@ def _alpha(image: Any, mask: str) -> NDArray[Any]:
     if pixels.ndim != 3 or pixels.shape[2] != 4:
         raise ImageError(f"mask='alpha' for an image of shape {pixels.shape}; it needs an alpha channel, (H, W, 4)")
     return pixels[..., 3]
+
+
+def _pixels(image: Any, native: bool = False) -> NDArray[Any]:
+    """Pixels of an array or a Pillow image, of which all bands are wanted where `native`.
+
+    Raises:
+        ImageError: it is neither, or over 1,074 megapixels.
+    """
+    if isinstance(image, Image.Image):
+        check_decoded_size(image.height, image.width, "the image")
+        with decoding("the image"):
+            return pixels_of(image, "the image", native)
+    pixels = as_array(image)
+    if pixels.ndim in (2, 3):
+        check_size(*pixels.shape[:2])
+    return pixels
 
 
 def _read(

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ainet.arguments import check_choice, checked_integer, checked_limit, checked_list
 from ainet.arrays import checked_array
 from ainet.errors import UsageError
-from ainet.images import as_mask, as_rgb
+from ainet.images import as_mask, as_rgb_inside
 from ainet.models import bundled
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap, MergeModel, MergeTree, RegionGraph, merge, region_graph
@@ -64,7 +64,7 @@ class Hierarchy:
             raise UsageError(f"labels must have the shape (H, W), not {np.shape(labels)}")
         regions = enforce_connectivity(labels, 1, 2**31)
         mask = as_mask(image, mask)
-        picture = as_rgb(image)
+        picture = as_rgb_inside(image, mask)
         if picture.shape[:2] != regions.shape:
             size, other = (f"{shape[0]}x{shape[1]}" for shape in (picture.shape, regions.shape))
             raise UsageError(f"image of {size} and labels of {other} differ in size; pass the image that the labels are of")

@@ -17,7 +17,7 @@ BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package
 DEFAULT = "ainet-lite"  # of them, on every device, so that a photo has one segmentation: the quickest; ainet is a little more accurate
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
 INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
-PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights
+PRECISIONS = ("auto", "fp32", "fp16")  # that one can ask for; the last of checkpoints on a GPU
 CHECKPOINTS = frozenset({CHECKPOINT, ".pt", ".pth", ".tar", ".ckpt", ".bin"})  # of checkpoints, those of others too
 DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
 
@@ -76,14 +76,44 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
     """The bundled file in INT8 of a network that is named as for `model_path`; None for other models, other engines, and precision "fp32".
 
     Raises:
-        UsageError: an unknown precision.
+        UsageError: an unknown precision, or "fp16" of another device than "torch:cuda".
         ModelError: the bundled file is missing.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision '{precision}'; choose {' or '.join(PRECISIONS)}")
+        raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
+    if precision == "fp16" and not (device.engine == "torch" and device.gpu is not None):
+        raise UsageError(
+            "precision 'fp16' is for checkpoints on the device torch:cuda; other models run as they were exported: "
+            "ainet export --precision fp16"
+        )
     name = DEFAULT if model is None else os.fspath(model)
     takes_it = name in BUNDLED and device.engine in ("auto", "openvino") and precision == "auto"
     return bundled(name + INT8) if takes_it else None
+
+
+def checkpoint_path(checkpoint: str | os.PathLike[str] | None) -> Path:
+    """The file of a checkpoint: a path, the name of bundled weights, or None for `DEFAULT`.
+
+    Raises:
+        ModelError: the bundled file is missing.
+    """
+    return model_path(checkpoint, Device("torch"))
+
+
+def unknown_name(path: Path, what: str) -> ModelError | None:
+    """The error where a file that is not there was meant as a name of bundled weights: it has neither a suffix nor a folder."""
+    if path.suffix or path.name != str(path) or path.exists():
+        return None
+    return ModelError(f"there is no {what} '{path}': name a file, or one of the bundled {', '.join(BUNDLED)}")
+
+
+def check_names(model: str | os.PathLike[str] | None, device: str, precision: str) -> None:
+    """Raise the errors of names alone, of a model, a device and a precision, as for `Segmenter.load`: before any work, and any package."""
+    chosen = Device.parse(device)
+    int8_path(model, chosen, precision)
+    path = model_path(model, chosen)
+    if error := unknown_name(path, "model"):
+        raise error
 
 
 def check_model_file(path: Path) -> None:

@@ -24,7 +24,7 @@ from ainet.arguments import (
 from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import DeviceError, ModelError, UsageError
-from ainet.images import as_array, as_mask, as_rgb, as_rgb_batch
+from ainet.images import as_array, as_mask, as_rgb, as_rgb_batch, as_rgb_inside
 from ainet.merge_tree import Hierarchy, tree_of_image
 from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
 from ainet.runtime.association import Association
@@ -68,17 +68,18 @@ class Segmenter:
                 or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
             precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
-                file runs in the precision that it has.
+                file runs in the precision that it has. "fp16": of any checkpoint on "torch:cuda".
 
         Raises:
-            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on; "fp16" of
+                another device.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
         path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         threads = checked_integer("threads", threads)
-        segmenter = cls(_open(path, chosen, device, threads, int8), threads)
+        segmenter = cls(_open(path, chosen, device, threads, precision, int8), threads)
         segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
 
@@ -196,8 +197,9 @@ class Segmenter:
                 of "fast" from 600 on, and up to eight times that below;
                 "fast": those of a grid of about as many cells, as with `scale` and `protocol`, for an array on a GPU the only one.
             compact: superpixels of more even shapes, with smoother outlines, which follow weak edges less closely; not on a GPU.
-            mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; or "alpha": where
-                the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of what is outside.
+            mask: (H, W) bool, of one image: superpixels are wanted inside it only, and none crosses its border; floats outside it may
+                be NaN; or "alpha": where the alpha channel of an RGBA image is not 0. The mask of a `numpy.ma` array counts as one of
+                what is outside.
             within: (H, W) integers, of one image: a label map whose borders no superpixel crosses.
             start_label: the first label, by default 0, and 1 with a mask; 0 for an array on a GPU.
 
@@ -234,7 +236,7 @@ class Segmenter:
         first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
-        images = as_rgb_batch(image) if is_batch else as_rgb(image)[None]
+        images = as_rgb_batch(image) if is_batch else as_rgb_inside(image, mask)[None]
         height, width = images.shape[1:3]
         if exact:
             parts = parts_of(images[0], mask, within)
@@ -266,7 +268,7 @@ class Segmenter:
             raise UsageError("the image is on a GPU, where there is no merging; copy it to the host")
         image = image if isinstance(image, Image) else as_array(image)
         mask = as_mask(image, mask)
-        picture = as_rgb(image)
+        picture = as_rgb_inside(image, mask)
         return tree_of_image(self.backend, picture, n_segments, parts_of(picture, mask, within), compact, self._threads)
 
     def association(self, image: Any, n_segments: SupportsIndex = 600, *, scale: float | None = None) -> Association:
@@ -303,11 +305,11 @@ class Segmenter:
         self.close()
 
 
-def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+def _open(path: Path, chosen: Device, device: str, threads: int, precision: str, int8: Path | None) -> Backend:
     """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
     if chosen.engine == "torch":
         if path.suffix == ONNX:
             raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-        return open_torch(path, chosen.torch)
+        return open_torch(path, chosen.torch, "fp16" if precision == "fp16" else "fp32")
     check_model_file(path)
     return open_backend(path, device, threads, int8)

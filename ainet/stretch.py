@@ -15,6 +15,7 @@ One range holds for all bands, so that colours keep their balance. Values beyond
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -33,13 +34,36 @@ ROWS = 256  # converted at a time, so that floats of a large image need little m
 MAX_VALUES = 2**28  # that the range is taken from; of larger images every n-th row counts
 
 
-def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class Advice:
+    """What can be done at the call that an image was passed to: of values in another range, too many bands, and NaN or infinity."""
+
+    stretch: str
+    bands: str
+    not_finite: str
+
+
+AT_READING = Advice(
+    f"say with stretch= (--stretch) what becomes black and white: {', '.join(WORDS)}, or a range such as 0,4095",
+    "choose some of more bands with bands= (--bands), such as 3,2,1",
+    "a range such as 0,1 by stretch= (--stretch) makes NaN black",
+)
+OF_ARRAYS = Advice(
+    "make it uint8 first, such as by ainet.read_image(image, stretch='minmax')",
+    "choose some of more bands first, such as by ainet.read_image(image, bands=(3, 2, 1))",
+    "replace them first, such as by numpy.nan_to_num(image, posinf=1, neginf=0)",
+)
+BESIDE_A_MASK = replace(OF_ARRAYS, not_finite=f"{OF_ARRAYS.not_finite}, or leave these pixels out by mask=")
+
+
+def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Bands = None, advice: Advice = AT_READING) -> NDArray[np.uint8]:
     """Pixels (H, W) or (H, W, C) -> RGB uint8 (H, W, 3), C-contiguous; errors call the image `name`.
 
     Args:
-        pixels: grey (C = 1), RGB, RGBA whose alpha is dropped; any C with `bands`.
+        pixels: grey (C = 1), RGB, RGBA whose alpha is dropped; any C with `bands`. What a `numpy.ma` array masks may be any number.
         stretch: how values become 0..255, see above.
         bands: one band or three, counted from 1.
+        advice: what errors recommend.
 
     Raises:
         ImageError: another shape; a type that has no range, or values outside it.
@@ -50,16 +74,17 @@ def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Band
     if pixels.ndim == 2:
         pixels = pixels[:, :, None]
     if pixels.ndim != 3:
-        raise ImageError(f"{name} must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {pixels.shape}{_axis_advice(pixels)}")
+        raise _wrong_shape(pixels, name, advice)
     if chosen is not None:
         pixels = _bands(pixels, chosen, name)
     elif pixels.shape[2] not in (1, 3, 4):
-        raise ImageError(f"{name} must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {pixels.shape}{_axis_advice(pixels)}")
+        raise _wrong_shape(pixels, name, advice)
     pixels = pixels[:, :, :3]
     if pixels.dtype.kind not in "uif":
         raise ImageError(f"{name} must be uint8, or floating-point in [0, 1], not {pixels.dtype}; convert it first")
     if pixels.size and not (pixels.dtype == np.uint8 and limits in (None, "none")):
-        pixels = _levels(pixels, *_range(pixels, limits, name))
+        low, high = _range(pixels, limits, name, advice)
+        pixels = _levels(np.asarray(pixels), low, high)
     pixels = np.asarray(pixels)  # of a masked array, and of one on disk, the array
     if pixels.shape[2] == 3 and pixels.flags.c_contiguous:
         return pixels
@@ -112,31 +137,34 @@ def _bands(pixels: NDArray[Any], bands: tuple[int, ...], name: str) -> NDArray[A
     return chosen
 
 
-def _axis_advice(pixels: NDArray[Any]) -> str:
+def _wrong_shape(pixels: NDArray[Any], name: str, advice: Advice) -> ImageError:
+    ending = ""
     if pixels.shape == (0,):
-        return "; this is an empty list: pass at least one image"
-    if pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
-        return "; colours come last: numpy.moveaxis(image, 0, -1)"
-    return "; of more bands choose some with bands=" if pixels.ndim == 3 else ""
+        ending = "; this is an empty list: pass at least one image"
+    elif pixels.ndim == 3 and pixels.shape[0] in (1, 3, 4):
+        ending = "; colours come last: numpy.moveaxis(image, 0, -1)"
+    elif pixels.ndim == 3:
+        ending = f"; {advice.bands}"
+    return ImageError(f"{name} must have shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), not {pixels.shape}{ending}")
 
 
-def _range(pixels: NDArray[Any], stretch: Stretch, name: str) -> tuple[float, float]:
+def _range(pixels: NDArray[Any], stretch: Stretch, name: str, advice: Advice) -> tuple[float, float]:
     """The values that become 0 and 255."""
     if isinstance(stretch, tuple):
         return stretch
     if stretch in (None, "none") and pixels.dtype.kind == "f":
         least, largest = float(pixels.min()), float(pixels.max())
-        if not (least * 255 >= -0.5 and largest * 255 <= 255.5):  # what rounds to 0..255; false for NaN too
+        if not np.isfinite([least, largest]).all():  # NaN is the least and the largest where there is one
+            count = int((~np.isfinite(pixels)).any(axis=2).sum())
+            raise ImageError(f"{name} has NaN or infinite values in {count} pixels: {advice.not_finite}")
+        if not (least * 255 >= -0.5 and largest * 255 <= 255.5):  # what rounds to 0..255
             raise ImageError(
-                f"{name} must lie in [0, 1] and have no NaN, where it is floating-point; its values go from {least:g} to {largest:g}: "
-                "divide it by its maximum, or say with stretch= (--stretch) what becomes black and white"
+                f"{name} must lie in [0, 1], where it is floating-point; its values go from {least:g} to {largest:g}: "
+                f"divide it by its maximum, or {advice.stretch}"
             )
         return 0, 1
     if stretch is None:
-        raise ImageError(
-            f"{name} is not of 8 bits: {pixels.dtype} values from {pixels.min()} to {pixels.max()}; "
-            f"say with stretch= (--stretch) what becomes black and white: {', '.join(WORDS)}, or a range such as 0,4095"
-        )
+        raise ImageError(f"{name} is not of 8 bits: {pixels.dtype} values from {pixels.min()} to {pixels.max()}; {advice.stretch}")
     if stretch == "none":
         kind = np.iinfo(pixels.dtype)
         return int(kind.min), int(kind.max)

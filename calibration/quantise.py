@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
+from ainet.arguments import check_choice
 from ainet.calibration.graph import QUANTISABLE, equalise, give_transposed_ranges, layers, multiply_adds, split_concatenations, to_half
 from ainet.calibration.images import CalibrationImage, network_input
 from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
 from ainet.errors import UsageError
-from ainet.export.graph import PRECISIONS, Output, Precision
 from ainet.export.model_file import model_info, sign
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_path
 from ainet.runtime.merging import MERGING_ENTRY
+from ainet.runtime.model import PRECISIONS, Output, Precision
 from ainet.training.checkpoint import Checkpoint
 
 TENSORRT_FORM = {
@@ -86,8 +87,7 @@ class Calibration:
         equalised: bool = True,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
-        if method not in METHODS:
-            raise UsageError(f"unknown method '{method}'; choose one of {', '.join(METHODS)}")
+        check_choice("method", method, METHODS)
         layers(exported)  # refuses what cannot be quantised, before anything is split
         self.info = replace(model_info(exported, "the model"), precision="int8")
         model = onnx.ModelProto()

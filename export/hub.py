@@ -12,12 +12,15 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import onnx
+
 import ainet
 from ainet.errors import ModelError
-from ainet.export.graph import Output
 from ainet.export.model_file import read_model
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_folder, write_json
+from ainet.runtime.merging import BORDER_MAP
+from ainet.runtime.model import Output
 from ainet.spec import CELL_SIZE, MEAN, NEIGHBOURS
 from ainet.training.checkpoint import Checkpoint
 
@@ -27,11 +30,19 @@ INPUTS = {
     "association": "RGB float32 (N, 3, H, W), in [0, 1] minus the mean of config.json",
     "labels": "RGB uint8 (N, H, W, 3)",
 }
-OUTPUTS = {
+FORMS = {
+    "logits": {"input_type": "float32", "input_layout": "NCHW"},
+    "association": {"input_type": "float32", "input_layout": "NCHW"},
+    "labels": {"input_type": "uint8", "input_layout": "NHWC"},
+}
+ANSWERS = {
     "logits": f"float32 (N, {NEIGHBOURS}, H, W), for each pixel a score of each of the {NEIGHBOURS} grid cells around it",
     "association": f"float32 (N, {NEIGHBOURS}, H, W), for each pixel the probability of each of the {NEIGHBOURS} grid cells around it",
     "labels": "int32 (N, H, W), the grid cell that each pixel belongs to",
 }
+BORDERS = """\
+Output `border_map`, of {files}: float32 (N, H/2, W/2, {channels}), on which the toolkit merges superpixels to an exact count.
+"""
 BUNDLED_TERMS = """\
 The weights were trained on BSDS500 (Arbelaez, Maire, Fowlkes, Malik, 2011), whose images are for non-commercial research and education; use
 them likewise. They are interim: trained for a few hours on a CPU, not by the full recipe."""
@@ -60,7 +71,7 @@ Lays a grid of cells, {cell} x {cell} pixels each, over the image and predicts, 
 
 Input `image`: {input}. H and W are multiples of {cell}.
 Output `{output}`: {answer}.
-
+{border_map}
 With the AINet toolkit, which brings a photo to its working size, and connects and renumbers the superpixels:
 
 ```python
@@ -99,8 +110,9 @@ def write_hub(
         _check_int8(Path(int8), checkpoint, output)
     with atomic_folder(folder) as temporary:
         (temporary / "onnx").mkdir()
-        export_onnx(checkpoint, temporary / FILES["fp32"], "fp32", output)
-        export_onnx(checkpoint, temporary / FILES["fp16"], "fp16", output)
+        merging = output != "labels" and checkpoint.merging is not None and checkpoint.merging.head is not None
+        export_onnx(checkpoint, temporary / FILES["fp32"], "fp32", output, border_map=merging)
+        export_onnx(checkpoint, temporary / FILES["fp16"], "fp16", output, border_map=merging)
         if int8 is not None:
             shutil.copyfile(int8, temporary / FILES["int8"])
         megabytes = {name: (temporary / name).stat().st_size / 1e6 for name in FILES.values() if (temporary / name).exists()}
@@ -112,7 +124,8 @@ def write_hub(
             files="\n".join(f"| `{FILES[key]}` | {key} | {megabytes[FILES[key]]:.1f} |" for key in FILES if FILES[key] in megabytes),
             input=INPUTS[output],
             output=output,
-            answer=OUTPUTS[output],
+            answer=ANSWERS[output],
+            border_map=_borders(temporary, megabytes),
             terms=BUNDLED_TERMS if bundled else OTHER_TERMS,
         )
         (temporary / "README.md").write_text(card, encoding="utf-8")
@@ -128,16 +141,29 @@ def _check_int8(path: Path, checkpoint: Checkpoint, output: Output) -> None:
         raise ModelError(f"{path} is of another model: {', '.join(different)}; make it with ainet calibrate from this checkpoint")
 
 
+def _borders(folder: Path, files: Collection[str]) -> str:
+    """The card's line about border maps, which the INT8 model may have alone; empty where no file has one."""
+    channels = {}
+    for name in files:
+        for value in onnx.load(folder / name, load_external_data=False).graph.output:
+            if value.name == BORDER_MAP:
+                channels[name] = value.type.tensor_type.shape.dim[3].dim_value
+    if not channels:
+        return ""
+    return BORDERS.format(files=", ".join(f"`{name}`" for name in channels), channels=max(channels.values()))
+
+
 def _config(checkpoint: Checkpoint, output: Output, files: Collection[str]) -> dict[str, Any]:
+    """What a program must know to feed the models; `labels` takes pixels as they are, the others these scaled and less the mean."""
+    scaling = {} if output == "labels" else {"image_mean": list(MEAN), "image_std": [1.0, 1.0, 1.0], "rescale_factor": 1 / 255}
     return {
         "model_type": "ainet-superpixels",
         "network": checkpoint.name,
         "output": output,
         "cell_size": CELL_SIZE,
         "neighbours": NEIGHBOURS,
-        "image_mean": list(MEAN),
-        "image_std": [1.0, 1.0, 1.0],
-        "rescale_factor": 1 / 255,
+        **FORMS[output],
+        **scaling,
         "files": {precision: name for precision, name in FILES.items() if name in files},
         "checkpoint": checkpoint.config,
         "checkpoint_sha256": checkpoint.sha256,

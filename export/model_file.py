@@ -7,6 +7,7 @@ import onnx
 import ainet
 from ainet.errors import ModelError
 from ainet.export.whole import load_whole
+from ainet.models import unknown_name
 from ainet.runtime.graph import check_weights
 from ainet.runtime.model import ENTRY, ModelInfo
 
@@ -21,7 +22,9 @@ def read_model(path: Path) -> tuple[bytes, ModelInfo]:
         content = path.read_bytes()
     except OSError as error:
         reason = error.strerror or error
-        raise ModelError(f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx") from error
+        raise unknown_name(path, "model") or ModelError(
+            f"cannot read {path}: {reason}; make a model with: ainet export CHECKPOINT -o model.onnx"
+        ) from error
     try:
         model = onnx.load_model_from_string(content)
         if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in model.graph.initializer):

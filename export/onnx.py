@@ -15,14 +15,17 @@ from collections.abc import Collection, Iterator
 import onnx
 import torch
 
+from ainet.arguments import check_choice
 from ainet.errors import UsageError
 from ainet.export.check import check_file
-from ainet.export.graph import OUTPUTS, PRECISIONS, Output, Precision, WithOutput, deployable
+from ainet.export.graph import WithOutput
 from ainet.export.model_file import sign
 from ainet.files import atomic_path
 from ainet.runtime.merging import BORDER_MAP, MERGING_ENTRY
+from ainet.runtime.model import OUTPUTS, PRECISIONS, Output, Precision
 from ainet.spec import CELL_SIZE
 from ainet.training.checkpoint import Checkpoint
+from ainet.training.networks.folding import deployable
 
 OPSET = 18
 DIMENSIONS = {"logits": (2, 3), "association": (2, 3), "labels": (1, 2)}  # where height and width stand in the input
@@ -50,10 +53,8 @@ def export_onnx(
         ModelError: the file's values differ from PyTorch's; no file is left.
         OutputError: the file cannot be written.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
-    if output not in OUTPUTS:
-        raise UsageError(f"unknown output '{output}'; choose one of {', '.join(OUTPUTS)}")
+    check_choice("precision", precision, PRECISIONS)
+    check_choice("output", output, OUTPUTS)
     merging = checkpoint.merging if border_map else None
     if border_map and (merging is None or merging.head is None):
         raise UsageError("this checkpoint holds no cost for merging; train one with: ainet train-merging --weights CHECKPOINT")

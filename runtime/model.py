@@ -2,12 +2,16 @@
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from ainet.errors import ModelError
 from ainet.files import parse_json
 from ainet.spec import CELL_SIZE
 
+Output = Literal["logits", "association", "labels"]
+Precision = Literal["fp32", "fp16"]  # that a checkpoint is exported in; calibration makes "int8" of it
+OUTPUTS: tuple[Output, ...] = get_args(Output)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 ENTRY = "ainet"  # of an ONNX file's metadata: what `ModelInfo.to_json` writes
 
 

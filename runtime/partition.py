@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arrays import checked_array
+from ainet.arrays import check_size_of, checked_array, checked_mask
 from ainet.errors import UsageError
 from ainet.runtime.postprocess import enforce_connectivity
 
@@ -23,14 +23,12 @@ def parts_of(image: NDArray[np.uint8], mask: Any = None, within: Any = None) -> 
     parts = np.zeros(image.shape[:2], np.int32)
     if within is not None:
         borders = checked_array("within", within)
-        _check("within", borders, image, "iu", "integers")
+        if borders.dtype.kind not in "iu":
+            raise UsageError(f"within must be an array of integers, not of {borders.dtype}")
+        check_size_of("within", borders, image.shape[:2])
         parts = np.unique(borders, return_inverse=True)[1].reshape(borders.shape).astype(np.int32)
     if mask is not None:
-        inside = checked_array("mask", mask)
-        _check("mask", inside, image, "b", "booleans", "; compare its values first, e.g. mask > 0")
-        if not inside.any():
-            raise UsageError("the mask has no pixel inside, so there is nothing to segment; is it inverted?")
-        parts[~inside] = -1
+        parts[~checked_mask(mask, image.shape[:2])] = -1
     return parts
 
 
@@ -67,10 +65,3 @@ def cut_to_count(labels: NDArray[np.int32], at_least: int) -> NDArray[np.int32]:
         size = (size + 1) // 2
         labels = connected_parts(labels, np.where(inside, 0, -1).astype(np.int32), size)
     return labels
-
-
-def _check(name: str, array: NDArray[Any], image: NDArray[np.uint8], kinds: str, wanted: str, advice: str = "") -> None:
-    if array.dtype.kind not in kinds:
-        raise UsageError(f"{name} must be an array of {wanted}, not of {array.dtype}{advice}")
-    if array.shape != image.shape[:2]:
-        raise UsageError(f"{name} has the shape {array.shape}, but the image {image.shape[:2]}; they must be of one size")

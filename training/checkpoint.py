@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ainet import __version__
 from ainet.errors import ModelError
 from ainet.files import atomic_path, parse_json
+from ainet.models import unknown_name
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 from ainet.training.merging.model import MergeNetwork
@@ -67,7 +68,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     try:
         data = file.read_bytes()
     except OSError as error:
-        raise ModelError(f"cannot read checkpoint {file}: {error.strerror}; check the path") from error
+        raise unknown_name(file, "checkpoint") or ModelError(f"cannot read checkpoint {file}: {error.strerror}; check the path") from error
     if data[8:9] == b"{" and not data.startswith(b"PK"):
         state, config = _read_own(file)
     else:

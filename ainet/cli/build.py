@@ -7,12 +7,15 @@ import typer
 
 from ainet.cli.console import errors, print_line
 from ainet.cli.options import check_suffix, needs
-from ainet.models import ENGINE
+from ainet.export.profiles import DEFAULT_SIZES, parse_profiles
+from ainet.models import BUNDLED, ENGINE, Device, model_path, unknown_name
 from ainet.runtime.tensorrt_api import load_package
 
 
 def build(
-    model: Annotated[Path, typer.Argument(help="ONNX file made by `ainet export`.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(help=f"ONNX file made by `ainet export`; or {', '.join(BUNDLED)}, the bundled ones.", show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("-o", "--out", help="Engine to write. Default: MODEL with the suffix .engine.")] = None,
     size: Annotated[
         list[str] | None,
@@ -27,9 +30,13 @@ def build(
     """Build an ONNX file into a TensorRT engine, with a JSON sidecar that says what it is and where it runs."""
     path = model.with_suffix(ENGINE) if out is None else out
     check_suffix("build", path, ENGINE)
+    model = model_path(model, Device("auto"))
+    if error := unknown_name(model, "model"):
+        raise error
+    if size is not None:
+        parse_profiles(size)  # says what is wrong with them before packages are asked for
     with needs("building", "tensorrt-rtx"):
         from ainet.export.engine import build_engine
-        from ainet.export.profiles import DEFAULT_SIZES
         from ainet.export.triton import ENGINE_SIZES, add_engine, check_package
 
     if triton is not None:

@@ -9,9 +9,9 @@ import typer
 from ainet.cli.console import errors, print_error, print_line
 from ainet.cli.inputs import Collected, collect
 from ainet.cli.options import needs
-from ainet.errors import AINetError, ImageError, UsageError
+from ainet.errors import ImageError, UsageError
 from ainet.labels import ENDINGS
-from ainet.models import absolute_model
+from ainet.models import absolute_model, check_names
 
 
 def segment_on_ray(
@@ -27,27 +27,30 @@ def segment_on_ray(
     reading: dict[str, Any],
 ) -> None:
     """Segment image files, or Parquet files with a column of them, and write Parquet files of labels, region tables and errors."""
-    with needs("--ray", "ray"):
-        from ainet.bulk.parts import parts_of_files, parts_of_parquet
-        from ainet.bulk.run import run
-        from ainet.bulk.worker import Task
     unknown = [name for name in formats if name not in ENDINGS]
     if unknown:
         raise UsageError(f"with --ray there is no format '{unknown[0]}': labels are in the Parquet files; beside them {', '.join(ENDINGS)}")
     tables = [Path(name) for name in inputs if name.endswith(".parquet")]
     if tables and (len(tables) < len(inputs) or formats):
         raise UsageError("Parquet files give Parquet files alone; leave out --format, and segment image files by another command")
-    failures: list[AINetError] = []
+    missing = [table for table in tables if not table.is_file()]
+    if missing:
+        raise ImageError(f"cannot read {missing[0]}: no such file; check the path")
+    check_names(model, device, precision)
+    found = Collected() if tables else _images(inputs)
+    failures = found.problems
+    for note in found.notes:
+        print_line(note)
+    for failure in failures:
+        print_error(failure)
+    with needs("--ray", "ray,cpu"):
+        from ainet.bulk.parts import parts_of_files, parts_of_parquet
+        from ainet.bulk.run import run
+        from ainet.bulk.worker import Task
     if tables:
         parts, done = parts_of_parquet(tables, out)
     else:
-        found = _images(inputs)
-        failures = found.problems
         parts, done = parts_of_files([(str(item.name), item.path) for item in found.inputs], out, workers)
-        for note in found.notes:
-            print_line(note)
-    for failure in failures:
-        print_error(failure)
     path = None if model is None else absolute_model(model)
     task = Task(str(out.resolve()), path, device, precision, 0, options, reading, tuple(formats))
     broken = len(failures)

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ainet.arguments import check_choice
 from ainet.calibration import DEFAULT_COUNT
 from ainet.cli.console import errors, print_line, print_rows
 from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
 from ainet.errors import UsageError
 from ainet.files import atomic_path, write_json
 from ainet.models import ONNX
+from ainet.runtime.model import OUTPUTS
 
 if TYPE_CHECKING:
     from ainet.export.search import Found
@@ -37,6 +39,11 @@ def calibrate(
         check_suffix("write the report", report, ".json")
     if images is None and bsds is None:
         raise UsageError("no calibration images: name a folder with --images, or BSDS500 with --bsds")
+    from ainet.folders import image_files
+
+    check_choice("output", graph_output, OUTPUTS)
+    folder = bsds / "images/train" if images is None else images  # type: ignore[operator]  # one of them is there
+    files = image_files(folder, print_line)
     loaded = read_checkpoint(checkpoint)
     with needs("calibration", "calibrate"):
         from ainet.calibration.images import choose_images
@@ -45,11 +52,8 @@ def calibrate(
         from ainet.calibration.score import judges_of_bsds, judges_of_folder
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.calibration.sensitivity import report as report_of
-    from ainet.folders import image_files
 
     with errors.status("reading images") as status:
-        folder = bsds / "images/train" if images is None else images  # type: ignore[operator]  # one of them is there
-        files = image_files(folder, print_line)
         chosen = choose_images(files, count, progress=lambda done, total: status.update(f"reading images: {done} of {total}"))
         with needs("reading BSDS500", "train"):
             judges, score = judges_of_folder(files, chosen) if bsds is None else judges_of_bsds(bsds)

@@ -18,5 +18,5 @@ def convert(
     loaded = read_checkpoint(checkpoint)
     from ainet.training.checkpoint import save_checkpoint
 
-    save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256})
+    save_checkpoint(out, loaded.network, {**loaded.config, "source_sha256": loaded.sha256}, loaded.merging)
     print_line(f"{out}: {loaded.name}, {out.stat().st_size / 1e6:.1f} MB")

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ainet.arguments import check_choice
 from ainet.cli.build import build
 from ainet.cli.console import errors, print_line
 from ainet.cli.options import CheckpointOrBundled, check_suffix, needs, read_checkpoint
 from ainet.errors import UsageError
-from ainet.models import DEFAULT, ENGINE, INT8, ONNX, bundled
+from ainet.models import BUNDLED, ENGINE, INT8, ONNX, bundled
+from ainet.runtime.model import OUTPUTS, PRECISIONS
 from ainet.runtime.tensorrt_api import load_package
 
 if TYPE_CHECKING:
@@ -32,17 +34,24 @@ def export(
     triton: Annotated[Path | None, typer.Option(help="Triton model repository to add the model to.")] = None,
     hub: Annotated[Path | None, typer.Option(help="New folder in the layout of the Hugging Face Hub: fp32, fp16, card.")] = None,
     int8: Annotated[
-        Path | None, typer.Option(help="INT8 model of the same checkpoint, to go into --hub; of the bundled weights, theirs goes there.")
+        Path | None,
+        typer.Option(help="INT8 model of the same checkpoint, to go into --hub; for bundled weights in logits their own goes there."),
     ] = None,
 ) -> None:
     """Write a checkpoint as an ONNX file with dynamic batch, height and width, checked against PyTorch.
 
     With `-o NAME.engine`, that file is NAME.onnx, and `ainet build` makes the engine from it.
     """
+    from ainet.folders import image_files
+
+    if graph_output is None:
+        graph_output = "logits" if triton is None else "labels"
+    check_choice("output", graph_output, OUTPUTS)
+    check_choice("precision", precision, PRECISIONS)
     if hub is not None:
         if out is not None or triton is not None or images is not None or precision != "fp32":
             raise UsageError("--hub writes float32 and half precision by itself; leave -o, --triton, --images and --precision out")
-        _export_hub(checkpoint, hub, graph_output or "logits", int8)
+        _export_hub(checkpoint, hub, graph_output, int8)
         return
     if int8 is not None:
         raise UsageError("--int8 names a model that goes into a folder for the Hugging Face Hub; add --hub FOLDER, or leave it out")
@@ -52,8 +61,7 @@ def export(
         check_suffix("export to", out, ONNX, ENGINE)
     if images is not None and precision != "fp16":
         raise UsageError("--images finds what an fp16 model has to keep in float32; add --precision fp16, or leave it out")
-    if graph_output is None:
-        graph_output = "logits" if triton is None else "labels"
+    photos = [] if images is None else image_files(images, print_line)
     loaded = read_checkpoint(checkpoint)
     with needs("exporting", "export"):
         from ainet.export.onnx import export_onnx
@@ -63,7 +71,7 @@ def export(
     if engine is not None and triton is not None:
         check_package(load_package().name)
     with tempfile.TemporaryDirectory() as scratch:
-        islands = () if images is None else _islands(loaded, images)
+        islands = () if images is None else _islands(loaded, photos)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(ONNX)
         with errors.status(f"exporting {loaded.name}, {precision}"):
             border_map = loaded.merging is not None and engine is None and triton is None
@@ -79,28 +87,33 @@ def export(
 
 def _export_hub(checkpoint: Path | None, folder: Path, output: str, int8: Path | None) -> None:
     loaded = read_checkpoint(checkpoint)
-    if checkpoint is None and int8 is None and output == "logits":
-        int8 = bundled(DEFAULT + INT8)
+    ours = checkpoint is None or str(checkpoint) in BUNDLED
+    if ours and int8 is None and output == "logits":
+        int8 = bundled(loaded.name + INT8)
     with needs("exporting", "export"):
         from ainet.export.hub import write_hub
     with errors.status(f"exporting {loaded.name}, fp32 and fp16"):
-        files = write_hub(loaded, folder, output, int8, bundled=checkpoint is None)  # type: ignore[arg-type]  # checked there
+        files = write_hub(loaded, folder, output, int8, bundled=ours)  # type: ignore[arg-type]  # checked there
     for file in files:
         print_line(f"{file}: {loaded.name}, output {output}, {file.stat().st_size / 1e6:.1f} MB")
+    if int8 is None:
+        name = "" if checkpoint is None else f"{checkpoint} "
+        why = f"the bundled one gives logits, not {output}" if ours else "none is named"
+        make = f"ainet calibrate {name}--images PHOTOS --output {output} -o model-int8.onnx"
+        print_line(f"no INT8 model is in it, as {why}; make one with {make}, and name it with --int8")
 
 
-def _islands(loaded: "Checkpoint", folder: Path) -> tuple[str, ...]:
-    """The layers that stay in float32, by the photos of a folder; says what it found."""
+def _islands(loaded: "Checkpoint", files: list[Path]) -> tuple[str, ...]:
+    """The layers that stay in float32, by these photos; says what it found."""
     import torch
 
     from ainet.calibration.images import choose_images, network_input
-    from ainet.export.graph import deployable
     from ainet.export.islands import choose_islands
-    from ainet.folders import image_files
+    from ainet.training.networks.folding import deployable
 
     info = loaded.info("logits", "fp16")
     with errors.status("reading images") as status:
-        photos = choose_images(image_files(folder, print_line), ISLAND_IMAGES)
+        photos = choose_images(files, ISLAND_IMAGES)
         inputs = [torch.from_numpy(network_input(photo.pixels, info)) for photo in photos]
         status.update("rounding to half precision")
         found = choose_islands(

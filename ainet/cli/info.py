@@ -8,12 +8,16 @@ import typer
 
 from ainet.cli.console import print_rows
 from ainet.cli.options import read_checkpoint
-from ainet.models import ENGINE, ONNX
+from ainet.models import BUNDLED, ENGINE, ONNX, Device, model_path
 
 
-def info(model: Annotated[Path, typer.Argument(help="ONNX file, engine or checkpoint.", show_default=False)]) -> None:
+def info(
+    model: Annotated[
+        Path, typer.Argument(help=f"ONNX file, engine or checkpoint; or {', '.join(BUNDLED)}, the bundled ones.", show_default=False)
+    ],
+) -> None:
     """Say what a model file holds."""
-    print_rows([(key, str(value)) for key, value in _describe(model).items()])
+    print_rows([(key, str(value)) for key, value in _describe(model_path(model, Device("auto"))).items()])
 
 
 def _describe(model: Path) -> dict[str, Any]:

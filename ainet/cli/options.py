@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.errors import ModelError, UsageError, import_failed
-from ainet.models import DEFAULT, DEVICES, ONNX, bundled_checkpoint
+from ainet.models import BUNDLED, DEFAULT, DEVICES, ONNX, checkpoint_path, unknown_name
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 BSDS_HELP = "Folder with BSDS500's images/ and groundTruth/."
 BsdsOption = Annotated[Path, typer.Option(help=BSDS_HELP, show_default=False)]
 BsdsOrNone = Annotated[Path | None, typer.Option(help=BSDS_HELP, show_default=False)]
-CheckpointArgument = Annotated[Path, typer.Argument(help="Public checkpoint, or own .safetensors.", show_default=False)]
-CheckpointOrBundled = Annotated[
-    Path | None, typer.Argument(help="Public checkpoint or own .safetensors.", show_default=f"the bundled {DEFAULT}")
-]
+CHECKPOINT_HELP = f"Public checkpoint or own .safetensors; or {', '.join(BUNDLED)}, the bundled ones."
+CheckpointArgument = Annotated[Path, typer.Argument(help=CHECKPOINT_HELP, show_default=False)]
+CheckpointOrBundled = Annotated[Path | None, typer.Argument(help=CHECKPOINT_HELP, show_default=DEFAULT)]
 DeviceOption = Annotated[str, typer.Option(help=f"{DEVICES}.")]
 TrainingDeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 
@@ -40,10 +39,12 @@ def check_suffix(verb: str, path: Path, *suffixes: str) -> None:
 
 
 def read_checkpoint(path: Path | None) -> "Checkpoint":
-    """Load a checkpoint, by default the bundled one."""
-    path = bundled_checkpoint() if path is None else path
+    """Load a checkpoint, or bundled weights by name, by default `DEFAULT`."""
+    path = checkpoint_path(path)
     if path.suffix.lower() == ONNX:
         raise ModelError(f"{path} is an ONNX model already; name a checkpoint")
+    if error := unknown_name(path, "checkpoint"):  # before packages are asked for
+        raise error
     with needs("reading checkpoints", "export"):
         from ainet.training.checkpoint import load_checkpoint
     return load_checkpoint(path)

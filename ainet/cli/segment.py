@@ -41,13 +41,15 @@ def segment(
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[
-        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32.")
+        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32; fp16 on torch:cuda.")
     ] = "auto",
     stretch: Annotated[
         str | None,
         typer.Option(help="What becomes black and white in 16-bit and float images: minmax, percentile, none, or a range: 0,4095."),
     ] = None,
-    bands: Annotated[str | None, typer.Option(help="Which bands to take as grey or as R, G and B, from 1: 4,3,2.")] = None,
+    bands: Annotated[
+        list[str] | None, typer.Option(help="Which bands to take as grey or as R, G and B, from 1: 4,3,2; or each by an option of its own.")
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many images at a time; others are read and written meanwhile.")] = 1,
     ray: Annotated[
         str | None, typer.Option(help="Run as a job on Ray, into Parquet files: the address of a cluster, or local.", show_default="no Ray")
@@ -75,7 +77,7 @@ def segment(
         checked_scale(scale)
     check_protocol(protocol)
     options = {"n_segments": n_segments, "scale": scale, "protocol": protocol, "quality": quality, "compact": compact}
-    reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(bands)}
+    reading = {"stretch": checked_stretch(stretch), "bands": checked_bands(",".join(bands) if bands else None)}
     if ray is not None:
         from ainet.cli.bulk import segment_on_ray
 

@@ -13,7 +13,7 @@ from ainet.models import BUNDLED, DEFAULT
 
 def serve(
     model: Annotated[
-        str, typer.Argument(help="A model file or bundled weights by name; or a Triton model repository (a folder).")
+        str, typer.Argument(help=f"A model file, or {', '.join(BUNDLED)}, the bundled ones; or a Triton model repository (a folder).")
     ] = DEFAULT,
     device: DeviceOption = "auto",
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all.")] = "127.0.0.1",
@@ -24,9 +24,8 @@ def serve(
     queue: Annotated[int, typer.Option(min=1, help="How many requests wait at most; more are refused.")] = 64,
 ) -> None:
     """Serve a model over HTTP and gRPC by Triton's protocol, until Ctrl-C or SIGTERM; what is in flight is answered first."""
-    from ainet.serving.server import Ports, check_environment, running_server, write_repository
+    from ainet.serving.server import Ports, running_server, write_repository
 
-    check_environment()
     with tempfile.TemporaryDirectory() as scratch:
         if model not in BUNDLED and Path(model).is_dir():
             repository, what = Path(model), f"the models of {model}"

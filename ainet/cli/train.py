@@ -8,6 +8,7 @@ import typer
 from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
+from ainet.models import checkpoint_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,18 +29,34 @@ def train(
     ] = None,
     device: TrainingDeviceOption = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint to start from (fine-tuning).", show_default=False)] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint to start from (fine-tuning), or bundled weights by name.", show_default=False)
+    ] = None,
     compile: Annotated[bool, typer.Option(help="On a GPU, compile the training step: minutes at the start, faster from then on.")] = True,
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
     BSDS500's val split, where it is there, is evaluated on the way: loss, and ASA, BR and BP at 600 superpixels.
     """
+    from ainet.training.stop import parse_duration
+
+    if budget:
+        parse_duration(budget)  # says what is wrong with it before packages are asked for
+    start = None if weights is None else checkpoint_path(weights)
+    _check_data_set(bsds, nyuv2, images, labels)
     with needs("training", "train"):
         from ainet.training.train import train as run
     data = _data_set(bsds, nyuv2, images, labels)
     validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    run(network, recipe, data, str(out), device, budget, weights, validate, compile)
+    run(network, recipe, data, str(out), device, budget, start, validate, compile)
+
+
+def _check_data_set(bsds: Path | None, nyuv2: Path | None, images: Path | None, labels: Path | None) -> None:
+    """Raise `UsageError` unless one data set is named."""
+    if (images is None) != (labels is None):
+        raise UsageError("images of your own need both --images FOLDER and --labels FOLDER")
+    if sum(folder is not None for folder in (bsds, nyuv2, images)) != 1:
+        raise UsageError("name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER")
 
 
 def _data_set(
@@ -48,10 +65,6 @@ def _data_set(
     """What opens the one data set that was named: from splits to samples; a folder of images has no splits."""
     from ainet.training import datasets
 
-    if (images is None) != (labels is None):
-        raise UsageError("images of your own need both --images FOLDER and --labels FOLDER")
-    if sum(folder is not None for folder in (bsds, nyuv2, images)) != 1:
-        raise UsageError("name one data set: --bsds FOLDER, --nyuv2 FOLDER, or --images FOLDER and --labels FOLDER")
     if bsds is not None:
         return lambda splits: (sample for split in splits for sample in datasets.bsds500(bsds, split))
     if nyuv2 is not None:

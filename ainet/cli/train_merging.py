@@ -7,7 +7,7 @@ import typer
 
 from ainet.cli.console import output, print_line
 from ainet.cli.options import BsdsOption, needs
-from ainet.models import DEFAULT, bundled_checkpoint
+from ainet.models import DEFAULT, checkpoint_path
 
 
 def train_merging(
@@ -18,7 +18,9 @@ def train_merging(
             "-o", "--out", help="Checkpoint (.safetensors) with the cost, or a cost that needs no network (.json).", show_default=False
         ),
     ],
-    weights: Annotated[Path | None, typer.Option(help="Checkpoint whose superpixels merge.", show_default=f"the bundled {DEFAULT}")] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose superpixels merge, or bundled weights by name.", show_default=DEFAULT)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the first weights and the order of the images.")] = 0,
 ) -> None:
     """Train the cost by which superpixels merge, on BSDS500's train split, in some minutes on a CPU.
@@ -27,6 +29,5 @@ def train_merging(
     """
     with needs("training", "train"):
         from ainet.training.merging.train import train_merging as run
-    checkpoint = bundled_checkpoint() if weights is None else weights
-    run(bsds, checkpoint, out, seed, lambda line: output.print(line, markup=False))
+    run(bsds, checkpoint_path(weights), out, seed, lambda line: output.print(line, markup=False))
     print_line(f"{out}: {out.stat().st_size / 1e3:.0f} kB")

@@ -11,7 +11,7 @@ from ainet.cli.console import errors, print_line, print_rows
 from ainet.cli.options import BSDS_HELP, needs
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.files import write_json
-from ainet.models import ENGINE, ONNX, Device, bundled_checkpoint
+from ainet.models import ENGINE, ONNX, Device, checkpoint_path, model_path, unknown_name
 from ainet.runtime.plan import check_count
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ DEVICES = {ONNX: ("cpu", "openvino", "cuda"), ENGINE: ("tensorrt",)}  # tried by
 
 
 def verify(
-    models: Annotated[list[Path], typer.Argument(help="Exported models of one checkpoint, .onnx or .engine.", show_default=False)],
+    models: Annotated[
+        list[Path], typer.Argument(help="Exported models of one checkpoint, .onnx or .engine; or bundled ones by name.", show_default=False)
+    ],
     images: Annotated[Path, typer.Option(help="Folder of images to compare the networks' outputs on.", show_default=False)],
     against: Annotated[Path | None, typer.Option(help="The models' checkpoint. Default: the bundled weights of their network.")] = None,
     bsds: Annotated[Path | None, typer.Option(help=f"{BSDS_HELP} Compares ASA, BR, BP and CO.", show_default=False)] = None,
@@ -34,17 +36,21 @@ def verify(
     json: Annotated[Path | None, typer.Option(help="Also write the figures to this file.")] = None,
 ) -> None:
     """Compare exported models with PyTorch in float32, device by device; exit code 1 if one is out of its bounds."""
-    with needs("verifying", "train,bench"):
-        from ainet.benchmarks.parity.compare import Candidate, compare_models
-        from ainet.training.datasets import bsds500
     from ainet.folders import image_files
     from ainet.images import read_image
 
     check_count(n_segments)
+    files = [model_path(model, Device("auto")) for model in models]
+    for error in (unknown_name(file, "model") for file in files):
+        if error is not None:
+            raise error
     paths = image_files(images, print_line)[:limit]
+    with needs("verifying", "train,bench"):
+        from ainet.benchmarks.parity.compare import Candidate, compare_models
+        from ainet.training.datasets import bsds500
     samples = bsds500(bsds, "val")[:limit] if bsds is not None else []
     with ExitStack() as opened:
-        candidates = [Candidate(model.name, backend) for model in models for backend in _open(model, device, opened)]
+        candidates = [Candidate(file.name, backend) for file in files for backend in _open(file, device, opened)]
         reference = _reference(candidates, against, opened)
         with errors.status(f"comparing with {reference.name}"):
             rows = compare_models(reference, candidates, ((path, read_image(path)) for path in paths), samples, n_segments)
@@ -79,7 +85,7 @@ def _reference(candidates: "list[Candidate]", against: Path | None, opened: Exit
     """PyTorch in float32 on the CPU, with the checkpoint that all candidates were exported from; `opened` will close it."""
     from ainet.torch_backend import open_torch
 
-    checkpoint = bundled_checkpoint(candidates[0].backend.info.network) if against is None else against
+    checkpoint = checkpoint_path(candidates[0].backend.info.network if against is None else against)
     reference = opened.enter_context(closing(open_torch(checkpoint)))
     for candidate in candidates:
         made_from, here = candidate.backend.info, reference.info

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.images import as_rgb
+from ainet.images import read_image
 from ainet.merge_tree import Hierarchy
 
 BACKGROUND = 0  # napari's label for what is not labelled
@@ -44,9 +44,19 @@ def slider_counts(most: int) -> list[int]:
 def shown_colours(data: Any, limits: tuple[float, float] | None) -> NDArray[np.uint8]:
     """An image (H, W) or (H, W, C) in the range that people see -> RGB uint8 (H, W, 3).
 
-    limits: the values that are shown as black and as white; None: black is 0, and white 255, of floats 1.
+    limits: the values that are shown as black and as white; None: those that napari takes for RGB, which has no contrast limits.
 
     Raises:
         ImageError: an image of another shape or type.
     """
-    return as_rgb(np.asarray(data), stretch=limits)
+    pixels = np.asarray(data)
+    return read_image(pixels, stretch=_whole_range(pixels) if limits is None else limits)
+
+
+def _whole_range(pixels: NDArray[Any]) -> tuple[float, float] | None:
+    """Values that become black and white where nothing else is said, as in napari; None: of 8 bits as they are."""
+    if pixels.dtype.kind == "f":
+        return 0, 1
+    if pixels.dtype == np.uint8 or pixels.dtype.kind not in "iu":
+        return None
+    return 0, 255 if pixels.max() < 255 else int(np.iinfo(pixels.dtype).max)

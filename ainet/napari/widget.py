@@ -4,15 +4,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from magicgui.widgets import CheckBox, Container, PushButton, Slider, SpinBox, create_widget
-from napari.layers import Image, Labels
-from napari.qt.threading import thread_worker
-from napari.utils.notifications import show_error
 
-from ainet.errors import AINetError
+from ainet.errors import AINetError, import_failed
 from ainet.merge_tree import Hierarchy
 from ainet.napari.regions import BACKGROUND, Regions, shown_colours, slider_counts
 from ainet.one_call import hierarchy
+
+try:
+    from magicgui.widgets import CheckBox, Container, PushButton, Slider, SpinBox, create_widget
+    from napari.layers import Image, Labels
+    from napari.qt.threading import thread_worker
+    from napari.utils.notifications import show_error
+except ImportError as error:
+    raise import_failed("napari's widget", error, "pip install 'ainet-toolkit[napari,cpu]'") from error
 
 MOST = 100_000  # regions that can be asked for
 LEFT_BUTTON = 1

@@ -25,13 +25,14 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from ainet.errors import AINetError, DeviceError
+from ainet.errors import AINetError, DeviceError, UsageError
 from ainet.models import absolute_model
 from ainet.segmenter import Segmenter
 
 BACKENDS = Path(__file__).parent / "backends"
 START_SECONDS = 120
 STOP_SECONDS = 30  # for the requests in flight
+INSTALL = "make an environment of its own, and in the toolkit's folder: pip install '.[serve,cpu]'"
 
 CONFIG = """\
 name: "{name}"
@@ -66,11 +67,11 @@ class Ports:
 def check_environment() -> None:
     """Raise `DeviceError` unless this Python can run the server."""
     if importlib.util.find_spec("pytriton") is None:
-        raise DeviceError("serving needs the package nvidia-pytriton, in an environment of its own: pip install 'ainet-toolkit[serve,cpu]'")
+        raise DeviceError(f"serving needs the package nvidia-pytriton; {INSTALL}")
     if int(version("numpy").split(".")[0]) >= 2:
         raise DeviceError(
             f"serving needs numpy 1, and numpy {version('numpy')} is installed here: with it nvidia-pytriton answers every request with "
-            "empty arrays; make an environment of its own: pip install 'ainet-toolkit[serve,cpu]'"
+            f"empty arrays; {INSTALL}"
         )
 
 
@@ -95,11 +96,16 @@ def running_server(repository: Path, host: str, ports: Ports) -> Iterator["subpr
 
     Raises:
         DeviceError: see `check_environment`.
+        UsageError: two ports are one; the folder holds no model.
         ServerError: a port is taken; the server ends before it is ready, or is not ready in time.
     """
-    check_environment()
+    if len({ports.http, ports.grpc, ports.metrics}) < 3:
+        raise UsageError("HTTP, gRPC and metrics need three ports: choose others with --http, --grpc or --metrics")
     for port in (ports.http, ports.grpc, ports.metrics):
         _check_port(host, port)
+    if not any(repository.glob("*/config.pbtxt")):
+        raise UsageError(f"{repository} is no model repository of Triton; make one with: ainet export --triton {repository}")
+    check_environment()
     with tempfile.TemporaryDirectory(prefix="ainet-serve-") as scratch:
         backends, log = Path(scratch, "backends"), Path(scratch, "log")
         environment = _prepare(backends)

@@ -6,7 +6,17 @@ import pytest
 from support.paths import PHOTOS
 
 import ainet
+import ainet.graphs
 from ainet.errors import UsageError
+from ainet.graphs import AdjacencyGraph
+
+
+def in_networkx(graph: AdjacencyGraph) -> networkx.Graph:
+    """By the lines that the module's docstring shows."""
+    lines = [line.strip() for line in (ainet.graphs.__doc__ or "").splitlines() if "network" in line and line.startswith("    ")]
+    names = {"graph": graph, "networkx": networkx}
+    exec("\n".join(lines), names)
+    return names["network"]
 
 
 def test_by_hand() -> None:
@@ -30,6 +40,7 @@ def test_one_region() -> None:
     graph = ainet.graph(np.zeros((4, 6), int), np.zeros((4, 6, 3), np.uint8))
     assert graph.edge_index.shape == (2, 0)
     np.testing.assert_allclose(graph.x, [[0, 0, 0, 0.5, 0.5, 1]])
+    assert list(in_networkx(graph)) == [0]
 
 
 def test_in_networkx_and_pytorch() -> None:
@@ -38,7 +49,7 @@ def test_in_networkx_and_pytorch() -> None:
     graph = ainet.graph(labels, image)
     assert graph.x.min() >= 0
     assert graph.x.max() <= 1
-    network = networkx.Graph(graph.edge_index.T.tolist())
+    network = in_networkx(graph)
     assert networkx.is_connected(network)
     assert sorted(tuple(sorted(edge)) for edge in network.edges) == [tuple(edge) for edge in ainet.adjacency(labels).tolist()]
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ainet import Segmenter
 from ainet.errors import ModelError, UsageError
 from ainet.models import BUNDLED, CHECKPOINT, INT8, ONNX, Device, bundled, int8_path, model_path
 
@@ -45,6 +46,22 @@ def test_files_by_name_and_path() -> None:
         bundled("nothing.onnx")
 
 
+def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A word without suffix or folder is a name; what looks like a path is told as one."""
+    monkeypatch.chdir(tmp_path)
+    for device in ("auto", "cpu", "torch"):
+        if device == "torch":
+            pytest.importorskip("torch")
+        with pytest.raises(ModelError, match="'anet': name a file, or one of the bundled ainet, ainet-lite, scn"):
+            Segmenter.load("anet", device)
+    for path in ("anet.onnx", "./my/anet"):
+        with pytest.raises(ModelError, match=f"no model file at {path.removeprefix('./')}"):
+            Segmenter.load(path, "cpu")
+    Path("anet").touch()
+    with pytest.raises(ModelError, match="anet is no model"):
+        Segmenter.load("anet", "cpu")
+
+
 def test_the_file_in_int8() -> None:
     """Of bundled names alone, for the engine that runs it, unless float32 is asked for."""
     for name in BUNDLED:
@@ -58,5 +75,12 @@ def test_the_file_in_int8() -> None:
         ("x.onnx", "auto", "auto"),
     ]
     assert [int8_path(model, Device(engine), precision) for model, engine, precision in others] == [None] * 5
-    with pytest.raises(UsageError, match="unknown precision 'int4'; choose auto or fp32"):
+    with pytest.raises(UsageError, match="unknown precision 'int4'; choose one of auto, fp32, fp16"):
         int8_path("x.onnx", Device("cpu"), "int4")
+
+
+def test_half_precision_is_asked_of_pytorch_on_a_gpu_alone() -> None:
+    assert int8_path("ainet", Device.parse("torch:cuda"), "fp16") is None
+    for device in ("auto", "cpu", "cuda", "openvino", "tensorrt", "torch"):
+        with pytest.raises(UsageError, match="precision 'fp16' is for checkpoints on the device torch:cuda"):
+            int8_path("ainet", Device.parse(device), "fp16")

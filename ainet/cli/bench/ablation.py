@@ -22,12 +22,13 @@ def ablation(
 
     The result, OUT/ablation.json, goes into a report: ainet bench report OUT/ablation.json -o report.html
     """
+    from ainet.training.stop import parse_duration
+
+    seconds = parse_duration(budget) if budget else None
     with needs_packages():
         from ainet.benchmarks.accuracy.ablation import run_ablation
         from ainet.benchmarks.report.results import about_recipe
         from ainet.training.recipe import load_recipe
-        from ainet.training.stop import parse_duration
-    seconds = parse_duration(budget) if budget else None
     result = run_ablation(load_recipe(recipe), bsds, out, device=device, budget=seconds, jobs=jobs, report=print_line)
     if result["figures"]:
         print_line(about_recipe(result["recipe"]))

@@ -5,36 +5,55 @@ from typing import Annotated
 
 import typer
 
-from ainet.cli.bench.options import MethodOption, ResultOption, ThreadsOption, WeightsOption, needs_packages, tell_skipped
+from ainet.cli.bench.options import (
+    COUNTS,
+    CountsOption,
+    MethodOption,
+    ResultOption,
+    ThreadsOption,
+    WeightsOption,
+    joined,
+    needs_packages,
+    tell_skipped,
+)
 from ainet.cli.console import errors, print_line, print_table
+
+SIZES = "vga,720p,1080p,4k,8k"
 
 
 def latency(
     method: MethodOption,
     out: ResultOption,
-    counts: Annotated[str, typer.Option(help="Numbers of superpixels at 481x321, or 'none'.")] = "96,216,384,600,864,1176,1536,1944",
-    sizes: Annotated[str, typer.Option(help="vga, 720p, 1080p, 4k, 8k or WIDTHxHEIGHT, or 'none'.")] = "vga,720p,1080p,4k,8k",
+    counts: CountsOption = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option(help="vga, 720p, 1080p, 4k, 8k or WIDTHxHEIGHT, or 'none'; may be repeated.", show_default=SIZES),
+    ] = None,
     device: Annotated[str, typer.Option(help="Of the methods in PyTorch: cpu or cuda; ours name theirs: ainet@cuda.")] = "cpu",
     threads: ThreadsOption = 1,
     weights: WeightsOption = None,
     repeats: Annotated[int, typer.Option(help="Calls that count, of each method in each case.")] = 30,
     budget: Annotated[float, typer.Option(help="Seconds for a method in a case; what takes longer for one call is left out.")] = 30,
-    stages: Annotated[str, typer.Option(help="Batches such as 1,8,32: also stage times and photos/s of ours on a GPU.")] = "none",
+    stages: Annotated[
+        list[str] | None,
+        typer.Option(help="Batches such as 1,8,32, may be repeated: also stage times and photos/s of ours on a GPU.", show_default="none"),
+    ] = None,
     image: Annotated[Path | None, typer.Option(help="Photo, resized to each size.", show_default="a synthetic picture")] = None,
 ) -> None:
     """Time against number of superpixels and image size, all methods in alternation in one run; memory; ratios to SCN and SSN."""
-    with needs_packages():
-        from ainet.benchmarks.peers import Options
-        from ainet.benchmarks.result import write_result
-        from ainet.benchmarks.speed.cases import parse_counts, parse_sizes
-        from ainet.benchmarks.speed.latency import overview, run_latency
-        from ainet.benchmarks.speed.stages import stage_overview
+    from ainet.benchmarks.speed.cases import parse_counts, parse_sizes
     from ainet.files import atomic_path
     from ainet.images import read_image
 
-    options = Options(weights, device, threads)
+    counted, sized, batches = parse_counts(joined(counts, COUNTS)), parse_sizes(joined(sizes, SIZES)), parse_counts(joined(stages, "none"))
     picture = None if image is None else read_image(image)
-    counted, sized, batches = parse_counts(counts), parse_sizes(sizes), parse_counts(stages)
+    with needs_packages():
+        from ainet.benchmarks.peers import Options
+        from ainet.benchmarks.result import write_result
+        from ainet.benchmarks.speed.latency import overview, run_latency
+        from ainet.benchmarks.speed.stages import stage_overview
+
+    options = Options(weights, device, threads)
     with atomic_path(out) as temporary, errors.status("") as status:  # says now whether it can be written
         progress = status.update if errors.is_terminal else lambda line: None
         result = run_latency(method, counted, sized, options, repeats, budget, picture, batches, progress, tell_skipped)

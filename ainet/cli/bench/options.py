@@ -18,12 +18,21 @@ ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the CPU.")]
 WeightsOption = Annotated[
     Path | None, typer.Option(help="Folder with ssn.safetensors and seal.safetensors, or what `ainet train` wrote.", show_default=False)
 ]
+COUNTS = "96,216,384,600,864,1176,1536,1944"  # of the public protocol
+CountsOption = Annotated[
+    list[str] | None, typer.Option("--counts", help="Numbers of superpixels, or 'none'; may be repeated.", show_default=COUNTS)
+]
 RepeatsOption = Annotated[int, typer.Option(min=1, help="Calls that count.")]
 
 
 def needs_packages() -> AbstractContextManager[None]:
     """Around the imports of a benchmark."""
     return needs("a benchmark", "train,bench")
+
+
+def joined(values: Sequence[str] | None, default: str) -> str:
+    """The values of an option that may be repeated, each a list too, as one list: ["50,100", "216"] -> "50,100,216"."""
+    return ",".join(values) if values else default
 
 
 def tell_skipped(line: str) -> None:

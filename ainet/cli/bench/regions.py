@@ -17,22 +17,29 @@ def regions(
     out: ResultOption,
     split: Annotated[str, typer.Option(help="train, val or test.")] = "val",
     starts: Annotated[
-        str | None, typer.Option(help="Numbers of superpixels to merge from.", show_default="as many as segment takes for each count")
+        list[str] | None,
+        typer.Option(
+            help="Numbers of superpixels to merge from, as 600,1200; may be repeated.",
+            show_default="as many as segment takes for each count",
+        ),
     ] = None,
-    counts: Annotated[str | None, typer.Option(help="Numbers of regions.", show_default="eight from 20 to 1200")] = None,
+    counts: Annotated[
+        list[str] | None, typer.Option(help="Numbers of regions, as 50,100; may be repeated.", show_default="eight from 20 to 1200")
+    ] = None,
     step: Annotated[int, typer.Option(min=1, help="Take each STEPth image alone.")] = 1,
     model: Annotated[Path | None, typer.Option(help="ONNX file in place of bundled weights.", show_default=False)] = None,
     weights: WeightsOption = None,
 ) -> None:
     """ASA, BR, BP and CO of superpixels, and of regions merged to exact counts by the plain and the learned costs."""
+    first = _numbers(starts) if starts else None
+    numbers = _numbers(counts) if counts else None
     with needs_packages():
         from ainet.benchmarks.accuracy.regions import REGIONS, run_regions
         from ainet.benchmarks.peers import Options
         from ainet.training.datasets import bsds500
 
     samples = bsds500(bsds, split)[::step]
-    first = None if starts is None else _numbers(starts)
-    wanted = REGIONS if counts is None else _numbers(counts)
+    wanted = REGIONS if numbers is None else numbers
     with errors.status("") as status:
         result = run_regions(method, samples, first, wanted, model, status.update, Options(weights))
     names = ("method", "start", "cost", "count")
@@ -41,8 +48,13 @@ def regions(
     finish(out, "regions", {"split": split, **result}, table, figures)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(values: list[str]) -> list[int]:
+    """Numbers from 1 on, each once, in the order in which they are named first."""
+    text = ",".join(values)
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(f"'{text}' is no list of numbers; write them as 50,100,216") from None
+    if min(numbers) < 1:
+        raise UsageError(f"'{text}': numbers of superpixels and regions start at 1")
+    return list(dict.fromkeys(numbers))

@@ -18,7 +18,7 @@ import ainet
 from ainet import Segmenter
 from ainet.errors import DeviceError, ImageError, UsageError
 
-pytest.importorskip("ray", reason="Ray is not installed: pip install 'ainet-toolkit[ray]'")
+pytest.importorskip("ray", reason="Ray is not installed: pip install 'ainet-toolkit[ray,cpu]'")
 import psutil
 import pyarrow
 from pyarrow import parquet

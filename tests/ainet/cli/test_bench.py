@@ -58,6 +58,24 @@ def test_latency(run: Run) -> None:
 
 
 @pytest.mark.slow
+def test_lists_are_given_at_once_or_option_by_option(run: Run, methods: dict[str, Blocks]) -> None:
+    command = ("bench", "regions", "--method", "blocks", "--bsds", "bsds", "-o", "regions.json")
+    rows = []
+    for lists in (("--starts", "40,60", "--counts", "10,30"), ("--starts", "40", "--starts", "60", "--counts", "10", "--counts", "30,10")):
+        assert run(*command, *lists).code == 0
+        rows.append(json.loads(Path("regions.json").read_text())["rows"])
+    assert rows[0] == rows[1]
+    starts = {row["start"] for row in rows[0] if row["cost"] != "none"}
+    assert starts == {40, 60}
+    assert {row["count"] for row in rows[0] if row["start"] == 40} == {10, 30}
+    sizes = ("--counts", "12", "--counts", "24", "--sizes", "64x48", "--sizes", "48x64", "--repeats", "3")
+    assert run("bench", "latency", "--method", "ainet", *sizes, "-o", "times.json").code == 0
+    times = json.loads(Path("times.json").read_text())
+    assert [row["n_segments"] for row in times["counts"]] == [12, 24]
+    assert [(row["width"], row["height"]) for row in times["sizes"]] == [(64, 48), (48, 64)]
+
+
+@pytest.mark.slow
 def test_benchmarks_without_data(run: Run) -> None:
     Path("tiny.toml").write_text("iterations = 9\nbatch_size = 1\ncrop = 32\nlr = 1e-3")
     for command in (("postprocessing", "--repeats", "2"), ("training-speed", "--recipe", "tiny.toml", "--device", "cpu", "--steps", "2")):
@@ -109,6 +127,8 @@ BAD = {
     ("latency", "--method", "blocks", "--sizes", "big", "-o", "t.json"): (2, "'big'"),
     ("latency", "--method", "blocks", "--repeats", "1", "-o", "t.json"): (2, "repeats=1"),
     ("latency", "--method", "blocks", "--image", "no.jpg", "-o", "t.json"): (1, "no.jpg"),
+    ("regions", "--method", "blocks", "--bsds", "bsds", "--starts", "40", "--starts", "x", "-o", "t.json"): (2, "'40,x'"),
+    ("regions", "--method", "blocks", "--bsds", "bsds", "--counts", "0", "-o", "t.json"): (2, "start at 1"),
     ("network-cost", "--size", "33x32", "-o", "t.json"): (2, "32x33"),
     ("startup", "no.jpg", "--repeats", "1", "-o", "t.json"): (1, "no.jpg"),
     ("sweep", "snik", "--bsds", "bsds", "-o", "t.json"): (2, "'snik'"),

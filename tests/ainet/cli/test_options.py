@@ -6,7 +6,7 @@ import pytest
 from support.command_line import Run, tree
 
 import ainet
-from ainet.models import bundled
+from ainet.models import BUNDLED, bundled
 
 
 class Exploit:
@@ -73,6 +73,46 @@ def test_wrong_model_commands(run: Run, arguments: list[str], code: int, message
     assert (result.code, len(result.errors)) == (code, 1)
     assert result.errors[0].startswith(f"error: {message}")
     assert tree(".") == ["a.png", "b.jpg", "file"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "a.png", "-o", "out", "--model", "anet"],
+        ["segment", "a.png", "-o", "out", "--model", "anet", "--device", "torch"],
+        ["export", "anet", "-o", "x.onnx"],
+        ["calibrate", "anet", "--images", ".", "-o", "x.onnx"],
+        ["convert", "anet", "-o", "x.safetensors"],
+        ["info", "anet"],
+        ["build", "anet"],
+        ["verify", "anet", "--images", "."],
+        ["verify", "scn", "--against", "anet", "--images", "."],
+        ["serve", "anet"],
+    ],
+    ids=" ".join,
+)
+def test_an_unknown_model_name_is_answered_with_the_known_ones(run: Run, arguments: list[str]) -> None:
+    pytest.importorskip("torch")
+    result = run(*arguments)
+    assert (result.code, len(result.errors)) == (1, 1)
+    assert result.errors[0].endswith("'anet': name a file, or one of the bundled ainet, ainet-lite, scn")
+    assert tree(".") == ["a.png", "b.jpg"]
+
+
+def test_bundled_weights_are_named_wherever_a_model_is(run: Run) -> None:
+    pytest.importorskip("torch")
+    from ainet.training.checkpoint import load_checkpoint
+
+    for name in BUNDLED:
+        assert ["network", name] in [line.split() for line in run("info", name).lines]
+    assert run("convert", "ainet-lite", "-o", "lite.safetensors").code == 0
+    ours, shipped = load_checkpoint("lite.safetensors"), load_checkpoint(bundled("ainet-lite.safetensors"))
+    assert shipped.merging is not None and ours.merging is not None  # what exact counts need goes along
+    for part in ("network", "merging"):
+        state = getattr(ours, part).state_dict()
+        assert state
+        for key, value in getattr(shipped, part).state_dict().items():
+            assert (state[key] == value).all(), key
 
 
 def test_version_and_help(run: Run) -> None:

@@ -146,7 +146,8 @@ def test_deep_images_and_bands(run: Run, segmenter: Segmenter) -> None:
     tifffile.imwrite("deep.tif", np.dstack([deep, deep[:, :, 0]]), photometric="minisblack", planarconfig="contig")
     assert "choose one or three with bands= (--bands)" in run("segment", "deep.tif", "-o", "out", *FAST).errors[0]
     assert "stretch= (--stretch)" in run("segment", "deep.tif", "-o", "out", "--bands", "3,2,1", *FAST).errors[0]
-    result = run("segment", "deep.tif", "-o", "out", "--bands", "3,2,1", "--stretch", "0,4080", *FAST)
+    bands = ("--bands", "3", "--bands", "2,1")  # as "3,2,1"
+    result = run("segment", "deep.tif", "-o", "out", *bands, "--stretch", "0,4080", *FAST)
     assert (result.code, result.errors) == (0, [])
     np.testing.assert_array_equal(np.load("out/deep.npy"), segmenter(np.asarray(Image.open("a.png"))[:, :, ::-1], 12))
     for options, message in ((("--stretch", "5,1"), "no range"), (("--stretch", "loud"), "'loud'"), (("--bands", "0"), "'0'")):

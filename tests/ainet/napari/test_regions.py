@@ -61,6 +61,20 @@ def test_colours_are_those_that_are_shown():
     np.testing.assert_array_equal(shown_colours(picture, None), picture)
 
 
+@pytest.mark.parametrize(
+    ("dtype", "values", "shown"),
+    [
+        (np.float32, [0, 0.5, 1.5, -1, np.nan], [0, 128, 255, 0, 0]),
+        (np.uint16, [0, 7, 254, 100, 200], [0, 7, 254, 100, 200]),
+        (np.uint16, [0, 65535, 32896, 257, 514], [0, 255, 128, 1, 2]),
+    ],
+)
+def test_colours_without_limits_are_taken_as_napari_does(dtype, values, shown):
+    """An RGB layer has no contrast limits: floats are cut at 0 and 1, whole numbers below 255 stay, larger ones count by their type."""
+    pixels = np.array(values, dtype)[:, None, None].repeat(3, 2)
+    np.testing.assert_array_equal(shown_colours(pixels, None)[:, 0, 0], shown)
+
+
 def test_a_volume_is_refused():
     with pytest.raises(ImageError, match=r"\(5, 20, 30\)"):
         shown_colours(np.zeros((5, 20, 30), np.uint8), None)
