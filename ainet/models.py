@@ -16,7 +16,7 @@ from ainet.wrong_content import looks_like_onnx, read_head
 BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
 INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
-PRECISIONS = ("auto", "fp32")  # that one can ask for of the bundled weights
+PRECISIONS = ("auto", "fp32", "fp16")  # that one can ask for; the last of checkpoints on a GPU
 CHECKPOINTS = frozenset({CHECKPOINT, ".pt", ".pth", ".tar", ".ckpt", ".bin"})  # of checkpoints, those of others too
 DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
 
@@ -75,11 +75,16 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
     """The bundled file in INT8 of a network that is named as for `model_path`; None for other models, other engines, and precision "fp32".
 
     Raises:
-        UsageError: an unknown precision.
+        UsageError: an unknown precision, or "fp16" of another device than "torch:cuda".
         ModelError: the bundled file is missing.
     """
     if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision '{precision}'; choose {' or '.join(PRECISIONS)}")
+        raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
+    if precision == "fp16" and not (device.engine == "torch" and device.gpu is not None):
+        raise UsageError(
+            "precision 'fp16' is for checkpoints on the device torch:cuda; other models run as they were exported: "
+            "ainet export --precision fp16"
+        )
     name = BUNDLED[0] if model is None else os.fspath(model)
     takes_it = name in BUNDLED and device.engine in ("auto", "openvino") and precision == "auto"
     return bundled(name + INT8) if takes_it else None

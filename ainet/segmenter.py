@@ -68,17 +68,18 @@ class Segmenter:
                 or "torch:DEVICE".
             threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
             precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
-                file runs in the precision that it has.
+                file runs in the precision that it has. "fp16": of any checkpoint on "torch:cuda".
 
         Raises:
-            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on; "fp16" of
+                another device.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
         path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         threads = checked_integer("threads", threads)
-        segmenter = cls(_open(path, chosen, device, threads, int8), threads)
+        segmenter = cls(_open(path, chosen, device, threads, precision, int8), threads)
         segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
 
@@ -304,11 +305,11 @@ class Segmenter:
         self.close()
 
 
-def _open(path: Path, chosen: Device, device: str, threads: int, int8: Path | None) -> Backend:
+def _open(path: Path, chosen: Device, device: str, threads: int, precision: str, int8: Path | None) -> Backend:
     """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
     if chosen.engine == "torch":
         if path.suffix == ONNX:
             raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-        return open_torch(path, chosen.torch)
+        return open_torch(path, chosen.torch, "fp16" if precision == "fp16" else "fp32")
     check_model_file(path)
     return open_backend(path, device, threads, int8)

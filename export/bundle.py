@@ -18,11 +18,11 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from ainet.export.check import check_file
-from ainet.export.graph import deployable
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_path
 from ainet.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from ainet.training.networks import UNet
+from ainet.training.networks.folding import deployable
 
 
 def save_bundle(checkpoint: Checkpoint, folder: str | os.PathLike[str]) -> Checkpoint:

@@ -1,38 +1,19 @@
-"""The network as it is exported: BatchNorm folded, pre- and post-processing put around it.
+"""The network as it is exported, with pre- and post-processing around it: `WithOutput` takes and gives what the exported file does.
 
-`deployable(network)` gives a copy without BatchNorm; `WithOutput` wraps it to what the exported file takes and gives.
 The association-implantation module needs no rewriting here: the networks hold it in its closed form already.
 """
 
-import copy
 from collections.abc import Collection
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import fuse_conv_bn_weights
 
 from ainet.export.islands import to_half
 from ainet.runtime.model import Output, Precision
 from ainet.spec import CELL_SIZE, MEAN
 from ainet.training.merging.model import BorderHead
 from ainet.training.networks import UNet
-from ainet.training.networks.implantation import Implantation
-
-
-def deployable(network: UNet) -> UNet:
-    """A copy of `network` in eval mode whose BatchNorms are folded into the convolution before them."""
-    folded = copy.deepcopy(network).eval()
-    for sequence in [m for m in folded.modules() if isinstance(m, nn.Sequential)]:
-        for index in range(len(sequence) - 1):
-            layer, norm = sequence[index], sequence[index + 1]
-            if isinstance(layer, nn.Conv2d | Implantation) and isinstance(norm, nn.BatchNorm2d):
-                assert norm.running_mean is not None and norm.running_var is not None
-                layer.weight, layer.bias = fuse_conv_bn_weights(
-                    layer.weight, layer.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-                )
-                sequence[index + 1] = nn.Identity()
-    return folded
 
 
 class WithOutput(nn.Module):

@@ -45,7 +45,7 @@ Output `border_map`, of {files}: float32 (N, H/2, W/2, {channels}), on which the
 """
 BUNDLED_TERMS = """\
 The weights were trained on BSDS500 (Arbelaez, Maire, Fowlkes, Malik, 2011), whose images are for non-commercial research and education; use
-them likewise. They are interim: trained for a few hours on a CPU, not by the full recipe."""
+them likewise. They have seen a tenth of the crops of the paper's schedule, or less."""
 OTHER_TERMS = """\
 **To be filled in by whoever publishes this folder:** the weights have the terms of the images and annotations that they were trained on."""
 

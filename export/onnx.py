@@ -18,13 +18,14 @@ import torch
 from ainet.arguments import check_choice
 from ainet.errors import UsageError
 from ainet.export.check import check_file
-from ainet.export.graph import WithOutput, deployable
+from ainet.export.graph import WithOutput
 from ainet.export.model_file import sign
 from ainet.files import atomic_path
 from ainet.runtime.merging import BORDER_MAP, MERGING_ENTRY
 from ainet.runtime.model import OUTPUTS, PRECISIONS, Output, Precision
 from ainet.spec import CELL_SIZE
 from ainet.training.checkpoint import Checkpoint
+from ainet.training.networks.folding import deployable
 
 OPSET = 18
 DIMENSIONS = {"logits": (2, 3), "association": (2, 3), "labels": (1, 2)}  # where height and width stand in the input

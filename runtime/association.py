@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend
-from ainet.runtime.pipeline import infer, network_input, tile_input, tiles
+from ainet.runtime.pipeline import infer, network_input, tile_input
 from ainet.runtime.plan import Plan
+from ainet.runtime.tiles import tiles
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
 
@@ -68,7 +69,7 @@ def _scores(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> NDArray[n
     if not plan.in_tiles:
         return np.asarray(infer(backend, network_input(image[None], plan, backend.info))[0], np.float32)
     scores = np.empty((NEIGHBOURS, plan.working_height, plan.working_width), np.float32)
-    for tile in tiles(plan):
+    for tile in tiles(plan, backend.info.network):
         found = infer(backend, tile_input(image, plan, tile, backend.info))[0]
         scores[:, *tile.inner] = found[:, *tile.within]
     return scores

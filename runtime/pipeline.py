@@ -13,8 +13,7 @@ normalises and takes the arg-max itself: the id of a pixel is the nearest one's.
 `threads`: of the CPU for the steps around the network, 0 for all cores; labels are the same for any number.
 """
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,9 +25,8 @@ from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
 from ainet.runtime.postprocess import assign_part, network_planes, postprocess, resize
 from ainet.runtime.resampling import Taps, plan_tables
+from ainet.runtime.tiles import Tile, tiles
 from ainet.spec import CELL_SIZE
-
-HALO = 13 * CELL_SIZE  # a tile's margin: no output depends on pixels farther away (177 is the farthest, in ainet-public)
 
 
 def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan, threads: int = 0) -> NDArray[np.int32]:
@@ -109,7 +107,7 @@ def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threa
     height, width = plan.working_height, plan.working_width
     info = backend.info
     ids = np.empty((height, width) if info.output == "labels" else (plan.height, plan.width), np.int32)
-    for tile in tiles(plan):
+    for tile in tiles(plan, info.network):
         rows, columns = tile.outer
         result = infer(backend, tile_input(image, plan, tile, info, threads))
         if result.ndim == 3:
@@ -130,25 +128,6 @@ def ids_from_tiles(backend: Backend, image: NDArray[np.uint8], plan: Plan, threa
     return ids
 
 
-class Tile(NamedTuple):
-    """Rows and columns of the working image, all multiples of the cell size.
-
-    outer: what the network sees. inner: what it is asked for; within: where that lies in `outer`.
-    """
-
-    outer: tuple[slice, slice]
-    inner: tuple[slice, slice]
-    within: tuple[slice, slice]
-
-
-def tiles(plan: Plan) -> Iterator[Tile]:
-    """Tiles of at most `plan.limit` pixels, margins included, whose inner parts cover the working image."""
-    step = int(plan.limit**0.5) // CELL_SIZE * CELL_SIZE - 2 * HALO
-    for rows in _spans(plan.working_height, step):
-        for columns in _spans(plan.working_width, step):
-            yield Tile(*zip(rows, columns, strict=True))
-
-
 def tile_input(image: NDArray[np.uint8], plan: Plan, tile: Tile, info: ModelInfo, threads: int = 0) -> NDArray[Any]:
     """`network_input` of one image (H, W, 3), of the tile alone."""
     (rows, columns), (row_taps, column_taps) = tile.outer, plan_tables(plan)
@@ -162,11 +141,3 @@ def _resampled(images: NDArray[np.uint8], tables: tuple[Taps, Taps], info: Model
 def _targets(span: slice, source: int, target: int) -> tuple[int, int]:
     """The pixels of the image that belong to a span of the working image."""
     return span.start * target // source, span.stop * target // source
-
-
-def _spans(size: int, step: int) -> Iterator[tuple[slice, slice, slice]]:
-    """Cut `size` into spans: each with its margins, alone, and alone as seen from the start of its margin."""
-    for start in range(0, size, step):
-        end = min(start + step, size)
-        first, last = max(0, start - HALO), min(size, end + HALO)
-        yield slice(first, last), slice(start, end), slice(start - first, end - first)

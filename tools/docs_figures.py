@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from figures import accuracy, int8, places, regions, robustness, speed
+from figures import accuracy, gpu, int8, places, regions, robustness, speed
 from figures.results import RESULTS, ROOT, accuracies, load
 
 PLOTS = {  # of docs/: which plot of a report it is, and of which results
@@ -82,6 +82,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "network_cost": ("network_cost", speed.network_cost),
         "postprocessing": ("postprocessing", speed.postprocessing),
     },
+    "docs/gpu-check.md": {block.__name__: ("gpu_h200", block) for block in (gpu.gpu_latency, gpu.gpu_kernels, gpu.gpu_parity)},
     "docs/training.md": {"ablation": ("ablation", accuracy.ablation), "training_speed": ("training_speed", speed.training_speed)},
     "ainet/weights/README.md": {"conventions": ("accuracy_*", accuracy.conventions)},
     "docs/robustness.md": {

@@ -59,7 +59,15 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
     pip = (*python, "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--upgrade", "--target", str(SITE))
     sanitizer = ("env", "AINET_TEST_FEW_SIZES=1", "compute-sanitizer", "--report-api-errors", "no", "--target-processes", "all")
     sanitizer = (*sanitizer, "--error-exitcode", "9", "--tool")
-    methods = ("--method", "ainet@torch:cuda", "--method", "scn@torch:cuda", "--method", "ainet@cuda", "--method", "ainet@tensorrt")
+    names = (
+        "ainet@torch:cuda",
+        "ainet@torch:cuda+fp16",
+        "ainet-lite@torch:cuda+fp16",
+        "scn@torch:cuda+fp16",
+        "ainet@cuda",
+        "ainet@tensorrt",
+    )
+    methods = [word for name in names for word in ("--method", name)]
     latency = (*ainet, "bench", "latency", *methods, "--image", "examples/photos/coffee.jpg", "--budget", "5")
     parity = ("examples/photos", "--limit", "3") if bsds is None else (str(bsds / "images/val"), "--bsds", str(bsds), "--limit", "25")
     speed = () if bsds is None else ("--bsds", str(bsds))
@@ -81,7 +89,7 @@ def check_steps(out: Path, work: Path, bsds: Path | None, install: bool) -> list
             (*latency, "--counts", "none", "--sizes", "481x321,vga,1080p", "--stages", "1,8,32", "-o", str(out / "latency.json")),
             110,
         ),
-        Step("tests", (*pytest, "tests/gpu", "--ignore", "tests/gpu/test_kernels.py"), 80),
+        Step("tests", (*pytest, "tests/gpu", "--ignore", "tests/gpu/test_kernels.py"), 120),
         *(Step(tool, (*sanitizer, tool, *pytest, "-k", SMALL_MAPS, "tests/gpu/test_kernels.py"), 45) for tool in ("racecheck", "memcheck")),
         Step(
             "training speed",

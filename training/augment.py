@@ -2,7 +2,7 @@
 
 Every random number of a batch follows from (seed, iteration), so a run that was stopped draws the same batches when
 it goes on, and no state of a random generator is kept. The recipe is the public one of SCN and AINet: crops of
-208 x 208, both flips with probability 1/2, no change of scale or colour.
+208 x 208, both flips with probability 1/2, no change of scale or colour; those are in `zoom`.
 """
 
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from ainet.errors import UsageError
 from ainet.spec import MEAN
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.jitter import Jitter, draw_jitter, jitter_map
+from ainet.training.zoom import change_colours, draw_zoom, interpolated, nearest, places
 
 
 class Batch(NamedTuple):
@@ -34,7 +35,9 @@ class CropSampler:
 
     An epoch visits every annotation once in random order; the last incomplete batch of an epoch is left out. With `annotations` > 1
     a crop also gets the next annotations of its image; after the last comes the first again, so that an image with fewer repeats some.
-    Of several processes, each takes its part of a batch: `rank` is its number, `count` how many there are.
+    Of several processes, each takes its part of a batch: `rank` is its number, `count` how many there are. With `scales` other than
+    (1, 1), and in place of patch jitter, crops have factors in that range, are transposed with probability 1/2, and change their colours
+    by `colour`, the standard deviation of the logarithms.
 
     Raises:
         UsageError: an image is smaller than the crop, or the data set smaller than a batch.
@@ -50,6 +53,8 @@ class CropSampler:
         annotations: int = 1,
         rank: int = 0,
         count: int = 1,
+        scales: tuple[float, float] = (1, 1),
+        colour: float = 0,
     ) -> None:
         small = np.flatnonzero(np.minimum(data.height, data.width) < crop)
         if small.size:
@@ -61,7 +66,7 @@ class CropSampler:
         if batch_size % count:
             raise UsageError(f"the batch of {batch_size} cannot be divided evenly among {count} processes")
         self.data, self.crop, self.batch_size, self.seed, self.jitter = data, crop, batch_size, seed, jitter
-        self.annotations, self.rank, self.count = annotations, rank, count
+        self.annotations, self.rank, self.count, self.scales, self.colour = annotations, rank, count, scales, colour
         self._mean = torch.tensor(MEAN, device=data.pixels.device)
 
     @property
@@ -84,6 +89,8 @@ class CropSampler:
         data, crop = self.data, self.crop
         chosen = self.chosen(iteration)[self.rank :: self.count]
         rng = np.random.default_rng((self.seed, 1, iteration, self.rank))
+        if self.scales != (1, 1):
+            return self._zoomed_batch(chosen, rng)
         top = rng.integers(data.height[chosen] - crop, endpoint=True)  # (B,)
         left = rng.integers(data.width[chosen] - crop, endpoint=True)
         flip = rng.random((2, len(chosen))) < 0.5
@@ -109,6 +116,23 @@ class CropSampler:
             label.masked_fill(random[:, None], data.classes),
             plain_label,
         )
+
+    def _zoomed_batch(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> Batch:
+        """The crops of the `chosen` annotations at any scale, in either orientation and in changed colours."""
+        data, device = self.data, self.data.pixels.device
+        zoom = draw_zoom(rng, data.height[chosen], data.width[chosen], self.crop, *self.scales)
+        where = places(zoom, rng.random((2, len(chosen))) < 0.5, self.crop, device)
+        table = np.concatenate(
+            (np.stack((data.image_start, data.height, data.width))[:, chosen], data.label_start[self._annotations_of(chosen)].T)
+        )
+        image_start, height, width, *label_starts = self._to_device(table)[..., None, None]  # (B, 1, 1) each
+        pixels = interpolated(data.pixels, image_start, where, height, width) / 255
+        if self.colour:
+            amount = self.colour * rng.standard_normal((len(chosen), 4), dtype=np.float32)
+            pixels = change_colours(pixels, torch.from_numpy(amount).to(device, non_blocking=True))
+        place = nearest(where.y, height) * width + nearest(where.x, width)
+        label = torch.stack([data.labels[place + start] for start in label_starts], 1).long()
+        return Batch((pixels - self._mean).permute(0, 3, 1, 2), label, label)
 
     def _annotations_of(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
         """For each chosen annotation itself and those after it, (B, A) indices into the data set."""

@@ -27,15 +27,26 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]
         """One step along the gradients; weight decay is decoupled from them. `closure` is not used."""
         for group in self.param_groups:
-            for parameter in group["params"]:
-                state: dict[str, Any] = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-                ahead = parameter.grad.lerp(state["momentum"], MOMENTUM).contiguous().flatten(1)  # Nesterov's
-                size = SCALE * max(ahead.shape) ** 0.5
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.sub_(orthogonal(ahead).view(parameter.shape), alpha=group["lr"] * size)
+            parameters = group["params"]
+            gradients = [parameter.grad for parameter in parameters]
+            momenta = [self._momentum(parameter) for parameter in parameters]
+            torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+            ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov's
+            matrices = [step.contiguous().flatten(1) for step in ahead]
+            steps = [
+                orthogonal(matrix).view(matrix.shape[0], *parameter.shape[1:])
+                for matrix, parameter in zip(matrices, parameters, strict=True)
+            ]
+            torch._foreach_mul_(steps, [-group["lr"] * SCALE * max(matrix.shape) ** 0.5 for matrix in matrices])
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+            torch._foreach_add_(parameters, steps)
+
+    def _momentum(self, parameter: Tensor) -> Tensor:
+        state: dict[str, Any] = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum: Tensor = state["momentum"]
+        return momentum
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -45,5 +56,6 @@ def orthogonal(matrix: Tensor) -> Tensor:
     a, b, c = COEFFICIENTS
     for _ in range(ROUNDS):
         square = wide @ wide.mT
-        wide = a * wide + (b * square + c * square @ square) @ wide
+        both = torch.addmm(square, square, square, beta=b, alpha=c)
+        wide = torch.addmm(wide, both, wide, beta=a)
     return wide if matrix.shape[0] <= matrix.shape[1] else wide.mT

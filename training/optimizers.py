@@ -13,9 +13,10 @@ LAST_LAYER = "pred_mask0.weight"
 
 
 def make_optimizers(network: nn.Module, recipe: Recipe, fused: bool = False) -> list[torch.optim.Optimizer]:
-    """Adam for all, or Muon for the kernels but the last and Adam for the rest. Weights decay (BatchNorm's too), biases do not.
+    """Adam for all, or Muon for the kernels but the last and Adam for the rest.
 
-    In Adam the decay is an L2 term in the gradient, as in the public code; in Muon it is decoupled.
+    With Adam alone weights decay (BatchNorm's too) by an L2 term in the gradient, as in the public code, and biases do not. With Muon its
+    kernels alone decay, decoupled from the gradient: without that they grow at high rates, until the training breaks down.
     """
     kernels, weights, biases = [], [], []
     for name, parameter in network.named_parameters():
@@ -25,7 +26,8 @@ def make_optimizers(network: nn.Module, recipe: Recipe, fused: bool = False) -> 
             kernels.append(parameter)
         else:
             weights.append(parameter)
-    groups = [{"params": weights, "weight_decay": recipe.weight_decay}, {"params": biases, "weight_decay": 0.0}]
+    decay = 0.0 if kernels else recipe.weight_decay
+    groups = [{"params": weights, "weight_decay": decay}, {"params": biases, "weight_decay": 0.0}]
     adam = torch.optim.Adam(groups, lr=recipe.lr, betas=(0.9, 0.999), fused=fused)
     return [Muon(kernels, recipe.lr, recipe.weight_decay), adam] if kernels else [adam]
 

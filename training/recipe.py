@@ -38,14 +38,18 @@ class Recipe:
     batch_size: int  # images per step, over all devices
     lr: float
     crop: int = 208  # height and width of the training crops, pixels
+    smallest_scale: float = 1.0  # crops are resized by factors from this one ...
+    largest_scale: float = 1.0  # ... to this one, and transposed; both 1: neither
+    colour: float = 0.0  # with them: standard deviation of the logarithms of the channels' factors and of a common exponent
     seed: int = 1
     splits: tuple[str, ...] = ("train",)
 
     annotations: int = 1  # of each crop's image in the loss, which is their mean
 
-    # poly: power 0.9; warmup-stable-decay: constant, and in the last tenth of the iterations straight down to 0
+    # poly: power 0.9; warmup-stable-decay: constant, and in the last part of the iterations straight down to 0
     schedule: Literal["constant", "step", "poly", "cosine", "warmup-stable-decay"] = "constant"
     halve_every: int = 0  # iterations; for "step"
+    decay: float = 0.1  # that part, for "warmup-stable-decay"
     warmup: int = 0  # iterations of linear rise before the schedule
 
     position_weight: float = POSITION_WEIGHT  # m of Eq. 3; for SSN lambda, see `ssn`
@@ -58,7 +62,7 @@ class Recipe:
     jitter: Jitter = "off"  # public: patch shuffle loses one of the two patches
 
     optimizer: Literal["adam", "muon"] = "adam"  # muon: for the kernels of convolutions, see `muon`
-    weight_decay: float = 4e-4  # on weights; biases have none, as in the public code
+    weight_decay: float = 4e-4  # on weights; biases have none, as in the public code. With muon on its kernels alone
     ema_decay: float = 0.999
     bf16: bool = False  # autocast where the device is faster with it; weights, loss and optimizer stay float32
 
@@ -69,6 +73,12 @@ class Recipe:
         for field in ("halve_every", "warmup", "boundary_start", *weights):
             self._require(getattr(self, field) >= 0, field, "0 or more")
         self._require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)")
+        self._require(0 < self.decay <= 1, "decay", "in (0, 1]")
+        self._require(0.1 <= self.smallest_scale <= 1, "smallest_scale", "in [0.1, 1]")
+        self._require(1 <= self.largest_scale <= 10, "largest_scale", "in [1, 10]")
+        self._require(0 <= self.colour <= 1, "colour", "in [0, 1]")
+        self._require(self.colour == 0 or self.scales != (1, 1), "colour", "0 without a range of scales")
+        self._require(self.jitter == "off" or self.scales == (1, 1), "jitter", "off with a range of scales")
         for number in (field.name for field in dataclasses.fields(self) if field.type is float):
             self._require(math.isfinite(getattr(self, number)), number, "finite")
         self._require(0 <= self.seed < 2**63, "seed", "in 0..2^63 - 1")
@@ -77,6 +87,11 @@ class Recipe:
             self._require(getattr(self, field) in choices, field, "one of " + ", ".join(choices))
         self._require(self.schedule != "step" or self.halve_every > 0, "halve_every", "positive for the schedule 'step'")
         self._require(bool(self.splits), "splits", "a list of at least one split")
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """The range of factors by which crops are resized."""
+        return self.smallest_scale, self.largest_scale
 
     def _require(self, condition: bool, field: str, wanted: str) -> None:
         if not condition:
@@ -95,7 +110,7 @@ class Recipe:
             case "cosine":
                 return self.lr * (1 + math.cos(math.pi * done)) / 2
             case "warmup-stable-decay":
-                return self.lr * min(1.0, 10 * (1 - iteration / self.iterations))
+                return self.lr * min(1.0, (1 - iteration / self.iterations) / self.decay)
         return self.lr
 
     def to_dict(self) -> dict[str, Any]:

@@ -116,7 +116,9 @@ class Trainer:
 
         data = ResidentData.load(samples, self.device)
         processes = self.processes.rank, self.processes.count
-        self.sampler = CropSampler(data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *processes)
+        self.sampler = CropSampler(
+            data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *processes, recipe.scales, recipe.colour
+        )
         torch.manual_seed(recipe.seed)
         untrained = build_network(network)
         if options.initial is not None:

@@ -108,8 +108,8 @@ def _islands(loaded: "Checkpoint", files: list[Path]) -> tuple[str, ...]:
     import torch
 
     from ainet.calibration.images import choose_images, network_input
-    from ainet.export.graph import deployable
     from ainet.export.islands import choose_islands
+    from ainet.training.networks.folding import deployable
 
     info = loaded.info("logits", "fp16")
     with errors.status("reading images") as status:

@@ -39,7 +39,7 @@ def segment(
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[
-        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32.")
+        str, typer.Option(help="Of the bundled models. auto: INT8 where the processor computes it exactly; fp32; fp16 on torch:cuda.")
     ] = "auto",
     stretch: Annotated[
         str | None,

@@ -18,11 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.errors import UsageError
-from ainet.export.graph import deployable
 from ainet.export.onnx import export_onnx
 from ainet.spec import CELL_SIZE
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, UNet, build
+from ainet.training.networks.folding import deployable
 
 REFERENCE = "scn"
 

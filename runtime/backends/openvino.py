@@ -91,7 +91,7 @@ class _Compiled:
     def infer(self, image: NDArray[Any]) -> Any:
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
-        return self._local.request.infer([image])
+        return self._local.request.infer([image], share_inputs=True)  # outputs are copied, as the next run overwrites them
 
 
 class _Compiler:

@@ -18,7 +18,7 @@ from ainet.spec import CELL_SIZE
 Launch = Callable[[str, ctypes.Structure, int, int], None]  # kernel, arguments, indices for each image, images
 Shape = tuple[int, int, int]  # images, height, width
 
-INDEX_PIXELS = {"connect_flatten": 4, "connect_cut": 1024}  # pixels that one index computes; all other kernels compute one
+INDEX_PIXELS = {"connect_flatten": 4, "connect_cut": 128}  # pixels that one index computes; all other kernels compute one
 TEAMS = frozenset(["connect_cut"])  # kernels that a warp runs for each index
 
 

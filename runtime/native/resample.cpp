@@ -30,6 +30,8 @@ class Resampling {
   public:
     Resampling(const uint8_t* image, int height, int width, const Taps& rows, const Taps& columns)
         : image_(image), height_(height), width_(width), rows_(rows), columns_(columns),
+          left_(std::clamp(columns.first[0], 0, width - 1)),
+          right_(std::clamp(columns.first[columns.targets - 1] + columns.taps, left_ + 1, width)),
           sums_((size_t(width) + 2 * kOutside + kTogether) * kChannels), row_(size_t(columns.targets) * 4) {}
 
     // Row y of the result, as pixels of four values, not yet rounded.
@@ -44,20 +46,21 @@ class Resampling {
     const uint8_t* image_;
     const int height_, width_;
     const Taps &rows_, &columns_;
+    const int left_, right_;  // columns of the image that the result is made of: of a tile, not all
     std::vector<float> sums_;  // of the columns of the image, with kOutside pixels at either end and some more that are read
     std::vector<float> row_;   // of pixels of four values
 
     const uint8_t* source_row(int y, int k) const {
-        return image_ + size_t(std::clamp(rows_.first[y] + k, 0, height_ - 1)) * width_ * kChannels;
+        return image_ + (size_t(std::clamp(rows_.first[y] + k, 0, height_ - 1)) * width_ + left_) * kChannels;
     }
 
     void sum_columns(int y) {
-        float* const sums = sums_.data() + kOutside * kChannels;
-        std::fill_n(sums, width_ * kChannels, 0.0f);
+        float* const sums = sums_.data() + (kOutside + left_) * kChannels;
+        const int values = (right_ - left_) * kChannels;
+        std::fill_n(sums, values, 0.0f);
         const float* weights = rows_.weights + size_t(y) * rows_.taps;
         for (int k = 0; k < rows_.taps; k += kTogether) {
-            add_four(source_row(y, k), source_row(y, k + 1), source_row(y, k + 2), source_row(y, k + 3), weights + k,
-                     width_ * kChannels, sums);
+            add_four(source_row(y, k), source_row(y, k + 1), source_row(y, k + 2), source_row(y, k + 3), weights + k, values, sums);
         }
     }
 

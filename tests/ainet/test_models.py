@@ -75,5 +75,12 @@ def test_the_file_in_int8() -> None:
         ("x.onnx", "auto", "auto"),
     ]
     assert [int8_path(model, Device(engine), precision) for model, engine, precision in others] == [None] * 5
-    with pytest.raises(UsageError, match="unknown precision 'int4'; choose auto or fp32"):
+    with pytest.raises(UsageError, match="unknown precision 'int4'; choose one of auto, fp32, fp16"):
         int8_path("x.onnx", Device("cpu"), "int4")
+
+
+def test_half_precision_is_asked_of_pytorch_on_a_gpu_alone() -> None:
+    assert int8_path("ainet", Device.parse("torch:cuda"), "fp16") is None
+    for device in ("auto", "cpu", "cuda", "openvino", "tensorrt", "torch"):
+        with pytest.raises(UsageError, match="precision 'fp16' is for checkpoints on the device torch:cuda"):
+            int8_path("ainet", Device.parse(device), "fp16")

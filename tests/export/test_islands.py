@@ -15,7 +15,6 @@ from support.paths import PHOTOS
 from ainet import read_image
 from ainet.errors import ModelError
 from ainet.export.agreement import BOUNDS
-from ainet.export.graph import deployable
 from ainet.export.islands import choose_islands, layers
 from ainet.export.onnx import export_onnx
 from ainet.export.search import Found
@@ -24,6 +23,7 @@ from ainet.runtime.postprocess import normalise
 from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build
+from ainet.training.networks.folding import deployable
 
 pytestmark = pytest.mark.slow
 

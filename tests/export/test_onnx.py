@@ -10,13 +10,13 @@ import pytest
 import torch
 
 from ainet.errors import ModelError, OutputError, UsageError
-from ainet.export.graph import deployable
 from ainet.export.onnx import export_onnx
 from ainet.images import read_image
 from ainet.models import bundled
 from ainet.runtime.model import OUTPUTS, PRECISIONS, ModelInfo
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.networks import NETWORKS, build
+from ainet.training.networks.folding import deployable
 
 pytestmark = pytest.mark.slow
 

@@ -3,6 +3,7 @@ module runs on the CPU, over the memory of the emulated GPU."""
 
 import inspect
 from contextlib import contextmanager
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,10 +49,11 @@ class Cuda:
         for name in ("stream", "graph", "CUDAGraph", "current_stream", "empty_cache"):
             monkeypatch.setattr(torch.cuda, name, getattr(self, name))
         monkeypatch.setattr(torch.cuda, "ExternalStream", lambda stream, device: stream)
-        monkeypatch.setattr(pytorch, "_Floats", lambda address, shape: view(address, shape, np.float32))
+        monkeypatch.setattr(pytorch, "_Memory", view)
 
-    def pipeline(self):
-        return GpuPipeline(self.gpu, InStream(lambda planes: self.module(planes), INFO, "cpu"), "PyTorch")
+    def pipeline(self, precision="fp32"):
+        info = replace(INFO, precision=precision)
+        return GpuPipeline(self.gpu, InStream(lambda planes: self.module(planes), info, "cpu"), "PyTorch")
 
     @contextmanager
     def stream(self, stream):
@@ -133,6 +135,22 @@ def test_the_module_and_our_kernels_are_one_graph(cuda, device, emulator):
     assert len(cuda.captured) == 1
     pipeline.close()
     assert (cuda.captured, cuda.emptied) == ([], 1)
+
+
+def test_half_precision_lies_channels_last(cuda):
+    seen = []
+
+    def module(planes):
+        seen.append((planes.dtype, planes.is_contiguous(memory_format=torch.channels_last)))
+        return planes.repeat(1, 3, 1, 1)
+
+    cuda.module = module
+    pipeline = cuda.pipeline("fp16")
+    images = photos(2, PLAN)
+    labels = pipeline.labels(images, PLAN)
+    assert set(seen) == {(torch.float16, True)}
+    np.testing.assert_array_equal(labels, labels_of_planes(images, PLAN, "float16"))
+    pipeline.close()
 
 
 def test_a_capture_that_fails(cuda):

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from numpy.typing import NDArray
 from support.paths import PHOTOS
+from support.reduction import Reduction
 from support.tolerances import assert_labels_close, assert_logits_close, tolerance
 
 from ainet import Segmenter, read_image
@@ -20,9 +21,8 @@ from ainet.errors import DeviceError, UsageError
 from ainet.models import bundled
 from ainet.runtime import pipeline
 from ainet.runtime.backends import Backend
-from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan, plan_segments
-from ainet.runtime.postprocess import assign, normalise, postprocess
+from ainet.runtime.postprocess import postprocess
 from ainet.spec import MEAN
 
 DEVICES = [
@@ -42,33 +42,6 @@ def cpu() -> Iterator[Segmenter]:
     pytest.importorskip("onnxruntime")
     with Segmenter.load(device="cpu", threads=1) as segmenter:
         yield segmenter
-
-
-class Reduction:
-    """A backend without a network: exact scores that follow the picture, in blocks of 4 x 4 pixels."""
-
-    name = "reduction"
-
-    def __init__(self, output: str = "logits") -> None:
-        self.info = ModelInfo("none", output, "fp32", MEAN, "0" * 64, {}, "0")
-        self.sizes: list[tuple[int, ...]] = []
-
-    def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        self.sizes.append(image.shape)
-        if self.info.output == "labels":
-            assert image.dtype == np.uint8
-            scores = self.scores(normalise(image, MEAN))
-            return assign(scores, *scores.shape[2:])
-        return self.scores(image)
-
-    @staticmethod
-    def scores(image: NDArray[np.float32]) -> NDArray[np.float32]:
-        assert image.dtype == np.float32
-        blocks = image[:, :, ::4, ::4].repeat(4, 2).repeat(4, 3)  # (N, 3, h, w)
-        return np.stack([np.abs(blocks[:, k % 3] - k / 9 + 0.3) for k in range(9)], 1)
-
-    def close(self) -> None:
-        pass
 
 
 def nearest(sources: int, targets: int) -> NDArray[np.int64]:
@@ -191,70 +164,6 @@ def test_no_memory_growth(photo: NDArray[np.uint8], cpu: Segmenter) -> None:
     for _ in range(400):
         cpu(image, 6)
     assert process.memory_info().rss - before < 8 * 2**20
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("output", ["logits", "labels"])
-@pytest.mark.parametrize("size", [(704, 688), (2000, 240), (256, 1856)])
-def test_tiles_give_the_labels_of_the_whole(size: tuple[int, int], output: str) -> None:
-    height, width = size
-    image = cv2.resize(read_image(PHOTOS / "coffee.jpg"), (width // 2, height // 2), interpolation=cv2.INTER_AREA)
-    plan = Plan(height // 2, width // 2, height, width, 15, 700)
-    whole, tiled = Reduction(output), Reduction(output)
-    expected = pipeline.run_pipeline(whole, image[None], plan)
-    assert len(whole.sizes) == 1
-    limited = replace(plan, limit=2 * pipeline.HALO * (2 * pipeline.HALO + 256))
-    np.testing.assert_array_equal(pipeline.run_pipeline(tiled, image[None].repeat(2, 0), limited), expected.repeat(2, 0))
-    assert len(tiled.sizes) >= 4
-    axis = 1 if output == "labels" else 2
-    assert all(size[axis] * size[axis + 1] <= limited.limit for size in tiled.sizes)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ainet", "ainet-pnbor", "ainet-cpix", "ainet-public", "ainet-lite", "scn"])
-def test_no_network_sees_beyond_the_margin_of_a_tile(name: str) -> None:
-    torch = pytest.importorskip("torch")
-    from ainet.training.networks import build
-
-    torch.manual_seed(0)
-    network = build(name).eval()
-    image = torch.rand(1, 3, 32, 640) - 0.4
-    low, high = 192, 448
-    left, right = image.clone(), image.clone()
-    left[..., :low] = torch.rand(1, 3, 32, low)
-    right[..., high:] = torch.rand(1, 3, 32, 640 - high)
-    for turn in (lambda x: x, lambda x: x.transpose(2, 3).contiguous()):
-        with torch.inference_mode():
-            expected, changed_left, changed_right = (turn(network(turn(x))) for x in (image, left, right))
-        assert torch.equal(changed_left[..., low + pipeline.HALO :], expected[..., low + pipeline.HALO :])
-        assert torch.equal(changed_right[..., : high - pipeline.HALO], expected[..., : high - pipeline.HALO])
-        assert not torch.equal(changed_left[..., low : low + 64], expected[..., low : low + 64])
-        assert not torch.equal(changed_right[..., high - 64 : high], expected[..., high - 64 : high])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["ainet", "ainet-public", "scn"])
-def test_tiles_of_a_network_give_the_ids_of_the_whole(photo: NDArray[np.uint8], name: str) -> None:
-    """In double precision, where sums in another order change no arg-max."""
-    torch = pytest.importorskip("torch")
-    from ainet.training.networks import build
-
-    torch.manual_seed(1)
-    network = build(name).eval().double()
-
-    class Exact(Reduction):
-        def scores(self, image):
-            with torch.inference_mode():
-                return network(torch.from_numpy(image).double()).float().numpy()
-
-    strip = cv2.resize(photo, (640, 32), interpolation=cv2.INTER_AREA)
-    for image in (strip, np.ascontiguousarray(strip.transpose(1, 0, 2))):
-        tiled, whole = Exact(), Exact()
-        size = image.shape[:2]
-        ids = pipeline.ids_from_tiles(tiled, image, Plan(*size, *size, 0, 1, limit=(2 * pipeline.HALO + 256) ** 2))
-        assert len(tiled.sizes) == 3
-        np.testing.assert_array_equal(ids, assign(whole.run(normalise(image[None], MEAN)), *size)[0])
-        assert len(np.unique(ids)) > 20
 
 
 @pytest.mark.parametrize("n_segments", [12, 150])

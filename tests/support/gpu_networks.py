@@ -91,8 +91,8 @@ def photos(count, plan, seed=0):
     return np.ascontiguousarray(coarse.repeat(8, 1).repeat(8, 2)[:, : plan.height, : plan.width])
 
 
-def labels_of_planes(images, plan):
+def labels_of_planes(images, plan, dtype="float32"):
     """What a pipeline of `Planes` gives, by the steps of the CPU."""
-    planes = network_planes(images, plan_tables(plan), MEAN)
+    planes = network_planes(images, plan_tables(plan), MEAN).astype(dtype)
     scores = planes.repeat(3, 0).reshape(len(images), 9, *planes.shape[2:])
     return postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, plan.public, smoothing=plan.smoothing)

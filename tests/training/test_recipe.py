@@ -42,6 +42,30 @@ def test_warmup_stable_decay_falls_in_the_last_tenth() -> None:
     assert [recipe.lr_at(iteration) for iteration in (185, 190, 199)] == pytest.approx([1.5, 1.0, 0.1])
 
 
+def test_the_decay_is_as_long_as_asked() -> None:
+    recipe = Recipe("x", iterations=200, batch_size=1, lr=2.0, schedule="warmup-stable-decay", decay=0.5)
+    assert [recipe.lr_at(iteration) for iteration in (0, 100, 150, 190)] == pytest.approx([2.0, 2.0, 1.0, 0.2])
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "wanted"),
+    [
+        ("decay", 0.0, r"in \(0, 1\]"),
+        ("smallest_scale", 1.5, r"in \[0.1, 1\]"),
+        ("largest_scale", 0.9, r"in \[1, 10\]"),
+        ("colour", 0.1, "0 without a range of scales"),
+    ],
+)
+def test_values_out_of_range(field: str, value: float, wanted: str) -> None:
+    with pytest.raises(UsageError, match=f"{field} is {value}; it must be {wanted}"):
+        Recipe("x", 1, 1, 1.0, **{field: value})  # type: ignore[arg-type]
+
+
+def test_patch_jitter_and_scales_exclude_each_other() -> None:
+    with pytest.raises(UsageError, match="jitter is 'paper'; it must be off with a range of scales"):
+        Recipe("x", 1, 1, 1.0, jitter="paper", largest_scale=2.0)
+
+
 def write(path: Path, text: str) -> str:
     file = path / "mine.toml"
     file.write_text(text)

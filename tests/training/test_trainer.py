@@ -284,13 +284,14 @@ def test_weight_decay_is_for_weights_alone() -> None:
 
 
 def test_muon_takes_the_kernels_but_the_last_and_goes_on_after_a_stop(tmp_path: Path) -> None:
-    recipe = replace(RECIPE, optimizer="muon")
+    recipe = replace(RECIPE, optimizer="muon", weight_decay=0.05)
     whole = Trainer("scn", recipe, SAMPLES, tmp_path / "whole")
     muon, adam = whole.optimizers
     kernels = [value for name, value in whole.network.named_parameters() if value.dim() == 4 and name != "pred_mask0.weight"]
     taken = [value for optimizer in (muon, adam) for group in optimizer.param_groups for value in group["params"]]
     assert {id(value) for value in kernels} == {id(value) for value in muon.param_groups[0]["params"]}
     assert sorted(id(value) for value in taken) == sorted(id(value) for value in whole.network.parameters())
+    assert [group["weight_decay"] for optimizer in (muon, adam) for group in optimizer.param_groups] == [0.05, 0, 0]
     whole.run()
     while not (pieces := Trainer("scn", recipe, SAMPLES, tmp_path / "pieces")).run(budget=1e-9):
         pass

@@ -7,7 +7,7 @@
 
 namespace ainet::device {
 
-constexpr int32_t kTeamPixels = 1024;  // that a team looks through for components to cut
+constexpr int32_t kTeamPixels = 128;  // that a team looks through for components to cut, one after the other: few start so close together
 constexpr int32_t kReached = 1 << 20;  // a mark: the pixel is not in the component, or no longer free; claims are from 0 up to this
 constexpr int32_t kWalk = -2;          // a mark: no longer free, and connect_adopt will walk there
 constexpr int kAhead = 16;             // loads that do not wait for each other
@@ -50,10 +50,16 @@ AINET_DEVICE Field make_field(const Units& u, int32_t component, int32_t total, 
     const int64_t cells = int64_t{stride} * (bottom - top + 3);
     if (cells > kTile) return {u.out, u.parent, 0, u.width, u.pixels, component, u.width};
     const Field field{team.tile, nullptr, (top - 1) * u.width + left - 1, stride, static_cast<int32_t>(cells), component, u.width};
-    for (int32_t cell = team.rank(); cell < field.cells; cell += team.size) {
-        const int32_t x = cell % stride, y = cell / stride;
-        const bool margin = x == 0 || x == stride - 1 || y == 0 || y == bottom - top + 2;
-        store(field.marks + cell, !margin && u.parent[field.pixel(cell)] == component ? kFresh : kReached);
+    for (int32_t from = team.rank(); from < field.cells; from += kAhead * team.size) {
+        int32_t marks[kAhead];
+        for (int i = 0; i < kAhead; ++i) {
+            const int32_t cell = from + i * team.size, x = cell % stride, y = cell / stride;
+            const bool margin = x == 0 || x == stride - 1 || y == 0 || y >= bottom - top + 2;
+            marks[i] = !margin && u.parent[field.pixel(cell)] == component ? kFresh : kReached;
+        }
+        for (int i = 0; i < kAhead; ++i) {
+            if (from + i * team.size < field.cells) store(field.marks + from + i * team.size, marks[i]);
+        }
     }
     team.sync();
     return field;
@@ -115,7 +121,9 @@ AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* que
 AINET_DEVICE void cut(const Units& u, int32_t component, const Team& team) {
     const int32_t total = u.size[component];
     const Field field = make_field(u, component, total, team);
-    int32_t* const queue = u.queue + team.minimum(team.rank() == 0 ? add(u.queue_end, total) : kLargest);
+    const bool in_tile = field.marks == team.tile && field.cells + total <= kTile;
+    int32_t* const queue =
+        in_tile ? team.tile + field.cells : u.queue + team.minimum(team.rank() == 0 ? add(u.queue_end, total) : kLargest);
     for (int32_t left = total, from = field.marks == team.tile ? 0 : component; left > 0;) {
         int32_t mine = kLargest;
         for (int i = kAhead - 1; i >= 0; --i) {
