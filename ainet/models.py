@@ -149,5 +149,7 @@ def bundled(name: str) -> Path:
     """
     path = Path(str(resources.files("ainet") / "weights" / name))
     if not path.is_file():
-        raise ModelError(f"the bundled weights {name} are not in this installation (wheels hold the ONNX files alone); name a model")
+        raise ModelError(
+            f"the bundled weights {name} are not in this installation (wheels leave out what ONNX files hold too); name a model"
+        )
     return path

@@ -22,7 +22,12 @@ from ainet.folders import IMAGE_SUFFIXES, walk
 from ainet.images import read_image
 from ainet.labels import write_labels
 
-OURS: dict[str, list[str]] = {"ainet": [], "ainet, plain grid": ["--quality", "fast"], "ainet-lite": ["--model", "ainet-lite"]}
+OURS = {
+    "ainet": ["--model", "ainet"],
+    "ainet, plain grid": ["--model", "ainet", "--quality", "fast"],
+    "ainet-lite": ["--model", "ainet-lite"],
+    "ainet-lite, plain grid": ["--model", "ainet-lite", "--quality", "fast"],
+}
 PEERS = ("slic-cv", "slic", "fast-slic")
 REFERENCE = "slic-cv"
 
