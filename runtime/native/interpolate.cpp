@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <vector>
 
 #include "clones.h"
@@ -205,8 +206,8 @@ class Interpolation {
         }
         Floats shares[kCells][kAround];  // of each cell in each of the four pixels, by their weights
         for (int p = 0; p < kAround; ++p) {
-            Floats most = load(group.scores[0][p]), sum{};
-            for (int c = 1; c < kCells; ++c) most = larger(load(group.scores[c][p]), most);
+            Floats most = Floats{} - std::numeric_limits<float>::infinity(), sum{};  // NaN is never larger
+            for (int c = 0; c < kCells; ++c) most = larger(load(group.scores[c][p]), most);
             for (int c = 0; c < kCells; ++c) {
                 const Floats score = load(group.scores[c][p]);
                 const Floats association = logits_ ? exponential(score - most) : score;
