@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from ainet.arguments import check_choice
 from ainet.errors import ModelError, UsageError
 from ainet.wrong_content import looks_like_onnx, read_head
 
@@ -79,8 +80,7 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
         UsageError: an unknown precision, or "fp16" of another device than "torch:cuda".
         ModelError: the bundled file is missing.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision '{precision}'; choose one of {', '.join(PRECISIONS)}")
+    check_choice("precision", precision, PRECISIONS)
     if precision == "fp16" and not (device.engine == "torch" and device.gpu is not None):
         raise UsageError(
             "precision 'fp16' is for checkpoints on the device torch:cuda; other models run as they were exported: "
@@ -150,5 +150,7 @@ def bundled(name: str) -> Path:
     """
     path = Path(str(resources.files("ainet") / "weights" / name))
     if not path.is_file():
-        raise ModelError(f"the bundled weights {name} are not in this installation (wheels hold the ONNX files alone); name a model")
+        raise ModelError(
+            f"the bundled weights {name} are not in this installation (wheels leave out what ONNX files hold too); name a model"
+        )
     return path

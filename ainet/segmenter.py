@@ -7,7 +7,7 @@ with ainet.Segmenter.load(device="auto") as segmenter:
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, SupportsIndex, overload
+from typing import Any, SupportsIndex, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,23 @@ from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
 from ainet.runtime.threads import usable_cores
 from ainet.torch_backend import open_torch
+
+
+class Options(TypedDict, total=False):
+    """Options of a call, see `Segmenter.__call__`."""
+
+    scale: float | None
+    protocol: str | None
+    quality: str | None
+    compact: bool
+    start_label: SupportsIndex | None
+
+
+class OneImageOptions(Options, total=False):
+    """Options of a call with one image."""
+
+    mask: Any
+    within: Any
 
 
 class Segmenter:
@@ -129,45 +146,15 @@ class Segmenter:
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
 
     @overload
-    def __call__(
-        self,
-        image: DeviceArray,
-        n_segments: SupportsIndex = ...,
-        *,
-        scale: float | None = ...,
-        protocol: str | None = ...,
-        quality: str | None = ...,
-        compact: bool = ...,
-        start_label: SupportsIndex | None = ...,
-    ) -> DeviceLabels: ...
+    def __call__(self, image: DeviceArray, n_segments: SupportsIndex = ..., **options: Unpack[Options]) -> DeviceLabels: ...
 
     @overload
     def __call__(
-        self,
-        image: list[NDArray[Any]] | tuple[NDArray[Any], ...],
-        n_segments: SupportsIndex = ...,
-        *,
-        scale: float | None = ...,
-        protocol: str | None = ...,
-        quality: str | None = ...,
-        compact: bool = ...,
-        start_label: SupportsIndex | None = ...,
+        self, image: list[NDArray[Any]] | tuple[NDArray[Any], ...], n_segments: SupportsIndex = ..., **options: Unpack[Options]
     ) -> list[NDArray[np.int32]]: ...
 
     @overload
-    def __call__(
-        self,
-        image: Any,
-        n_segments: SupportsIndex = ...,
-        *,
-        scale: float | None = ...,
-        protocol: str | None = ...,
-        quality: str | None = ...,
-        compact: bool = ...,
-        mask: Any = ...,
-        within: Any = ...,
-        start_label: SupportsIndex | None = ...,
-    ) -> NDArray[np.int32]: ...
+    def __call__(self, image: Any, n_segments: SupportsIndex = ..., **options: Unpack[OneImageOptions]) -> NDArray[np.int32]: ...
 
     def __call__(
         self,
@@ -237,13 +224,13 @@ class Segmenter:
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = as_rgb_batch(image) if is_batch else as_rgb_inside(image, mask)[None]
-        height, width = images.shape[1:3]
         if exact:
             parts = parts_of(images[0], mask, within)
             count = checked_integer("n_segments", n_segments)
             trees = (tree_of_image(backend, one, count, parts, compact, self._threads, left=count) for one in images)
             labels = np.stack([tree.cut(count) for tree in trees])
         else:
+            height, width = images.shape[1:3]
             plan = plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)
             labels = run_pipeline(backend, images, plan, self._threads)
         if mask is not None:

@@ -39,7 +39,7 @@ class Interpolation {
           plane_(int64_t{part.h} * part.w), rows_(sizes.h / sizes.cell), columns_(sizes.w / sizes.cell),
           y_(sizes.h, sizes.height, window.top, window.bottom, part.top, sizes.cell),
           x_(sizes.w, sizes.width, window.left, window.right, part.left, sizes.cell), differ_(part.w),
-          mixed_(window.right - window.left + 1), two_(mixed_.size()), more_(mixed_.size()) {
+          mixed_(window.right - window.left + 1) {
         for (Row& row : kept_) row.best.resize(part.w);
         for (int i = -1; i <= rows_; ++i) {
             for (int j = -1; j <= columns_; ++j) {
@@ -53,9 +53,8 @@ class Interpolation {
         for (int i = 0; i < window_.bottom - window_.top; ++i) {
             int32_t* const target = out + int64_t{window_.top + i} * sizes_.width + window_.left;
             const int32_t *above = best_of_row(y_.source[0][i]), *below = best_of_row(y_.source[1][i]);
-            copy_agreed(above, below, target);
-            resolve(i, above, below, two_groups_, two_, two_count_, target);
-            resolve(i, above, below, more_groups_, more_, more_count_, target);
+            const int mixed = copy_agreed(above, below, target);
+            resolve(i, mixed, above, below, target);
         }
     }
 
@@ -72,14 +71,11 @@ class Interpolation {
     };
 
     // Some pixels of a row that are computed together: what is known of the four working pixels around each.
-    template <int kCells>
     struct Group {
-        int32_t ids[kCells][kLanes];            // of their best cells, which compete
-        float scores[kCells][kAround][kLanes];  // of each of these, for each of the four
-        float across[kLanes];                   // how far right the centre lies between them
+        int32_t ids[kAround][kLanes];                // of their best cells, which compete
+        float scores[kAround][kAround][kLanes];      // of each of these, for each of the four
+        float across[kLanes];                        // how far right the centre lies between them
     };
-    template <int kCells>
-    using Groups = std::array<Group<kCells>, 16>;
 
     const Score* scores_;
     const bool logits_;
@@ -94,11 +90,8 @@ class Interpolation {
     const Places y_, x_;
     std::vector<uint8_t> differ_; // whether a working pixel in the upper current row and those right, below and below right of it differ
     std::vector<int32_t> mixed_;  // columns of the current row where the four pixels around do not agree
-    std::vector<int32_t> two_, more_;  // of these, those with two cells, as most have, and with more
-    int two_count_ = 0, more_count_ = 0;
     std::array<Row, 2> kept_;     // two rows one after the other
-    Groups<2> two_groups_{};
-    Groups<kAround> more_groups_{};
+    std::array<Group, 16> groups_{};
 
     const int32_t* best_of_row(int y) {
         Row& row = kept_[y & 1];
@@ -120,8 +113,8 @@ class Interpolation {
         return row.best.data();
     }
 
-    // Writes a row where the four pixels around agree, and anything elsewhere; lists these columns by how many cells there are.
-    void copy_agreed(const int32_t* above, const int32_t* below, int32_t* out) {
+    // Writes a row where the four pixels around agree, and anything elsewhere; lists these columns. Returns how many they are.
+    int copy_agreed(const int32_t* above, const int32_t* below, int32_t* out) {
         uint8_t* differ = differ_.data();
         const int last = part_.w - 1;
         for (int x = 0; x < last; ++x) {
@@ -136,48 +129,31 @@ class Interpolation {
             mixed[count] = x;  // stays if they do not agree
             count += differ[left[x]];
         }
-        const int32_t* right = x_.source[1].data();
-        int32_t *two = two_.data(), *more = more_.data();
-        two_count_ = more_count_ = 0;
-        for (int m = 0; m < count; ++m) {
-            const int32_t x = mixed[m], a = above[left[x]], b = above[right[x]], c = below[left[x]], d = below[right[x]];
-            const int32_t other = second_of(a, b, c, d);
-            const bool is_more = ((c != a) & (c != other)) | ((d != a) & (d != other));
-            two[two_count_] = more[more_count_] = x;  // stays in the list that it belongs to
-            two_count_ += !is_more;
-            more_count_ += is_more;
-        }
+        return count;
     }
-
-    // Of four cells the second one, where they are not all the same.
-    static int32_t second_of(int32_t a, int32_t b, int32_t c, int32_t d) { return b != a ? b : c != a ? c : d; }
 
     // Computes the listed columns of row i of the window. Without branches on what pixels hold: no processor would foresee them. And
     // many are gathered before they are computed: what was just written piece by piece is slow to read as vectors.
-    template <int kCells>
-    void resolve(int i, const int32_t* above, const int32_t* below, Groups<kCells>& groups, const std::vector<int32_t>& columns, int count,
-                 int32_t* out) const {
-        const int together = static_cast<int>(groups.size()) * kLanes;
-        for (int first = 0; first < count; first += together) {
-            const int end = std::min(count, first + together);
-            for (int m = first; m < end; ++m) gather(i, columns[m], above, below, groups[(m - first) / kLanes], (m - first) % kLanes);
+    void resolve(int i, int count, const int32_t* above, const int32_t* below, int32_t* out) {
+        const int groups = static_cast<int>(groups_.size());
+        for (int first = 0; first < count; first += groups * kLanes) {
+            const int end = std::min(count, first + groups * kLanes);
+            for (int m = first; m < end; ++m) gather(i, mixed_[m], above, below, groups_[(m - first) / kLanes], (m - first) % kLanes);
             for (int m = first; m < end; m += kLanes) {
-                const Ints ids = best_of(groups[(m - first) / kLanes], y_.weight[i]);
-                for (int lane = 0; lane < std::min(kLanes, end - m); ++lane) out[columns[m + lane]] = ids_[ids[lane]];
+                const Ints ids = best_of(groups_[(m - first) / kLanes], y_.weight[i]);
+                for (int lane = 0; lane < std::min(kLanes, end - m); ++lane) out[mixed_[m + lane]] = ids_[ids[lane]];
             }
         }
     }
 
-    template <int kCells>
-    void gather(int i, int k, const int32_t* above, const int32_t* below, Group<kCells>& group, int lane) const {
+    void gather(int i, int k, const int32_t* above, const int32_t* below, Group& group, int lane) const {
         const int left = x_.source[0][k], right = x_.source[1][k];
-        int32_t ids[] = {above[left], above[right], below[left], below[right]};
-        if (kCells == 2) ids[1] = second_of(ids[0], ids[1], ids[2], ids[3]);
+        const int32_t ids[kAround] = {above[left], above[right], below[left], below[right]};
         const Score* const rows[] = {scores_ + int64_t{y_.source[0][i]} * part_.w, scores_ + int64_t{y_.source[1][i]} * part_.w};
         const Score* const pixels[kAround] = {rows[0] + left, rows[0] + right, rows[1] + left, rows[1] + right};
         const int row[] = {y_.cell[0][i], y_.cell[1][i]}, column[] = {x_.cell[0][k], x_.cell[1][k]};
         const bool in_one_cell = row[0] == row[1] && column[0] == column[1];  // most often
-        for (int c = 0; c < kCells; ++c) {
+        for (int c = 0; c < kAround; ++c) {
             const Place cell = places_[ids[c]];
             group.ids[c][lane] = ids[c];
             if (in_one_cell) {
@@ -193,32 +169,30 @@ class Interpolation {
         group.across[lane] = x_.weight[k];
     }
 
-    template <int kCells>
-    Ints best_of(const Group<kCells>& group, float down) const {
+    Ints best_of(const Group& group, float down) const {
         const Floats across = load(group.across);
         const Floats weights[kAround] = {(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across};
-        Ints ids[kCells], is_new[kCells];
-        for (int c = 0; c < kCells; ++c) {
+        Ints ids[kAround], is_new[kAround];
+        for (int c = 0; c < kAround; ++c) {
             std::memcpy(&ids[c], group.ids[c], sizeof ids[c]);
             is_new[c] = Ints{} - 1;
             for (int earlier = 0; earlier < c; ++earlier) is_new[c] &= ids[c] != ids[earlier];
         }
-        Floats shares[kCells][kAround];  // of each cell in each of the four pixels, by their weights
+        Floats shares[kAround][kAround];  // of each cell in each of the four pixels, by their weights
         for (int p = 0; p < kAround; ++p) {
-            Floats most = load(group.scores[0][p]), sum{};
-            for (int c = 1; c < kCells; ++c) most = larger(load(group.scores[c][p]), most);
-            for (int c = 0; c < kCells; ++c) {
+            Floats sum{};
+            for (int c = 0; c < kAround; ++c) {
                 const Floats score = load(group.scores[c][p]);
-                const Floats association = logits_ ? exponential(score - most) : score;
+                const Floats association = logits_ ? exponential(score - load(group.scores[p][p])) : score;
                 shares[c][p] = is_new[c] ? association : Floats{};
                 sum += shares[c][p];
             }
             const Floats scale = weights[p] / sum;
-            for (int c = 0; c < kCells; ++c) shares[c][p] *= scale;
+            for (int c = 0; c < kAround; ++c) shares[c][p] *= scale;
         }
         Ints best = ids[0];
         Floats most{};
-        for (int c = 0; c < kCells; ++c) {
+        for (int c = 0; c < kAround; ++c) {
             const Floats share = (shares[c][0] + shares[c][1]) + (shares[c][2] + shares[c][3]);
             best = share > most ? ids[c] : best;
             most = larger(share, most);

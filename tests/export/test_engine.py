@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from ainet.cli import app
 from ainet.errors import ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
+from ainet.export.model_file import read_model
 from ainet.export.profiles import CHANNELS, DEFAULT_SIZES, MAX_BATCH_PIXELS, parse_profiles, tuned_shape
 from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, bundled
@@ -45,7 +46,7 @@ def test_builds_ahead_of_time(rtx, models, tmp_path, output, target, sizes):
         assert (info.package, info.version, info.compute_capabilities) == ("tensorrt-rtx", rtx.__version__, (target,))
         assert info.profiles == parse_profiles(sizes)
         assert (info.model.network, info.model.precision, info.model.output) == ("ainet", precision, output)
-        assert info.onnx_sha256 == hashlib.sha256(model.read_bytes()).hexdigest()
+        assert info.onnx_sha256 == hashlib.sha256(read_model(model)[0]).hexdigest()
     assert len(plans["fp16"]) < 0.75 * len(plans["fp32"])  # half as many bytes of weights
 
 
@@ -62,7 +63,7 @@ def test_equal_input_gives_equal_files(rtx, models, tmp_path, precision, output,
     """Whatever the model's name, the order of the targets, and what the process has built before."""
     copy = tmp_path / "elsewhere" / "renamed.onnx"
     copy.parent.mkdir()
-    copy.write_bytes(models[precision, output].read_bytes())
+    copy.write_bytes(read_model(models[precision, output])[0])
     first, second, other = tmp_path / "a.engine", copy.with_name("b.engine"), tmp_path / "other.engine"
     info = build_engine(models[precision, output], first, sizes, "tensorrt-rtx", ["sm75", "sm86", "sm120"])
     differs = build_engine(copy, other, ["64x64"], "tensorrt-rtx", ["sm75", "sm86", "sm120"])

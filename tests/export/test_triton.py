@@ -150,7 +150,7 @@ def test_a_batch_gives_each_request_its_own_labels(repository):
 
 def engine_file(path, *batches, package="tensorrt", model=MODEL):
     profiles = tuple(Profile((low, 320, 480), (high, 320, 480)) for low, high in batches)
-    digests = [hashlib.sha256(content).hexdigest() for content in (model.read_bytes(), b"plan")]
+    digests = [hashlib.sha256(content).hexdigest() for content in (read_model(model)[0], b"plan")]
     info = ModelInfo("ainet", "logits", "fp32", MEAN, "a" * 64, {}, "0.1.0")
     sidecar(path).write_text(EngineInfo(package, "10.16.1.11", ("sm90",), profiles, info, *digests, {}).to_json())
     path.write_bytes(b"plan")

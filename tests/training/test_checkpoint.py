@@ -49,11 +49,10 @@ def test_own_format_round_trip(tmp_path, name):
 def test_bundled_weights_say_what_they_are(name):
     checkpoint = load_checkpoint(bundled(f"{name}.safetensors"))
     exported = open_backend(bundled(f"{name}.onnx"), "cpu").info
-    assert checkpoint.config["status"].startswith("interim")
-    assert checkpoint.config["data"].startswith("BSDS500 train")
+    assert checkpoint.config["recipe"]["splits"] == ["train"]
     assert len(checkpoint.config["initial"]) == 64
     assert exported.checkpoint_sha256 == checkpoint.sha256
-    assert exported.checkpoint["status"] == checkpoint.config["status"]
+    assert exported.checkpoint["recipe"] == checkpoint.config["recipe"]
 
 
 class Exploit:

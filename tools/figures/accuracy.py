@@ -1,6 +1,9 @@
 """Accuracy of the networks and of other methods, and what it comes from."""
 
+from pathlib import Path
 from typing import Any
+
+import onnx
 
 from ainet.models import DEFAULT
 from figures.results import ROOT, load, table
@@ -62,8 +65,7 @@ def models(results: dict[str, dict[str, Any]]) -> str:
             (change,) = (row["change"] for row in changes[method] if (row["quality"], row["n_segments"]) == ("fast", 600))
             asa, recall = asa + change["asa"], recall + change["br"]
         milliseconds = 1e3 * at_600[timed]["seconds"]["median"]
-        weights = ROOT / "ainet/weights" / (f"{method}-int8.onnx" if in_int8 else f"{method}.onnx")
-        size = f"{weights.stat().st_size / 1e6:.1f} MB" if weights.is_file() else "-"
+        size = size_of_model(ROOT / "ainet/weights" / (f"{method}-int8.onnx" if in_int8 else f"{method}.onnx"))
         name = f"`{method}`{', the default' * (method == DEFAULT)}{', INT8' * in_int8}"
         rows.append([name, size, f"{milliseconds:.0f} ms, {engine}", f"{asa:.4f}", f"{recall:.4f}", terms])
     data = results["ainet"]["data"]
@@ -72,7 +74,7 @@ def models(results: dict[str, dict[str, Any]]) -> str:
         f"of 481x321 to 600 superpixels, 1 thread of an {times['machine']['processor']}; INT8 needs AVX-512 VNNI or "
         'AMX, without which the model runs in float32. All by the plain grid (`quality="fast"`). The accuracy of SLIC is scikit-image\'s.'
     )
-    return table(["model", "size (ONNX)", "latency on a CPU", "ASA", "BR", "licence of the weights"], rows) + "\n\n" + note
+    return table(["model", "size", "latency on a CPU", "ASA", "BR", "licence of the weights"], rows) + "\n\n" + note
 
 
 def ablation(result: dict[str, Any]) -> str:
@@ -99,3 +101,12 @@ def parity(result: dict[str, Any]) -> str:
         rows.append([f"*{precision}*", "*bounds*", *limits, ""])
     note = f"{result['bsds_images']} images of BSDS500 val, {result['superpixels']} superpixels; `{result['network']}`, bundled weights."
     return table(["precision", "device", "same cell", "largest error of Q", "NaN", *metrics.values(), ""], rows) + "\n\n" + note
+
+
+def size_of_model(path: Path) -> str:
+    """Of an ONNX file with the file that it takes its weights from; a dash where there is none."""
+    if not path.is_file():
+        return "-"
+    weights = onnx.load(path, load_external_data=False).graph.initializer
+    files = {path} | {path.parent / entry.value for tensor in weights for entry in tensor.external_data if entry.key == "location"}
+    return f"{sum(file.stat().st_size for file in files) / 1e6:.1f} MB"
