@@ -154,6 +154,8 @@ def postprocess(
         UsageError: as the functions it consists of.
     """
     array = np.asarray(output)
+    if array.shape == (1, height, width):  # cell ids, as they come from tiles: there is nothing to resize
+        return enforce_connectivity(_checked_ids(array), min_size, max_size)
     checked = _checked_ids(array) if array.ndim == 3 else _checked_scores(array, smoothing)
     sizes = (*_checked_size(height, width), *_checked_sizes(min_size, max_size))
     return _native.output_to_labels(checked, *sizes, bool(public), smoothing, logits, threads)
