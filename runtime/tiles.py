@@ -11,7 +11,6 @@ from ainet.runtime.plan import Plan
 from ainet.spec import CELL_SIZE
 
 
-
 class Margins(NamedTuple):
     """How many pixels the network is shown beyond a tile: above and left of it, and below and right of it; multiples of the cell size.
 
