@@ -80,7 +80,9 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: another shape or type, floats outside [0, 1] or NaN, or over 1,074 megapixels.
+        UsageError: a `numpy.ma` array that hides some of its values.
     """
+    check_unmasked("the image", image)
     return to_rgb(_pixels(image), "an image", advice=OF_ARRAYS)
 
 

@@ -24,6 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.deep_files import loses_depth
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
@@ -66,13 +67,14 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
     """Write a label map (H, W) as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: another suffix, or a `numpy.ma` array that hides some of its values.
         OutputError: the file cannot be written; as PNG: ids above 65,535, or over 67 megapixels.
     """
     file = Path(path)
     writer = _WRITERS.get(file.suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
+    check_unmasked("labels", labels)
     writer(file, labels)
 
 
