@@ -234,6 +234,9 @@ def test_more_pages_than_there_are(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ainet.read_image(damaged, page=1), PAGES[1])
     with pytest.raises(ImageError, match="damaged or cut off"):
         ainet.read_image(damaged, page=2)
+    (tmp_path / "x.png").write_bytes(damaged)
+    *whole, (ending, error) = read_pages(tmp_path / "x.png")
+    assert ([end for end, _ in whole], ending, type(error)) == (["-0", "-1"], "-2", ImageError)
 
 
 def test_deep_animations(tmp_path: Path) -> None:
