@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from figures import accuracy, gpu, int8, places, regions, robustness, speed
+from figures import accuracy, gpu, int8, learning, places, regions, robustness, speed
 from figures.results import RESULTS, ROOT, accuracies, load
 
 PLOTS = {  # of docs/: which plot of a report it is, and of which results
@@ -21,6 +21,7 @@ PLOTS = {  # of docs/: which plot of a report it is, and of which results
     "regions.svg": ("regions-asa", ("accuracy_*", "regions")),
     "region-boundaries.svg": ("regions-br-bp", ("accuracy_*", "regions")),
     "proposals.svg": ("proposals0", ("proposals",)),
+    "learning.svg": ("learning", ("learning_curve",)),
 }
 
 
@@ -30,8 +31,11 @@ def plot() -> None:
     from ainet.benchmarks.report.results import load_results
 
     for file, (name, sources) in made_plots().items():
-        paths = [path for source in sources for path in sorted(RESULTS.glob(f"{source}.json"))]
-        (curves,) = [one.picture("svg").decode() for one in draw_all(load_results(paths)) if one.name == name]
+        if name == "learning":
+            drawn = [learning.plot(load("learning_curve"))]
+        else:
+            drawn = draw_all(load_results([path for source in sources for path in sorted(RESULTS.glob(f"{source}.json"))]))
+        (curves,) = [one.picture("svg").decode() for one in drawn if one.name == name]
         (ROOT / "docs" / file).write_text(curves + signature(curves, drawn_from(sources)))
 
 
@@ -83,7 +87,11 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "postprocessing": ("postprocessing", speed.postprocessing),
     },
     "docs/gpu-check.md": {block.__name__: ("gpu_h200", block) for block in (gpu.gpu_latency, gpu.gpu_kernels, gpu.gpu_parity)},
-    "docs/training.md": {"ablation": ("ablation", accuracy.ablation), "training_speed": ("training_speed", speed.training_speed)},
+    "docs/training.md": {
+        "ablation": ("ablation", accuracy.ablation),
+        "learning": ("learning_curve", learning.learning),
+        "training_speed": ("training_speed", speed.training_speed),
+    },
     "ainet/weights/README.md": {"conventions": ("accuracy_*", accuracy.conventions)},
     "docs/robustness.md": {
         block.__name__: ("robustness", block) for block in (robustness.damaged_files, robustness.killed_commands, robustness.threads_on_one)

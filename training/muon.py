@@ -5,7 +5,7 @@ is Scalable for LLM Training" (arXiv 2502.16982, Eq. 4), so that a learning rate
 matrices alone, no kernels.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -32,11 +32,9 @@ class Muon(torch.optim.Optimizer):
             momenta = [self._momentum(parameter) for parameter in parameters]
             torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
             ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)  # Nesterov's
-            matrices = [step.contiguous().flatten(1) for step in ahead]
-            steps = [
-                orthogonal(matrix).view(matrix.shape[0], *parameter.shape[1:])
-                for matrix, parameter in zip(matrices, parameters, strict=True)
-            ]
+            # Channels last, as the network has its kernels: such a matrix is a view, and the order of its columns does not matter.
+            matrices = [step.movedim(1, -1).flatten(1) for step in ahead]
+            steps = [matrix.view_as(step.movedim(1, -1)).movedim(-1, 1) for matrix, step in zip(orthogonal(matrices), ahead, strict=True)]
             torch._foreach_mul_(steps, [-group["lr"] * SCALE * max(matrix.shape) ** 0.5 for matrix in matrices])
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             torch._foreach_add_(parameters, steps)
@@ -49,13 +47,34 @@ class Muon(torch.optim.Optimizer):
         return momentum
 
 
-def orthogonal(matrix: Tensor) -> Tensor:
-    """The orthogonal matrix next to (M, N) `matrix`, roughly: the same singular vectors, with singular values of 0.7 to 1.2."""
-    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT
-    wide = wide / (wide.norm() + 1e-7)
+def orthogonal(matrices: Sequence[Tensor]) -> list[Tensor]:
+    """The orthogonal matrices next to (M, N) `matrices`, roughly: the same singular vectors, with singular values of 0.7 to 1.2.
+
+    Matrices of one lesser dimension are computed together, as a GPU takes longer to launch a small product than to compute it.
+    """
+    wide = [matrix if matrix.shape[0] <= matrix.shape[1] else matrix.mT for matrix in matrices]
+    found: list[Tensor] = list(wide)
+    for size in sorted({matrix.shape[0] for matrix in wide}):
+        members = [number for number, matrix in enumerate(wide) if matrix.shape[0] == size]
+        factors = _inverse_roots(torch.stack([wide[number] @ wide[number].mT for number in members]))
+        for number, factor in zip(members, factors, strict=True):
+            found[number] = factor @ wide[number]
+    return [own if own.shape == matrix.shape else own.mT for own, matrix in zip(found, matrices, strict=True)]
+
+
+def _inverse_roots(squares: Tensor) -> Tensor:
+    """For (B, M, M) `squares` X X^T, factors (B, M, M) with which X becomes roughly orthogonal.
+
+    A round of the iteration multiplies X by P = a I + b S + c S^2, where S is X X^T: S itself becomes P S P, and so the far longer X is
+    needed only before the first round and after the last. In float32: in bfloat16 the squares of small singular values would be lost.
+    """
     a, b, c = COEFFICIENTS
+    norms = squares.diagonal(dim1=1, dim2=2).sum(1).sqrt()[:, None, None] + 1e-7
+    square = squares / norms.square()
+    factor = torch.eye(square.shape[1], dtype=square.dtype, device=square.device).expand_as(square)
     for _ in range(ROUNDS):
-        square = wide @ wide.mT
-        both = torch.addmm(square, square, square, beta=b, alpha=c)
-        wide = torch.addmm(wide, both, wide, beta=a)
-    return wide if matrix.shape[0] <= matrix.shape[1] else wide.mT
+        rest = torch.baddbmm(square, square, square, beta=b, alpha=c)  # P - a I
+        factor = torch.baddbmm(factor, rest, factor, beta=a)
+        half = torch.baddbmm(square, rest, square, beta=a)
+        square = torch.baddbmm(half, half, rest, beta=a)
+    return factor / norms

@@ -97,8 +97,8 @@ class Recipe:
         if not condition:
             raise UsageError(f"recipe '{self.name}': {field} is {getattr(self, field)!r}; it must be {wanted}")
 
-    def lr_at(self, iteration: int) -> float:
-        """Learning rate of the step from `iteration` to `iteration` + 1."""
+    def lr_at(self, iteration: float) -> float:
+        """Learning rate of the step from `iteration` to `iteration` + 1; a run within a time is also between two of them."""
         if iteration < self.warmup:
             return self.lr * (iteration + 1) / (self.warmup + 1)
         done = (iteration - self.warmup) / max(self.iterations - self.warmup, 1)  # 0..1

@@ -45,7 +45,7 @@ def read_state(folder: Path, made_with: Mapping[str, Any], device: torch.device)
         return None
     wanted = {**made_with, **made_with["recipe"]}
     with whole_state(folder):
-        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        state: dict[str, Any] = {"within": None, **torch.load(path, map_location=device, weights_only=True)}  # older states have no time
         found = {key: state[key] for key in made_with} | recipe_from_dict(state["recipe"]).to_dict()
         different = [key for key in wanted if key != "recipe" and found[key] != wanted[key]]
     if different:

@@ -13,11 +13,13 @@ from ainet.errors import DeviceError, UsageError
 from ainet.models import Device
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample
+from ainet.training.given_time import GivenTime
 from ainet.training.networks import UNet
+from ainet.training.options import RunOptions, TrainingProgress, Validate
 from ainet.training.processes import Processes
 from ainet.training.recipe import load_recipe
 from ainet.training.stop import parse_duration
-from ainet.training.trainer import RunOptions, Trainer, TrainingProgress, Validate
+from ainet.training.trainer import Trainer
 
 
 def train(
@@ -30,11 +32,13 @@ def train(
     weights: str | os.PathLike[str] | None = None,
     validate: Validate | None = None,
     compiled: bool = True,
+    within: GivenTime | None = None,
 ) -> bool:
-    """Train as the command line says; returns whether the recipe is complete. Under torchrun, one of many processes.
+    """Train as the command line says; returns whether the run is complete. Under torchrun, one of many processes.
 
     `data` opens the data set: from the recipe's splits to its samples. `weights` names a checkpoint to start from. `validate` is
     handed to the trainer, unless the recipe trains on val. `compiled`: on a GPU, compile the step. The budget counts from the call.
+    `within`: see `RunOptions`.
 
     Raises:
         DeviceError: see `choose_device`.
@@ -64,13 +68,18 @@ def train(
                 device=device,
                 compiled=compiled and on_gpu,
                 validate=_told(validate, console) if validate else None,
+                within=within,
                 report=report,
             )
             trainer = Trainer(network, recipe, samples, out, options)
             if trainer.iteration:
-                console.print(f"going on from iteration {trainer.iteration} in {out}")
+                spent = "" if within is None else f", with {within.seconds - within.used:.0f} of {within.seconds:.0f} s left"
+                console.print(f"going on from iteration {trainer.iteration} in {out}{spent}")
             finished = trainer.run(None if seconds is None else seconds - (time.monotonic() - start))
-        console.print("finished" if finished else "stopped; run the same command to go on")
+        if not finished:
+            console.print("stopped; run the same command to go on")
+        else:
+            console.print("finished" if within is None else f"finished: {_outcome(trainer)}", soft_wrap=True)
         return finished
     finally:
         if dist.is_initialized():
@@ -104,6 +113,17 @@ def _own_gpu(device: str, local_rank: str) -> str:
     return f"cuda:{local_rank}"
 
 
+def _outcome(trainer: Trainer) -> str:
+    """What a run within a time has come to, where it was evaluated against what it started from."""
+    seen = f"{trainer.crops} crops seen in {trainer.iteration} iterations"
+    accuracies = [figures["asa"] for _, figures in sorted(trainer.validations.items()) if "asa" in figures]
+    if len(accuracies) < 2:
+        return seen
+    first, last = accuracies[0], accuracies[-1]
+    verdict = "" if last >= first else "; worse than the start: do not use these weights, see the copies beside them"
+    return f"{seen}; ASA on val {last:.4f}, at the start {first:.4f}{verdict}"
+
+
 def _bar(console: Console) -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     # Reports are far apart where steps are slow: the time left is judged by the last hour, not by rich's 30 seconds.
@@ -132,6 +152,6 @@ def _reporter(bar: Progress, console: Console) -> Callable[[TrainingProgress], N
         if not console.is_terminal:
             minutes = (progress.iterations - progress.iteration) * figures["seconds"] / 60
             line = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
-            print(f"{progress.iteration}/{progress.iterations}  {line}  {minutes:.1f} min left", flush=True)
+            print(f"{progress.iteration}/{progress.iterations}  {progress.crops} crops  {line}  {minutes:.1f} min left", flush=True)
 
     return report

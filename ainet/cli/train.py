@@ -1,5 +1,6 @@
 """`ainet train`: from data to weights."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from ainet.training.datasets import Sample
-    from ainet.training.trainer import Validate
+    from ainet.training.given_time import GivenTime
+    from ainet.training.options import Validate
+
+SECONDS_AN_IMAGE = 20  # of a given time, for each image of val
+LEAST_IMAGES = 5
 
 
 def train(
@@ -29,6 +34,9 @@ def train(
     ] = None,
     device: TrainingDeviceOption = "auto",
     budget: Annotated[str | None, typer.Option(help="Stop with a checkpoint after this time: 90s, 25m, 1.5h.")] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Fit the recipe's schedule to this time, however many iterations it is enough for: 9m.")
+    ] = None,
     weights: Annotated[
         Path | None, typer.Option(help="Checkpoint to start from (fine-tuning), or bundled weights by name.", show_default=False)
     ] = None,
@@ -36,9 +44,13 @@ def train(
 ) -> None:
     """Train a network; stop and go on at any time. On several GPUs: torchrun --nproc-per-node N -m ainet train ...
 
-    BSDS500's val split, where it is there, is evaluated on the way: loss, and ASA, BR and BP at 600 superpixels.
+    BSDS500's val split, where it is there, is evaluated on the way: loss, and ASA, BR and BP at 600 superpixels. With --within, all of
+    the command counts, from its start to the last file.
     """
+    from ainet.training.given_time import GivenTime
     from ainet.training.stop import parse_duration
+
+    given = GivenTime(parse_duration(within)) if within else None
 
     if budget:
         parse_duration(budget)  # says what is wrong with it before packages are asked for
@@ -47,8 +59,8 @@ def train(
     with needs("training", "train"):
         from ainet.training.train import train as run
     data = _data_set(bsds, nyuv2, images, labels)
-    validate = _validate_on_val(bsds) if bsds is not None and (bsds / "images/val").is_dir() else None
-    run(network, recipe, data, str(out), device, budget, start, validate, compile)
+    validate = _validate_on_val(bsds, given) if bsds is not None and (bsds / "images/val").is_dir() else None
+    run(network, recipe, data, str(out), device, budget, start, validate, compile, given)
 
 
 def _check_data_set(bsds: Path | None, nyuv2: Path | None, images: Path | None, labels: Path | None) -> None:
@@ -73,8 +85,11 @@ def _data_set(
     return lambda splits: datasets.label_folder(images, labels, report=print_line)
 
 
-def _validate_on_val(bsds: Path) -> "Validate":
+def _validate_on_val(bsds: Path, within: "GivenTime | None") -> "Validate":
+    """All of val, or, so that evaluating takes a small part of a given time, an image for every 20 seconds of it."""
     from ainet.benchmarks.accuracy.validator import validator
     from ainet.training.datasets import bsds500
 
-    return validator(bsds500(bsds, "val"))
+    samples = bsds500(bsds, "val")
+    count = len(samples) if within is None else max(LEAST_IMAGES, int(within.seconds / SECONDS_AN_IMAGE))
+    return validator(samples[:: math.ceil(len(samples) / count)])

@@ -26,9 +26,11 @@ from ainet.errors import UsageError
 from ainet.models import Device
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import bsds500
+from ainet.training.options import RunOptions, TrainingProgress
 from ainet.training.recipe import Recipe
+from ainet.training.run_state import WEIGHTS
 from ainet.training.train import choose_device
-from ainet.training.trainer import WEIGHTS, RunOptions, Trainer, TrainingProgress
+from ainet.training.trainer import Trainer
 
 # Network, with BPL, with PJ. The baseline without the module is SCN.
 VARIANTS = {

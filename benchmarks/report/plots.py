@@ -116,7 +116,7 @@ def merged_plots(results: Results) -> list[Plot]:
         ("regions-br-bp", "Boundary precision over boundary recall: merged to exact counts, and superpixels as they are", "rec", "pre"),
     ):
         drawn = [Curve(key, [of[x] for of in points], [of[y] for of in points], identities[key]) for key, points in curves.items()]
-        plots.append(_draw(name, caption, drawn, "regions (actual mean)" if x == "sp" else LABELS[x], LABELS[y], log_x=x == "sp"))
+        plots.append(draw(name, caption, drawn, "regions (actual mean)" if x == "sp" else LABELS[x], LABELS[y], log_x=x == "sp"))
     return plots
 
 
@@ -144,7 +144,7 @@ def proposals_plot(result: Result, number: int) -> Plot:
         Curve(name, [row["regions"] for row in of], [row["asa"] for row in of], [row_id(group, row["method"], row["cost"]) for row in of])
         for name, of in curves.items()
     ]
-    return _draw(group, "Object proposals: ASA of few regions (Fig. 9 of the paper)", drawn, "regions", LABELS["asa"], log_x=True)
+    return draw(group, "Object proposals: ASA of few regions (Fig. 9 of the paper)", drawn, "regions", LABELS["asa"], log_x=True)
 
 
 LABELS = {"sp": COUNT, "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO"}
@@ -155,7 +155,7 @@ def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: st
     for method, scales in methods.items():
         rows = [row_id(group, method, f"{entry['scale']:g}") for entry in scales]
         curves.append(Curve(method, [entry[x] for entry in scales], [entry[y] for entry in scales], rows))
-    return _draw(name, caption, curves, LABELS[x], LABELS[y], log_x=x == "sp")
+    return draw(name, caption, curves, LABELS[x], LABELS[y], log_x=x == "sp")
 
 
 def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
@@ -164,10 +164,10 @@ def _latency_plots(data: Mapping[str, Any], number: int) -> list[Plot]:
     if data["counts"]:
         caption = f"Time over the number of superpixels (Fig. 8 of the paper); {conditions}"
         curves = _times(data["counts"], f"counts{number}", lambda row: row["superpixels"])
-        plots.append(_draw(f"fig8-{number}", caption, curves, "superpixels (actual)", "ms", log_y=True))
+        plots.append(draw(f"fig8-{number}", caption, curves, "superpixels (actual)", "ms", log_y=True))
     if data["sizes"]:
         curves = _times(data["sizes"], f"sizes{number}", lambda row: row["height"] * row["width"] / 1e6)
-        plots.append(_draw(f"sizes-{number}", f"Time over image size; {conditions}", curves, "megapixels", "ms", log_x=True, log_y=True))
+        plots.append(draw(f"sizes-{number}", f"Time over image size; {conditions}", curves, "megapixels", "ms", log_x=True, log_y=True))
     return plots
 
 
@@ -185,7 +185,8 @@ def latency_row_id(group: str, row: Mapping[str, Any]) -> str:
     return row_id(group, row["method"], f"{row['height']}x{row['width']}-{row['n_segments']}")
 
 
-def _draw(name: str, caption: str, curves: Sequence[Curve], x: str, y: str, log_x: bool = False, log_y: bool = False) -> Plot:
+def draw(name: str, caption: str, curves: Sequence[Curve], x: str, y: str, log_x: bool = False, log_y: bool = False) -> Plot:
+    """Lines with markers, in the styles of their methods, over axes labelled `x` and `y`."""
     styles = styles_of(curve.method for curve in curves)
     with matplotlib.rc_context({"font.size": LETTERS}):
         figure = Figure(figsize=(7.6, 4.3), layout="constrained")

@@ -21,8 +21,9 @@ from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.models import Device
 from ainet.training.datasets import Sample, bsds500
 from ainet.training.losses import association_loss
+from ainet.training.options import RunOptions
 from ainet.training.recipe import Recipe
-from ainet.training.trainer import RunOptions, Trainer
+from ainet.training.trainer import Trainer
 
 IMAGES = 40
 WARM_UP = 4  # steps

@@ -1,7 +1,8 @@
 """PyTorch on any of its devices, or on an NVIDIA GPU between this package's kernels. The module comes from the caller, so that
 this package needs no training code."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class TorchNetwork:
 
         def enqueue() -> None:
             try:
-                with torch.inference_mode(), torch.cuda.stream(queue):
+                with torch.inference_mode(), torch.cuda.stream(queue), _measured_convolutions():
                     target.copy_(self._module(source.contiguous(memory_format=self._layout)))
             except RuntimeError as error:
                 raise failed("PyTorch", shape, first_line(error), engine_error(str(error))) from error
@@ -142,6 +143,20 @@ class TorchNetwork:
     def _tensor(self, address: int, shape: tuple[int, ...]) -> torch.Tensor:
         """The memory at an address, of the network's type."""
         return torch.as_tensor(_Memory(address, shape, self.input_dtype), device=self._device)
+
+
+@contextmanager
+def _measured_convolutions() -> Iterator[None]:
+    """For each convolution cuDNN tries what it has and takes the fastest, as the graph will be replayed often.
+
+    The setting is the whole process's, so it is put back.
+    """
+    before = torch.backends.cudnn.benchmark
+    torch.backends.cudnn.benchmark = True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 class _Memory:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from ainet.benchmarks.accuracy.protocol import BSDS
 from ainet.benchmarks.accuracy.run import run_accuracy
+from ainet.training.options import RunOptions
 from ainet.training.recipe import Recipe
-from ainet.training.trainer import RunOptions, Trainer
+from ainet.training.trainer import Trainer
 from fuzz.weights import Squares
 
 IMAGES = 6

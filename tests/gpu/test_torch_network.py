@@ -153,6 +153,21 @@ def test_half_precision_lies_channels_last(cuda):
     pipeline.close()
 
 
+def test_convolutions_are_measured_and_the_setting_stays_the_callers(cuda):
+    seen = []
+
+    def module(planes):
+        seen.append(torch.backends.cudnn.benchmark)
+        return planes.repeat(1, 3, 1, 1)
+
+    cuda.module = module
+    pipeline = cuda.pipeline()
+    pipeline.labels(photos(2, PLAN), PLAN)
+    pipeline.close()
+    assert set(seen) == {True}
+    assert not torch.backends.cudnn.benchmark
+
+
 def test_a_capture_that_fails(cuda):
     cuda.fails = "CUDA error: operation would make the legacy stream depend on a capturing blocking stream\nCompile with"
     pipeline = cuda.pipeline()

@@ -8,8 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from ainet.training.options import RunOptions  # noqa: E402
 from ainet.training.recipe import Recipe  # noqa: E402 - needs torch
-from ainet.training.trainer import RunOptions, Trainer  # noqa: E402
+from ainet.training.trainer import Trainer  # noqa: E402
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU")]
 

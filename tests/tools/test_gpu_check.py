@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import psutil
 import pytest
 from support.paths import ROOT
 from support.scripts import load_script
+
+from ainet.training.networks import build
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +34,7 @@ def test_every_end_of_a_command_is_a_row(tmp_path: Path) -> None:
         Step("absent", ("no-such-program", "--version"), 30),
         Step("killed", python("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), 30),
         Step("hangs", python("import time; print('begun', flush=True); time.sleep(600)"), 8),
+        Step("no GPU", python("print('=== 62 skipped in 15.58s ===')"), 30),
         Step("no data", python("1"), 30, "name the data with --bsds FOLDER"),
         Step("last", python("print('still here')"), 30),
     ]
@@ -42,6 +46,7 @@ def test_every_end_of_a_command_is_a_row(tmp_path: Path) -> None:
         ("absent", "missing"),
         ("killed", "failed"),
         ("hangs", "out of time"),
+        ("no GPU", "skipped"),
         ("no data", "skipped"),
         ("last", "passed"),
     ]
@@ -52,7 +57,7 @@ def test_every_end_of_a_command_is_a_row(tmp_path: Path) -> None:
     assert "signal 9" in remarks["killed"]
     assert "begun" in remarks["hangs"]
     assert remarks["no data"] == "name the data with --bsds FOLDER"
-    assert [line.split()[0] for line in said] == ["good", "bad", "absent", "killed", "hangs", "no", "last"]
+    assert [line.split()[0] for line in said] == ["good", "bad", "absent", "killed", "hangs", "no", "no", "last"]
     assert [row["status"] for row in json.loads((tmp_path / "steps.json").read_text())] == [row.status for row in rows]
     assert "still here" in (tmp_path / "log.txt").read_text()
 
@@ -67,12 +72,42 @@ def test_when_the_time_is_over_the_rest_is_skipped(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
-def test_a_command_knows_its_time_and_its_file_is_kept(tmp_path: Path) -> None:
-    kept = tmp_path / "work" / "weights"
-    kept.parent.mkdir()
-    code = f"import sys; open({str(kept)!r}, 'w').write(sys.argv[1]); sys.exit(1)"
+def test_a_command_knows_its_time_and_its_files_are_kept(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    kept = tuple(work / name for name in ("weights", "half-way", "not written"))
+    code = f"import sys; [open(name, 'w').write(sys.argv[1]) for name in {[str(path) for path in kept[:2]]!r}]; sys.exit(1)"
     run_steps([Step("train", (*python(code), "{seconds}s"), 50, keep=kept)], tmp_path / "out", 100, lambda line: None)
-    assert (tmp_path / "out/weights").read_text() == f"{50 - gpu_check.GRACE:.0f}s"  # after a failure, too
+    for name in ("weights", "half-way"):
+        assert (tmp_path / "out" / name).read_text() == f"{50 - gpu_check.GRACE:.0f}s"  # after a failure, too
+    assert not (tmp_path / "out/not written").exists()
+
+
+@pytest.mark.parametrize(("written", "expected"), [('{"p50": 0.9}', {"p50": 0.9}), ('{"p50"', None), (None, None)])
+def test_figures_of_a_command_stand_in_its_row(tmp_path: Path, written: str | None, expected: object) -> None:
+    result = tmp_path / "result.json"
+    code = "pass" if written is None else f"open({str(result)!r}, 'w').write({written!r})"
+    (row,) = run_steps([Step("latency", python(code), 50, result=result)], tmp_path / "out", 100, lambda line: None)
+    assert (row.status, row.result) == ("passed", expected)
+    assert json.loads((tmp_path / "out/steps.json").read_text())[0]["result"] == expected
+
+
+def test_a_file_that_was_left_behind_is_named(tmp_path: Path) -> None:
+    there, absent = tmp_path / "there", ROOT / "ainet/weights/absent.onnx"
+    there.touch()
+    steps = [Step("one", python("1"), 50, needs=(there,)), Step("two", python("1"), 50, needs=(there, absent), note="see above")]
+    rows = run_steps(steps, tmp_path / "out", 100, lambda line: None)
+    assert [row.status for row in rows] == ["passed", "missing"]
+    assert rows[1].remark == "left behind: ainet/weights/absent.onnx; see above"
+
+
+def test_earlier_steps_leave_their_share_of_the_time_to_the_last(tmp_path: Path) -> None:
+    wait = python("import time; time.sleep(600)")
+    total = 4 * gpu_check.GRACE
+    steps = [Step("slow", wait, 60), Step("late", wait, 60), Step("training", python("1"), 60, share=0.5)]
+    rows = run_steps(steps, tmp_path, total, lambda line: None)
+    assert [row.status for row in rows] == ["out of time", "skipped", "passed"]
+    assert rows[1].remark == "there was no time left for it"
 
 
 def test_what_is_finished_is_on_the_disk_when_the_check_is_killed(tmp_path: Path) -> None:
@@ -100,13 +135,29 @@ def test_what_is_finished_is_on_the_disk_when_the_check_is_killed(tmp_path: Path
     assert rows[1]["remark"] == "ended with the whole check"
 
 
+def test_a_disk_without_room_ends_it_in_one_line(tmp_path: Path) -> None:
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))  # less than the steps.json of all steps
+
+    command = [sys.executable, str(SCRIPT), "--out", str(tmp_path)]
+    ended = subprocess.run(command, preexec_fn=little_room, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: cannot keep results in {tmp_path}") and ended.stderr.count("\n") == 1
+    assert not (tmp_path / "steps.json").exists()
+
+
 @pytest.mark.parametrize("bsds", [None, Path("/data/bsds")])
 def test_the_steps_are_commands_that_exist(tmp_path: Path, bsds: Path | None) -> None:
     """Every option that the check passes to `ainet` is one that the command takes."""
-    steps = {step.name: step for step in gpu_check.check_steps(tmp_path, tmp_path, bsds, False)}
+    steps = {step.name: step for step in gpu_check.check_steps(tmp_path, bsds, "installed")}
     assert list(steps)[:2] == ["device", "package"]  # before anything imports torch
     assert sum(step.limit for step in steps.values() if step.name != "training") > gpu_check.TOTAL / 2
     assert bool(steps["training"].skip) == (bsds is None)
+    assert steps["training"].share == (0 if bsds is None else gpu_check.TRAINING)
+    assert not any(step.missing for step in steps.values())
+    # What comes back: steps.json, log.txt and the weights, at most 8 files, each of at most 16 MiB.
+    assert len({path.name for step in steps.values() for path in step.keep}) + 2 <= 8
+    assert sum(value.nbytes for value in build("ainet").state_dict().values()) < 15 << 20
     for step in steps.values():
         if "ainet" not in step.command:
             continue

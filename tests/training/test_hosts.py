@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ainet.training.trainer import WEIGHTS
+from ainet.training.run_state import WEIGHTS
 
 RECIPE = "iterations = 100\nbatch_size = 2\ncrop = 32\nlr = 1e-3"  # a line is printed at 50
 PORT = 29511

@@ -18,9 +18,10 @@ from ainet.training.checkpoint import load_checkpoint
 from ainet.training.lab import rgb_to_lab
 from ainet.training.networks.ssn import SSN, differentiable_slic, near_cells
 from ainet.training.recipe import load_recipe
+from ainet.training.run_state import WEIGHTS
 from ainet.training.ssn import SSNStep, ssn_loss
 from ainet.training.step import FIGURES
-from ainet.training.trainer import WEIGHTS, Trainer
+from ainet.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow
 

@@ -25,10 +25,12 @@ from ainet.training.checkpoint import load_checkpoint
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.optimizers import make_optimizers
+from ainet.training.options import RunOptions, TrainingProgress
 from ainet.training.recipe import Recipe
+from ainet.training.run_state import WEIGHTS, TrainingError
 from ainet.training.step import has_fast_bf16
 from ainet.training.train import train
-from ainet.training.trainer import LOGS, WEIGHTS, RunOptions, Trainer, TrainingError, TrainingProgress
+from ainet.training.trainer import LOGS, Trainer
 
 pytestmark = pytest.mark.slow
 

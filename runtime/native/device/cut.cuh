@@ -68,14 +68,11 @@ AINET_DEVICE Field make_field(const Units& u, int32_t component, int32_t total, 
 // Grows a piece from a cell; its cells stand in `queue` in the order of growth. Returns their number.
 AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* queue, int32_t start, const Team& team) {
     team.sync();  // all have read the marks that led to `start`
-    const int32_t unit = field.pixel(start);
     if (team.rank() == 0) {
         queue[0] = start;
         store(field.marks + start, kReached);
-        u.unit[unit] = unit;
     }
     team.sync();
-    const int32_t rows = field.cells / field.stride;
     int32_t count = 1;
     for (int32_t head = 0; head < count && count < u.max_size;) {
         const int32_t entries = smaller(team.size, count - head);
@@ -83,8 +80,8 @@ AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* que
         int32_t cells[4];
         const int32_t first_claim = kReached - 1 - 4 * team.rank();  // the larger claim is the earlier one
         if (team.rank() < entries) {
-            const int32_t cell = queue[head + team.rank()], x = cell % field.stride, y = cell / field.stride;
-            const bool inside[] = {x + 1 < field.stride, x > 0, y + 1 < rows, y > 0};
+            const int32_t cell = queue[head + team.rank()], x = cell % field.stride;
+            const bool inside[] = {x + 1 < field.stride, x > 0, cell < field.cells - field.stride, cell >= field.stride};
             const int32_t neighbours[] = {cell + 1, cell - 1, cell + field.stride, cell - field.stride};
             for (int d = 0; d < 4; ++d) {
                 cells[d] = neighbours[d];
@@ -107,14 +104,15 @@ AINET_DEVICE int32_t grow_piece(const Units& u, const Field& field, int32_t* que
             if (!claims[d]) continue;
             const bool joins = place < u.max_size;
             store(field.marks + cells[d], joins ? kReached : kFresh);
-            if (!joins) continue;
-            queue[place++] = cells[d];
-            u.unit[field.pixel(cells[d])] = unit;
+            if (joins) queue[place++] = cells[d];
         }
         head += entries;
         count = static_cast<int32_t>(int64_t{count} + all_won < u.max_size ? count + all_won : u.max_size);
         team.sync();
     }
+    // After the growth, where its steps need not wait for it.
+    const int32_t unit = field.pixel(start);
+    for (int32_t i = team.rank(); i < count; i += team.size) u.unit[field.pixel(queue[i])] = unit;
     return count;
 }
 

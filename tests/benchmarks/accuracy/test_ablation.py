@@ -13,8 +13,8 @@ from ainet.benchmarks.report import write_report
 from ainet.errors import UsageError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.recipe import Recipe
+from ainet.training.run_state import WEIGHTS
 from ainet.training.state import STATE
-from ainet.training.trainer import WEIGHTS
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,47 @@
+"""Evaluates checkpoints that were kept while networks trained, on BSDS500 val: how accuracy grows with the crops seen.
+
+python tools/learning_curve.py --bsds BSDS500/data -o benchmarks/results/learning_curve.json \\
+    --run ainet start.safetensors half.safetensors end.safetensors --run ...
+
+The first checkpoint of a run is what it started from, with no crops seen; those of the others are iterations times batch size, by their
+own word.
+"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ainet.benchmarks.accuracy.validator import validator
+from ainet.benchmarks.result import write_result
+from ainet.training.checkpoint import Checkpoint, load_checkpoint
+from ainet.training.datasets import bsds500
+
+COUNT = 600
+
+
+def crops_seen(checkpoint: Checkpoint) -> int:
+    return checkpoint.config["iteration"] * checkpoint.config["recipe"]["batch_size"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bsds", type=Path, required=True, help="folder with BSDS500's images/ and groundTruth/")
+    parser.add_argument("--run", action="append", required=True, nargs="+", metavar=("NAME", "WEIGHTS"))
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    samples = list(bsds500(arguments.bsds, "val"))
+    validate = validator(samples, COUNT)
+    runs = []
+    for name, start, *later in arguments.run:
+        points: list[dict[str, Any]] = []
+        for weights in (start, *later):
+            checkpoint = load_checkpoint(weights)
+            figures = {key: round(value, 5) for key, value in validate(checkpoint.network).items()}
+            points.append({"crops": crops_seen(checkpoint) if points else 0, **figures})
+            print(name, points[-1], flush=True)
+        runs.append({"name": name, "network": checkpoint.name, "points": points})
+        write_result(arguments.out, "learning_curve", {"split": "val", "images": len(samples), "n_segments": COUNT, "runs": runs})
+
+
+if __name__ == "__main__":
+    main()
