@@ -3,11 +3,12 @@
 python tools/learning_curve.py --bsds BSDS500/data -o benchmarks/results/learning_curve.json \\
     --run ainet start.safetensors half.safetensors end.safetensors --run ...
 
-The first checkpoint of a run is what it started from, with no crops seen; those of the others are iterations times batch size, by their
-own word.
+The first checkpoint of a run is what it started from, with no crops seen. The others have seen iterations times batch size, by their own
+word, and where they went on from another one of these, its crops too.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from ainet.training.datasets import bsds500
 COUNT = 600
 
 
-def crops_seen(checkpoint: Checkpoint) -> int:
-    return checkpoint.config["iteration"] * checkpoint.config["recipe"]["batch_size"]
+def crops_seen(checkpoint: Checkpoint, before: Mapping[str, int]) -> int:
+    """before: the crops that earlier checkpoints have seen, by their SHA-256."""
+    if not before:
+        return 0
+    return before.get(checkpoint.config["initial"], 0) + checkpoint.config["iteration"] * checkpoint.config["recipe"]["batch_size"]
 
 
 def main() -> None:
@@ -34,10 +38,12 @@ def main() -> None:
     runs = []
     for name, start, *later in arguments.run:
         points: list[dict[str, Any]] = []
+        crops: dict[str, int] = {}
         for weights in (start, *later):
             checkpoint = load_checkpoint(weights)
+            crops[checkpoint.sha256] = crops_seen(checkpoint, crops)
             figures = {key: round(value, 5) for key, value in validate(checkpoint.network).items()}
-            points.append({"crops": crops_seen(checkpoint) if points else 0, **figures})
+            points.append({"crops": crops[checkpoint.sha256], **figures})
             print(name, points[-1], flush=True)
         runs.append({"name": name, "network": checkpoint.name, "points": points})
         write_result(arguments.out, "learning_curve", {"split": "val", "images": len(samples), "n_segments": COUNT, "runs": runs})

@@ -6,8 +6,9 @@
     2. benchmarks/results: regions.json, regions_seed.json (the second AINet alone), proposals.json
     3. tables and plots of docs/
 
-AINet's own cost is in its bundled weights already. --weights: the folder of ssn.safetensors, for the proposals. It takes about an hour
-of one core and 3 GB of memory. What lies in the folder --work is not made again, so that the command goes on where it ended.
+The costs of AINet and AINet-lite are in their bundled weights already. --weights: the folder of ssn.safetensors, for the proposals. It
+takes about an hour of one core and 3 GB of memory. What lies in the folder --work is not made again, so that the command goes on where it
+ended.
 """
 
 import argparse
@@ -59,10 +60,10 @@ def main() -> None:
     val = ("--bsds", given.bsds, "--step", given.step)
     regions = ("bench", "regions", *val, "--method")
 
-    parts = [make(work / f"regions-{name}.json", *regions, name) for name in ("ainet", "slic")]
+    parts = [make(work / f"regions-{name}.json", *regions, name) for name in ("ainet", "ainet-lite", "slic")]
     scn = make(work / "scn.safetensors", *train, "--weights", ROOT / "ainet/weights/scn.safetensors")
     scn_model = make(work / "scn.onnx", "export", scn)
-    parts.insert(1, make(work / "regions-scn.json", *regions, "scn", "--model", scn_model))
+    parts.insert(2, make(work / "regions-scn.json", *regions, "scn", "--model", scn_model))
     methods = [part for name in ("ainet", "scn", "ssn", "slic") for part in ("--method", name)]
     proposals = make(work / "proposals.json", "bench", "proposals", *val, *methods, "--weights", given.weights)
     second = make(work / "second.safetensors", *train, "--weights", ROOT / "ainet/weights/ainet.safetensors", "--seed", SEED)
