@@ -98,7 +98,8 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     },
     "docs/int8.md": {
         **{block.__name__: ("int8", block) for block in (int8.int8_accuracy, int8.int8_speed, int8.int8_sensitivity)},
-        "int8_others": ("int8_scn", int8.int8_others),
+        "int8_accuracy_lite": ("int8_lite", int8.int8_accuracy),
+        "int8_accuracy_scn": ("int8_scn", int8.int8_accuracy),
     },
 }
 

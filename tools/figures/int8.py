@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from figures.results import load, table
+from figures.results import table
 
 
 def int8_accuracy(result: dict[str, Any]) -> str:
@@ -12,23 +12,10 @@ def int8_accuracy(result: dict[str, Any]) -> str:
         worst = row["worst"]["asa"]
         values = [f"{row['fp32'][key]:.4f}" for key in ("asa", "br")] + [f"{row['change'][key]:+.5f}" for key in ("asa", "br", "bp")]
         rows.append([f"{row['n_segments']:,}", qualities[row["quality"]], *values, f"{worst['change']:+.4f} ({worst['image']})"])
-    note = (
-        f"{result['images']} images; changes against fp32, and the image that loses most. The best cell is the same for "
-        f"{result['equal']:.1%} of the pixels. No layer is left in float."
-    )
+    note = f"{result['images']} images; changes against fp32, and the image that loses most. No layer is left in float."
+    if "equal" in result:
+        note += f" The best cell is the same for {result['equal']:.1%} of the pixels."
     return table(["superpixels", "count", "ASA, fp32", "BR, fp32", "ASA", "BR", "BP", "ASA of one image"], rows) + "\n\n" + note
-
-
-def int8_others(scn: dict[str, Any]) -> str:
-    """The changes of the other two networks, exact counts."""
-    lite = load("int8_lite")
-    rows = []
-    for one, other in zip(lite["accuracy"], scn["accuracy"], strict=True):
-        if one["quality"] == "best":
-            changes = [f"{row['change'][key]:+.5f}" for row in (one, other) for key in ("asa", "br")]
-            rows.append([f"{one['n_segments']:,}", *changes])
-    note = f"Exact counts; AINet-lite on {lite['images']} images, SCN on {scn['images']}; changes against fp32."
-    return table(["superpixels", "ASA, AINet-lite", "BR, AINet-lite", "ASA, SCN", "BR, SCN"], rows) + "\n\n" + note
 
 
 def int8_speed(result: dict[str, Any]) -> str:
