@@ -2,8 +2,8 @@
 
     result = throughput(Path("photos"), n_segments=600, jobs=2, repeats=3)
 
-Every candidate starts anew in each round, reads the same photos, no videos, and writes a label map of each. `ainet segment` overlaps reading,
-network and writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
+Every candidate starts anew in each round, reads the same photos, no videos, and writes a label map of each. `ainet segment` overlaps
+reading, network and writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
 """
 
 import tempfile

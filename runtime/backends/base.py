@@ -100,8 +100,8 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
     """Raise unless an output has the shape that the input asks for, and numbers.
 
     Raises:
-        DeviceError: it has another.
-        ModelError: NaN in the first pixel; what is wrong with weights is so in all pixels.
+        DeviceError: it has another size.
+        ModelError: it has other axes or channels; NaN in the first pixel; what is wrong with weights is so in all pixels.
     """
     check_output_shape(output, image, backend)
     if not (backend.info.output == "labels" or np.isfinite(output[:, :, 0, 0]).all()):
@@ -112,10 +112,20 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 
 
 def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
-    """Raise `DeviceError` for another shape than the input asks for: OpenVINO has given back an earlier output when short of memory."""
+    """Raise for another shape than the input asks for.
+
+    Raises:
+        ModelError: of other axes or channels, as of a graph that someone has changed.
+        DeviceError: of another size: OpenVINO has given back an earlier output when short of memory.
+    """
     batch, height, width = _sizes(image, backend)
     ids = backend.info.output == "labels"
-    _check_shape(output, (batch, height, width) if ids else (batch, NEIGHBOURS, height, width), backend)
+    expected = (batch, height, width) if ids else (batch, NEIGHBOURS, height, width)
+    if output.ndim != len(expected) or not (ids or output.shape[1] == NEIGHBOURS):  # which no lack of memory changes
+        raise ModelError(
+            f"the model gives an output of {output.shape} where {expected} belongs, so it was changed since its export; export it again"
+        )
+    _check_shape(output, expected, backend)
 
 
 def check_map(border_map: NDArray[np.float32], image: NDArray[Any], backend: MergingBackend) -> None:
@@ -148,6 +158,8 @@ def _check_shape(output: NDArray[Any], expected: tuple[int, ...], backend: Backe
 
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
+    if "bad_alloc" in str(error):
+        return "there is not enough memory"
     for line in str(error).splitlines():
         if line.strip() and not line.startswith("Exception from"):  # OpenVINO's places in its source
             return line.strip()[:300]
