@@ -40,7 +40,7 @@ def graph(labels: Labels, image: Any) -> AdjacencyGraph:
         image: as for `ainet.segment`, of the labels' size.
 
     Raises:
-        UsageError: the labels are not such an array, or differ from the image in size.
+        UsageError: the labels are not such an array, or differ from the image in size; a `numpy.ma` array that hides values.
         ImageError: an image of another shape, type or range.
     """
     if image is None:

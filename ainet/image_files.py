@@ -4,8 +4,8 @@
         for number in range(len(pages)):
             pixels = pages.read(number)  # (H, W) or (H, W, C)
 
-Pillow reads what it reads without loss. Colours of 16 bits, of which it drops half, are read with OpenCV from PNG and PPM files, as are the
-grey ones of PGM files, which it rescales; TIFF files of several deep bands, with tifffile.
+Pillow reads what it reads without loss; `deep_files` the deep values of PNG, PPM, PGM and JPEG 2000 files; tifffile TIFF files of several
+deep bands, and other pages that Pillow does not know.
 """
 
 import contextlib
@@ -14,17 +14,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from ainet import tiff
-from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding, upright
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding
+from ainet.deep_files import DEEP_GREY, WITH_OPENCV, loses_depth, read_deep
 from ainet.errors import ImageError
 from ainet.wrong_content import read_head, wrong_content
 
-DEEP_GREY = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})  # modes of Pillow that keep all bits
 ONE_IMAGE = frozenset({"MPO", "PSD"})  # formats whose further pictures are previews, depth, gain maps or layers
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
@@ -55,14 +54,14 @@ def open_pages(file: Path, data: BinaryIO | None = None, most: int = MAX_IMAGE_P
         DeviceError: it needs a package that is not installed.
     """
     with contextlib.ExitStack() as stack:
+        pages: Pages
         try:
-            image = stack.enter_context(open_image(file, data=data))
-        except (UnknownImageError, LargeImageError):
+            pages = _PillowPages(stack.enter_context(open_image(file, data=data)), file, data, most)
+        except (UnknownImageError, LargeImageError, SyntaxError):  # the last of later pages of kinds that Pillow does not know
             if not tiff.is_tiff(file, data):
                 raise
-            yield stack.enter_context(tiff.open_tiff(file, data, most))
-        else:
-            yield _PillowPages(image, file, data, most)
+            pages = stack.enter_context(tiff.open_tiff(file, data, most))
+        yield pages
 
 
 @contextlib.contextmanager
@@ -89,10 +88,10 @@ def pixels_of(image: Image.Image, name: object, native: bool = False) -> NDArray
     Raises:
         ImageError: what Pillow has not read whole from its file, such as colours of 16 bits; CMYK without a profile.
     """
-    if has_deep_colours(image):
-        raise ImageError(f"{name} has colours of 16 bits, which Pillow cuts to 8; read it with ainet.read_image and stretch=")
+    if loses_depth(image):
+        raise ImageError(f"{name} has deep or signed values, which Pillow changes; read its file with ainet.read_image and stretch=")
     if image.format == "TIFF" and _pillow_would_drop(image, native):
-        raise ImageError(f"{name} is of a TIFF file that Pillow reads in part or as a negative; read it with ainet.read_image")
+        raise ImageError(f"{name} is of a TIFF file that Pillow reads in part or as other values; read it with ainet.read_image")
     turned = turned_upright(image)
     if turned.mode in DEEP_GREY or (native and turned.mode not in ("1", "P", "PA")):
         return np.array(turned)
@@ -107,18 +106,6 @@ def turned_upright(image: Image.Image) -> Image.Image:
     return turned.convert(turned.mode.upper()) if turned.mode in ("La", "RGBa") else turned  # which convert to nothing else
 
 
-def has_deep_colours(image: Image.Image) -> bool:
-    """Whether Pillow would drop the low bits of 16-bit colour: its mode is RGB then, only the decoder's arguments tell."""
-    if image.mode in DEEP_GREY:
-        return False
-    for codec, _, _, arguments in getattr(image, "tile", ()):
-        if ";16" in str(arguments):
-            return True
-        if codec.startswith("ppm") and isinstance(arguments, tuple) and arguments[1] > 255:
-            return True
-    return False
-
-
 class _PillowPages:
     def __init__(self, image: ImageFile.ImageFile, file: Path, data: BinaryIO | None, most: int) -> None:
         self._image, self._file, self._data, self._most = image, file, data, most
@@ -130,21 +117,34 @@ class _PillowPages:
     def read(self, number: int, native: bool = False) -> NDArray[Any]:
         image, frame = self._image, self._frames[number]
         with decoding(self._file):
-            image.seek(frame)
+            if image.tell() != frame:
+                image.seek(frame)
             if image.format == "TIFF" and (_pillow_would_drop(image, native) or image.height * image.width > MAX_DECODED_PIXELS):
                 with tiff.open_tiff(self._file, self._data, self._most) as pages:
                     return pages.read_frame(frame, native)
             check_decoded_size(image.height, image.width, self._file)
-            if frame == 0 and _pillow_would_rescale(image):
-                return _with_opencv(image, self._file, self._data)
+            if loses_depth(image):
+                return self._deep(native)
             pixels = pixels_of(image, self._file, native)
             is_int16 = image.format == "TIFF" and image.mode == "I" and _bits(image) == 16
             return pixels.astype(np.int16) if is_int16 else pixels
 
+    def _deep(self, native: bool) -> NDArray[Any]:
+        image, file = self._image, self._file
+        if image.format not in WITH_OPENCV or image.tell() > 0:
+            what = f"{image.format} files" if image.tell() == 0 else "animations"
+            raise ImageError(f"{file} has values of more than 8 bits, which are not read from {what}; convert it to PNG or TIFF of 16 bits")
+        if self._data is None:
+            return read_deep(image, file.read_bytes(), file, native)
+        self._data.seek(0)
+        return read_deep(image, self._data.read(), file, native)
+
 
 def _frames(image: ImageFile.ImageFile) -> Sequence[int]:
     """Pillow's numbers of what are pages."""
-    count = 1 if image.format in ONE_IMAGE else getattr(image, "n_frames", 1)
+    if image.format in ONE_IMAGE:
+        return [image.tell()]  # of PSD files 1
+    count = getattr(image, "n_frames", 1)
     if image.format != "TIFF" or count == 1:
         return range(count)  # as many as a damaged file says
     frames = []
@@ -156,23 +156,22 @@ def _frames(image: ImageFile.ImageFile) -> Sequence[int]:
     return frames or [0]
 
 
-def _pillow_would_rescale(image: ImageFile.ImageFile) -> bool:
-    """Whether Pillow would change the deep values of this PNG, PPM or PGM file."""
-    if image.format == "PPM" and image.mode == "I":
-        return True
-    return image.format in ("PNG", "PPM") and has_deep_colours(image)
-
-
 def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
-    """Whether Pillow would drop bands, bits or the sense of this page of a TIFF file."""
+    """Whether Pillow would drop bands, bits, planes or the sense of this page of a TIFF file, or not read it for alpha's sake."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # of Pillow's TIFF images
     samples, bits, photometric = tags.get(tiff.SAMPLES, 1), _bits(image), tags.get(tiff.PHOTOMETRIC)
+    if tags.get(tiff.DEPTH, 1) > 1:
+        return True
+    if tags.get(tiff.PLANES, 1) == tiff.BAND_AFTER_BAND and tiff.MULTIPLIED in tags.get(tiff.EXTRA_SAMPLES, ()):
+        return True
     if bits > 8 and (samples > 1 or photometric == tiff.WHITE_IS_ZERO):
         return True
     if samples > len(image.getbands()) and (native or photometric != tiff.RGB):
         return True
-    unsigned = tags.get(tiff.SAMPLE_FORMAT, (1,))[0] == 1
-    return image.mode == "I" and bits == 32 and unsigned  # Pillow's are signed
+    sample_format = tags.get(tiff.SAMPLE_FORMAT, (1,))[0]
+    if bits <= 8 and sample_format == tiff.SIGNED:  # Pillow's are unsigned
+        return True
+    return image.mode == "I" and bits == 32 and sample_format == tiff.UNSIGNED  # Pillow's are signed
 
 
 def _bits(image: Image.Image) -> int:
@@ -194,23 +193,6 @@ def _through_profile(image: Image.Image, name: object) -> Image.Image:
     converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
     assert converted is not None
     return converted
-
-
-def _with_opencv(image: ImageFile.ImageFile, file: Path, data: BinaryIO | None) -> NDArray[Any]:
-    """(H, W) or (H, W, C) uint16 of a PNG or PPM file, grey, RGB or RGBA; values as they stand in the file."""
-    orientation = image.getexif().get(tiff.ORIENTATION, 1)
-    if data is not None:
-        data.seek(0)
-    content = file.read_bytes() if data is None else data.read()
-    with Image.open(io.BytesIO(content)) as untouched:
-        untouched.verify()  # OpenCV takes the memory that a damaged length asks for
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ImageError(f"{file} is damaged or cut off; fetch it again")
-    if pixels.ndim == 3:
-        order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-        pixels = cv2.cvtColor(pixels, order)
-    return upright(pixels, orientation)
 
 
 def _not_an_image(file: Path, formats: list[str] | None, data: BinaryIO | None) -> str:

@@ -14,9 +14,10 @@ from PIL import Image
 from ainet.arguments import checked_integer
 from ainet.arrays import check_unmasked, checked_mask, hides_values, short
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
-from ainet.errors import ImageError, UsageError
+from ainet.errors import AINetError, ImageError, UsageError
 from ainet.image_files import open_pages, pixels_of, turned_upright
 from ainet.stretch import BESIDE_A_MASK, OF_ARRAYS, Bands, Stretch, checked_bands, checked_stretch, to_rgb
+from ainet.tiff import is_tiff
 
 
 def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None, bands: Bands = None) -> NDArray[np.uint8]:
@@ -63,13 +64,24 @@ def read_content(data: bytes, name: str, *, stretch: Stretch = None, bands: Band
     return _read(Path(name), io.BytesIO(data), None, stretch, bands, MAX_DECODED_PIXELS)
 
 
-def read_pages(path: str | os.PathLike[str], *, stretch: Stretch = None, bands: Bands = None) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """All pages of an image file, as of `read_image`, each with the ending of its name: "-0", "-1" and so on; "" of a single one."""
+def read_pages(
+    path: str | os.PathLike[str], *, stretch: Stretch = None, bands: Bands = None
+) -> Iterator[tuple[str, NDArray[np.uint8] | AINetError]]:
+    """All pages of an image file, as of `read_image`, each with the ending of its name: "-0", "-1" and so on; "" of a single one.
+
+    In place of a page that cannot be read stands the error. The frames of an animation build on one another: that one is the last.
+    """
     file = Path(path)
     with open_pages(file) as pages:
         for number in range(len(pages)):
-            image = to_rgb(pages.read(number, bands is not None), str(file), stretch, bands)
-            yield (f"-{number}" if len(pages) > 1 else ""), image
+            ending = f"-{number}" if len(pages) > 1 else ""
+            try:
+                page: NDArray[np.uint8] | AINetError = to_rgb(pages.read(number, bands is not None), str(file), stretch, bands)
+            except AINetError as error:
+                page = error
+            yield ending, page
+            if isinstance(page, AINetError) and not is_tiff(file, None):
+                return
 
 
 def as_rgb(image: Any) -> NDArray[np.uint8]:
@@ -80,7 +92,9 @@ def as_rgb(image: Any) -> NDArray[np.uint8]:
 
     Raises:
         ImageError: another shape or type, floats outside [0, 1] or NaN, or over 1,074 megapixels.
+        UsageError: a `numpy.ma` array that hides some of its values.
     """
+    check_unmasked("the image", image)
     return to_rgb(_pixels(image), "an image", advice=OF_ARRAYS)
 
 

@@ -24,10 +24,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
+from ainet.deep_files import loses_depth
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
 from ainet.files import atomic_path
-from ainet.image_files import has_deep_colours, open_image
+from ainet.image_files import open_image, turned_upright
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
 from ainet.wrong_content import HEAD, check_content, read_head
@@ -65,13 +67,14 @@ def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]])
     """Write a label map (H, W) as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
 
     Raises:
-        UsageError: another suffix.
+        UsageError: another suffix, or a `numpy.ma` array that hides some of its values.
         OutputError: the file cannot be written; as PNG: ids above 65,535, or over 67 megapixels.
     """
     file = Path(path)
     writer = _WRITERS.get(file.suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
+    check_unmasked("labels", labels)
     writer(file, labels)
 
 
@@ -173,9 +176,9 @@ def _read_csv(file: Path) -> NDArray[Any]:
 
 def _read_png(file: Path) -> NDArray[Any]:
     with open_image(file, formats=["PNG"]) as image:
-        if image.mode.startswith("RGB") and has_deep_colours(image):
+        if image.mode.startswith("RGB") and loses_depth(image):
             raise ImageError(f"{file} has colours of 16 bits per channel; save the ids as grey of 16 bits")
-        values = np.array(image)
+        values = np.array(turned_upright(image))
     if values.ndim == 2:
         return values.astype(np.int32)
     if values.shape[2] < 3:  # grey with alpha

@@ -35,7 +35,7 @@ def overlay(image: Any, labels: Labels, colour: tuple[float, float, float] = (25
     Returns RGB uint8 (H, W, 3).
 
     Raises:
-        UsageError: the labels are no such array, or differ from the image in size; no such colour.
+        UsageError: the labels are no such array, or differ from the image in size; no such colour; a `numpy.ma` array that hides values.
         ImageError: an image of another shape, type or range.
     """
     labels, ink = checked_labels(labels), checked_colour(colour)
@@ -51,7 +51,7 @@ def mean_colour(image: Any, labels: Labels) -> NDArray[np.uint8]:
     """The image with every superpixel painted in its mean colour: RGB uint8 (H, W, 3).
 
     Raises:
-        UsageError: the labels are no such array, or differ from the image in size.
+        UsageError: the labels are no such array, or differ from the image in size; a `numpy.ma` array that hides values.
         ImageError: an image of another shape, type or range.
     """
     labels = checked_labels(labels)
@@ -68,7 +68,7 @@ def region_table(labels: Labels, image: Any = None) -> dict[str, NDArray[Any]]:
         max_column, the last two exclusive; and with an `image` mean_colour (K, 3) R, G, B in 0..255, float64.
 
     Raises:
-        UsageError: the labels are no such array, or differ from the image in size.
+        UsageError: the labels are no such array, or differ from the image in size; a `numpy.ma` array that hides values.
         ImageError: an image of another shape, type or range.
     """
     labels = checked_labels(labels)

@@ -20,7 +20,6 @@ from ainet.arguments import (
     checked_start,
     is_list_of_images,
 )
-from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.errors import DeviceError, UsageError
 from ainet.images import as_array, as_mask, as_rgb, as_rgb_batch, as_rgb_inside
@@ -277,7 +276,6 @@ class Segmenter:
         """
         if is_device_array(image):
             raise UsageError("the image is on a GPU, where there is no association map; copy it to the host")
-        check_unmasked("the image", image)
         picture = as_rgb(image)
         height, width = picture.shape[:2]
         return association_map(self.backend, picture, plan_image(height, width, n_segments, scale=scale))

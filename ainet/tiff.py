@@ -23,6 +23,10 @@ MAX_PAGE_BYTES = 2**33
 MAX_PIXEL_BYTES = 32  # on the average of a page of as many pixels as may be
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
+PLANES, EXTRA_SAMPLES, DEPTH = 284, 338, 32997
+BAND_AFTER_BAND = 2  # value of PLANES
+MULTIPLIED = 1  # value of EXTRA_SAMPLES: alpha by which the colours are multiplied
+UNSIGNED, SIGNED = 1, 2  # values of SAMPLE_FORMAT
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of PHOTOMETRIC
 KINDS = {5: "CMYK", 6: "YCbCr", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "raw camera data", 34892: "raw camera data"}  # others
 UNCOMPRESSED, COMPRESSED_JPEG = 1, 7  # values of COMPRESSION
@@ -79,12 +83,17 @@ class TiffPages:
             pixels = np.take(palette, pixels, axis=0, out=allocate((*pixels.shape, 3), np.uint8), mode="clip")
         if pixels.dtype == np.bool_:
             pixels = np.multiply(pixels, 255, dtype=np.uint8)
+        if samples > 1 and MULTIPLIED in page.extrasamples:
+            first = samples - len(page.extrasamples)
+            _divide_by_alpha(pixels[:, :, :first], pixels[:, :, first + page.extrasamples.index(MULTIPLIED)])
         pixels = upright(pixels, _orientation(page))
         return pixels if native or samples == 1 else pixels[:, :, :3]
 
     def _check(self, page: Any, samples: int, photometric: int, native: bool) -> None:
         """Raise `ImageError` for a page that is too large, or whose bands cannot be told to be colours."""
         size = page.imagelength, page.imagewidth
+        if page.imagedepth > 1:
+            raise ImageError(f"{self._file} has a volume of {page.imagedepth} planes; save each as a page or file of its own")
         if self._most <= MAX_DECODED_PIXELS:
             check_decoded_size(*size, self._file)
         check_size(*size, self._file, self._most)
@@ -113,6 +122,17 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
             )
+
+
+def _divide_by_alpha(colours: NDArray[Any], alpha: NDArray[Any]) -> None:
+    """Undo, in place, that colours were multiplied by alpha; rounded down, as by Pillow. Where alpha is 0 they stay."""
+    for row, opacity in zip(colours, alpha, strict=True):
+        if colours.dtype.kind == "f":
+            row /= np.where(opacity > 0, opacity, 1)[:, None]
+        else:
+            top = np.iinfo(colours.dtype).max
+            divisor = np.where(opacity > 0, opacity, top)[:, None]
+            row[...] = np.minimum(row.astype(np.float64) * top // divisor, top)
 
 
 def _one_by_one(tiff: Any, file: Path) -> Iterator[Any]:

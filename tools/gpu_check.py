@@ -264,7 +264,12 @@ def main() -> int:
     work = SITE.with_name("gpu-check-work")
     shutil.rmtree(work, ignore_errors=True)  # else an old training would be gone on with, and old figures taken for new ones
     work.mkdir(parents=True)
-    rows = run_steps(check_steps(work, bsds, no_install), arguments.out.resolve(), arguments.seconds)
+    try:
+        rows = run_steps(check_steps(work, bsds, no_install), arguments.out.resolve(), arguments.seconds)
+    except OSError as error:
+        said = f"cannot keep results in {arguments.out} ({error.strerror}); what was finished before is in its steps.json"
+        print(f"error: {said}", file=sys.stderr)
+        return 1
     return 0 if all(row.status in ("passed", "skipped") for row in rows) else 1
 
 

@@ -26,6 +26,7 @@ from ainet.files import atomic_path
 from ainet.images import read_content, read_image
 from ainet.labels import ENDINGS, write_labels
 from ainet.regions import region_table
+from ainet.results import check_replaceable
 from ainet.segmenter import Segmenter
 
 SCHEMA = pyarrow.schema([
@@ -79,8 +80,11 @@ class Worker:
         try:
             image = read()
             labels = self.segmenter(image, **self.task.options)
-            for kind in self.task.formats:
-                write_labels(Path(self.task.out, name + ENDINGS[kind]), labels)
+            paths = [Path(self.task.out, name + ENDINGS[kind]) for kind in self.task.formats]
+            for path in paths:
+                check_replaceable(path)
+            for path in paths:
+                write_labels(path, labels)
             return {"name": name, "height": labels.shape[0], "width": labels.shape[1], "labels": _png(labels), **_regions(labels, image)}
         except OutputError:
             raise  # of the disk: no row would be better

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ainet.cli.inputs import Input, overwrites
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import NO_MEMORY, AINetError, ImageError, OutputError
+from ainet.results import check_replaceable
 from ainet.runtime.plan import Plan
 from ainet.segmenter import Segmenter
 
@@ -71,9 +72,16 @@ class Job:
         return name
 
     def write(self, item: Input, name: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
-        """Write all results of an input under `name`."""
-        for kind in self.formats:
-            write(self.checked(result_path(self.out, name, kind)), kind, image, labels, item.path)
+        """Write all results of an input under `name`.
+
+        Raises:
+            UsageError: there is another's file in the place of one of them.
+        """
+        paths = {kind: self.checked(result_path(self.out, name, kind)) for kind in self.formats}
+        for path in paths.values():
+            check_replaceable(path)
+        for kind, path in paths.items():
+            write(path, kind, image, labels, item.path)
 
     def checked(self, path: Path) -> Path:
         """The path of a result.

@@ -1,13 +1,9 @@
 """The results of `ainet segment`: label maps, overlays and polygons, written whole or not at all."""
 
-import json
 import os
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +13,7 @@ from ainet.labels import ENDINGS, OVERLAY_ENDING, check_png_size, write_labels
 from ainet.outlines import polygons
 from ainet.polygon_files import geojson, labelme
 from ainet.regions import overlay
+from ainet.results import compact_json, picture_png
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 
@@ -51,18 +48,19 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
         _write_overlay(path, image, labels)
     elif kind is Format.GEOJSON:
         georeference = read_georeference(source, image.shape[:2]) if source.suffix.lower() in TIFF_SUFFIXES else None
-        _write_compact(path, geojson(polygons(labels), georeference))
+        _write_text(path, compact_json(geojson(polygons(labels), georeference)))
     else:
-        _write_compact(path, labelme(polygons(labels), os.path.relpath(source, path.parent), image.shape[:2]))
+        annotation = labelme(polygons(labels), os.path.relpath(source, path.parent), image.shape[:2])
+        _write_text(path, compact_json(annotation))
 
 
 def _write_overlay(path: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
     check_png_size(path, *labels.shape)
-    picture = cv2.cvtColor(overlay(image, labels), cv2.COLOR_RGB2BGR)
+    content = picture_png(overlay(image, labels))
     with atomic_path(path) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", picture)[1].tobytes())
+        temporary.write_bytes(content)
 
 
-def _write_compact(path: Path, content: Mapping[str, Any]) -> None:
+def _write_text(path: Path, content: str) -> None:
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, separators=(",", ":")))
+        temporary.write_text(content)

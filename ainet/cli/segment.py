@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from ainet.cli.inputs import Input
     from ainet.cli.job import Job
 
+NAMED_PAGES = 3  # of those of a file that cannot be segmented
+
 
 def segment(
     inputs: Annotated[list[str], typer.Argument(help="Images, videos, folders or quoted globs.", show_default=False)],
@@ -122,14 +124,30 @@ def _segment_one(job: "Job", item: "Input") -> str:
         return segment_video(job, item)
     from ainet.images import read_pages
 
-    superpixels = []
-    for ending, image in read_pages(item.path, **job.reading):
-        labels = job.labels(image, item.path)
-        job.write(item, job.page_name(item, ending), image, labels)
-        superpixels.append(int(labels.max()) + 1)
-    if len(superpixels) > 1:
-        return f"{len(superpixels)} pages; {sum(superpixels)} superpixels"
-    return f"{job.plan(image)}; {superpixels[0]} superpixels"
+    superpixels, problems = [], []
+    for ending, page in read_pages(item.path, **job.reading):
+        try:
+            if isinstance(page, AINetError):
+                raise page
+            labels = job.labels(page, item.path)
+            job.write(item, job.page_name(item, ending), page, labels)
+        except AINetError as error:
+            problems.append(type(error)(f"page {ending[1:]}: {error}") if ending else error)
+        else:
+            superpixels.append(int(labels.max()) + 1)
+            line = f"{job.plan(page)}; {superpixels[0]} superpixels"
+    if problems:
+        raise _of_all_pages(problems, len(superpixels))
+    return line if len(superpixels) == 1 else f"{len(superpixels)} pages; {sum(superpixels)} superpixels"
+
+
+def _of_all_pages(problems: list[AINetError], done: int) -> AINetError:
+    """One error of an input, of which so many pages are `done`."""
+    if done + len(problems) == 1:
+        return problems[0]
+    more = f"; and {len(problems) - NAMED_PAGES} more" if len(problems) > NAMED_PAGES else ""
+    reasons = "; ".join(map(str, problems[:NAMED_PAGES]))
+    return type(problems[0])(f"{done} of {done + len(problems)} pages segmented; {reasons}{more}")
 
 
 def _run(job: "Job", items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, str | AINetError]]":

@@ -11,6 +11,7 @@ from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
+from ainet.runtime.quarters import CHANNELS, in_quarters
 from ainet.spec import NEIGHBOURS
 
 
@@ -24,7 +25,7 @@ class Backend(Protocol):
     name: str
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Normalised float32 (N, 3, h, w) -> float32 scores (N, 9, h, w).
+        """Normalised float32 (N, 3, h, w) -> float32 scores (N, 9, h, w), or these in quarters, see `ainet.runtime.quarters`.
 
         A model whose output is "labels": RGB uint8 (N, h, w, 3) -> int32 cell ids (N, h, w).
 
@@ -119,9 +120,14 @@ def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backe
         DeviceError: of another size: OpenVINO has given back an earlier output when short of memory.
     """
     batch, height, width = _sizes(image, backend)
-    ids = backend.info.output == "labels"
-    expected = (batch, height, width) if ids else (batch, NEIGHBOURS, height, width)
-    if output.ndim != len(expected) or not (ids or output.shape[1] == NEIGHBOURS):  # which no lack of memory changes
+    if backend.info.output == "labels":
+        expected: tuple[int, ...] = (batch, height, width)
+    elif in_quarters(output):
+        expected = (batch, CHANNELS, height // 2, width // 2)
+    else:
+        expected = (batch, NEIGHBOURS, height, width)
+    channels_differ = len(expected) == 4 and output.shape[1:2] != expected[1:2]
+    if output.ndim != len(expected) or channels_differ:  # which no lack of memory changes
         raise ModelError(
             f"the model gives an output of {output.shape} where {expected} belongs, so it was changed since its export; export it again"
         )

@@ -1,6 +1,7 @@
 """Images as other libraries hold them: read as their files are, or refused by an error of ours."""
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import ainet
 from ainet import Segmenter
 from ainet.errors import ImageError, UsageError
 from ainet.images import as_rgb
+from ainet.labels import write_labels
 
 RGB = np.asarray(Image.open(PHOTOS / "chelsea.jpg").crop((100, 60, 164, 108)))  # (48, 64, 3)
 
@@ -150,12 +152,30 @@ def test_masked_arrays(segmenter: Segmenter) -> None:
     np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(RGB)[None], 12)[0], segmenter(RGB, 12))
 
 
+def check_refused(use: Callable[..., Any], *arguments: Any) -> None:
+    with pytest.raises(UsageError, match="is a masked array"):
+        use(*arguments)
+
+
 def test_masks_that_would_be_dropped(segmenter: Segmenter) -> None:
     """An image and an association map have no place for a mask; one that hides nothing is none."""
     masked = np.ma.masked_less(RGB, 100)
     for read in (ainet.read_image, segmenter.association, lambda image: ainet.read_image(image, stretch="minmax")):
         with pytest.raises(UsageError, match=r"the image is a masked array; fill what it hides, such as with \.filled\(0\)"):
             read(masked)
+    labels = np.arange(48 * 64).reshape(48, 64) // 700
+    hidden = np.ma.masked_less(labels, 2)
+    for use in (ainet.overlay, ainet.mean_colour):
+        check_refused(use, masked, labels)
+        check_refused(use, RGB, hidden)
+    for use in (ainet.region_table, ainet.graph, ainet.Hierarchy.from_labels):
+        check_refused(use, hidden, RGB)
+    for use in (ainet.region_table, ainet.graph):
+        check_refused(use, labels, masked)
+    for use in (ainet.boundaries, ainet.adjacency, ainet.polygons, lambda labels: write_labels("nowhere/x.npy", labels)):
+        check_refused(use, hidden)
+    table = ainet.region_table(labels, np.ma.MaskedArray(RGB))  # hides nothing
+    np.testing.assert_allclose(table["mean_colour"][0], RGB.reshape(-1, 3)[:700].mean(0))
     np.testing.assert_array_equal(ainet.read_image(np.ma.MaskedArray(RGB)), RGB)
     assert type(ainet.read_image(np.ma.MaskedArray(RGB))) is np.ndarray
 

@@ -1,6 +1,7 @@
 """Files of deep, many-banded and several pictures: values equal to what was written, or our error."""
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,33 @@ def test_more_pages_than_there_are(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ainet.read_image(damaged, page=1), PAGES[1])
     with pytest.raises(ImageError, match="damaged or cut off"):
         ainet.read_image(damaged, page=2)
+    (tmp_path / "x.png").write_bytes(damaged)
+    *whole, (ending, error) = read_pages(tmp_path / "x.png")
+    assert ([end for end, _ in whole], ending, type(error)) == (["-0", "-1"], "-2", ImageError)
+
+
+def test_deep_animations(tmp_path: Path) -> None:
+    """The first frame is the picture; of the others Pillow would cut the values."""
+    control = lambda number: struct.pack(">IIIIIHHBB", number, 30, 20, 0, 0, 1, 10, 0, 0)  # noqa: E731
+    still = cv2.imencode(".png", DEEP[:, :, ::-1])[1].tobytes()
+    start, stop = still.index(b"IDAT") - 4, still.index(b"IEND") - 4
+    frame = png_chunk(b"fdAT", struct.pack(">I", 2) + still[start + 8 : stop - 4])
+    animated = [png_chunk(b"acTL", struct.pack(">II", 2, 0)), png_chunk(b"fcTL", control(0)), still[start:stop]]
+    animated += [png_chunk(b"fcTL", control(1)), frame]
+    content = still[:start] + b"".join(animated) + still[stop:]
+    np.testing.assert_array_equal(ainet.read_image(content, page=0, stretch="none"), scaled(DEEP, 0, 65535))
+    with pytest.raises(ImageError, match="not read from animations; convert it to PNG"):
+        ainet.read_image(content, page=1, stretch="none")
+
+
+def test_photoshop(tmp_path: Path) -> None:
+    """Pillow counts the frames of these from 1; the composite is the image, without layers too."""
+    header = b"8BPS" + struct.pack(">H6xHIIHH", 1, 3, 40, 50, 8, 3)
+    content = header + bytes(12) + bytes(2) + np.moveaxis(RAMP, 2, 0).tobytes()
+    np.testing.assert_array_equal(ainet.read_image(content), RAMP)
+    (tmp_path / "x.psd").write_bytes(content)
+    assert [ending for ending, _ in read_pages(tmp_path / "x.psd")] == [""]
+    np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.psd", page=0), RAMP)
 
 
 def test_deep_pages(tmp_path: Path) -> None:

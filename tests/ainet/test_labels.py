@@ -202,3 +202,13 @@ def test_ground_truths_of_bsds(tmp_path: Path) -> None:
     for name in ("cut", "text", "empty"):
         with pytest.raises(ImageError, match=rf"{name}\.mat is not a BSDS500 ground truth"):
             read_bsds_truths(path.with_name(f"{name}.mat"))
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 6, 8])
+def test_label_pictures_are_turned_as_their_photos_are(tmp_path: Path, orientation: int) -> None:
+    ids = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(ids).save(tmp_path / "x.png", exif=exif)
+    turned = {2: ids[:, ::-1], 3: ids[::-1, ::-1], 4: ids[::-1], 6: ids.T[:, ::-1], 8: ids.T[::-1]}
+    np.testing.assert_array_equal(read_labels(tmp_path / "x.png"), turned[orientation])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -132,6 +133,17 @@ def test_what_is_finished_is_on_the_disk_when_the_check_is_killed(tmp_path: Path
     rows = json.loads(steps.read_text())
     assert [row["status"] for row in rows] == ["passed", "running"]
     assert rows[1]["remark"] == "ended with the whole check"
+
+
+def test_a_disk_without_room_ends_it_in_one_line(tmp_path: Path) -> None:
+    def little_room() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))  # less than the steps.json of all steps
+
+    command = [sys.executable, str(SCRIPT), "--out", str(tmp_path)]
+    ended = subprocess.run(command, preexec_fn=little_room, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"error: cannot keep results in {tmp_path}") and ended.stderr.count("\n") == 1
+    assert not (tmp_path / "steps.json").exists()
 
 
 @pytest.mark.parametrize("bsds", [None, Path("/data/bsds")])

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from io import BytesIO
 from pathlib import Path
 
 import cv2
@@ -20,10 +21,11 @@ from ainet.georeference import Georeference, has_rasterio
 from ainet.models import bundled
 from ainet.polygon_files import geojson, labelme
 
+EVERY_FORMAT = [option for kind in Format for option in ("--format", kind)]
+
 
 def test_every_format(run: Run, segmenter: Segmenter) -> None:
-    formats = [option for kind in Format for option in ("--format", kind)]
-    result = run("segment", "a.png", "-o", "out", *formats, *FAST)
+    result = run("segment", "a.png", "-o", "out", *EVERY_FORMAT, *FAST)
     labels = expected(segmenter, "a.png")
     assert result.code == 0
     assert result.errors == []
@@ -39,8 +41,9 @@ def test_every_format(run: Run, segmenter: Segmenter) -> None:
         np.testing.assert_array_equal(written, labels)
     np.testing.assert_array_equal(ainet.read_image("out/a_overlay.png"), ainet.overlay(ainet.read_image("a.png"), labels))
     polygons = ainet.polygons(labels)
-    assert json.loads(Path("out/a.geojson").read_text()) == geojson(polygons)
-    assert json.loads(Path("out/a.json").read_text()) == labelme(polygons, "../a.png", labels.shape)
+    ours = {"generator": "ainet-toolkit"}
+    assert json.loads(Path("out/a.geojson").read_text()) == ours | geojson(polygons)
+    assert json.loads(Path("out/a.json").read_text()) == ours | labelme(polygons, "../a.png", labels.shape)
 
 
 def test_geojson_of_a_geotiff(run: Run, segmenter: Segmenter) -> None:
@@ -48,6 +51,7 @@ def test_geojson_of_a_geotiff(run: Run, segmenter: Segmenter) -> None:
     Image.open("a.png").convert("RGB").save("a.tif", tiffinfo=tags)
     result = run("segment", "a.tif", "-o", "out", "--format", "geojson", *FAST)
     content = json.loads(Path("out/a.geojson").read_text())
+    assert content.pop("generator") == "ainet-toolkit"
     polygons = ainet.polygons(expected(segmenter, "a.tif"))
     if has_rasterio():
         assert (result.code, result.errors) == (0, [])
@@ -80,10 +84,52 @@ def test_files_folders_and_globs(run: Run, segmenter: Segmenter) -> None:
 
 
 def test_results_are_replaced(run: Run, segmenter: Segmenter) -> None:
-    run("segment", "a.png", "-o", "out", "--device", "cpu", "-n", "30")
-    run("segment", "a.png", "-o", "out", *FAST)
-    assert tree() == ["a.npy"]
+    run("segment", "a.png", "-o", "out", "--device", "cpu", "-n", "30", *EVERY_FORMAT)
+    before = {name: Path("out", name).read_bytes() for name in tree()}
+    result = run("segment", "a.png", "-o", "out", *FAST, *EVERY_FORMAT)
+    assert (result.code, result.errors) == (0, [])
+    assert tree() == sorted(before)
     np.testing.assert_array_equal(np.load("out/a.npy"), expected(segmenter, "a.png"))
+    assert all(Path("out", name).read_bytes() != content for name, content in before.items())
+
+
+def others_files(labels: NDArray[np.int32]) -> list[tuple[str, bytes]]:
+    """Files that somebody else has made, and the endings of results that they have."""
+    binary = np.zeros((48, 64), np.uint8)
+    binary[10:20, 10:20] = 1
+    in_pieces, wide = BytesIO(), BytesIO()
+    np.save(in_pieces, ((np.arange(48 * 64).reshape(48, 64) // 100) % 3).astype(np.int32))
+    np.save(wide, labels.astype(np.int64))
+    opened_in_labelme = {**labelme(ainet.polygons(labels), "a.png", (48, 64)), "generator": "ainet-toolkit"}
+    return [
+        (".json", b'{"shapes":[{"label":"hand drawn"}]}'),
+        (".json", json.dumps(opened_in_labelme, indent=2).encode()),
+        (".geojson", json.dumps(geojson(ainet.polygons(labels))).encode()),
+        (".csv", b"name,count\nx,3\n"),
+        (".csv", b"1,1\n1,2\n"),  # a ground truth, numbered from 1
+        ("_labels.png", b"text"),
+        ("_labels.png", cv2.imencode(".png", binary)[1].tobytes()),
+        ("_overlay.png", Path("a.png").read_bytes()),
+        (".npy", in_pieces.getvalue()),
+        (".npy", wide.getvalue()),
+        (".npy", b""),
+    ]
+
+
+def test_files_of_others_are_not_replaced(run: Run, segmenter: Segmenter) -> None:
+    """The image of each is refused by name before anything of it is written; the others are segmented."""
+    there = {f"out/{number}{ending}": content for number, (ending, content) in enumerate(others_files(expected(segmenter, "a.png")))}
+    Path("out").mkdir()
+    for number, (name, content) in enumerate(there.items()):
+        Path(name).write_bytes(content)
+        shutil.copy("a.png", f"{number}.png")
+    inputs = [f"{number}.png" for number in range(len(there))]
+    result = run("segment", *inputs, "b.jpg", "-o", "out", *EVERY_FORMAT, "--device", "cpu", "--scale", "1")
+    assert result.code == 2
+    assert [line.split(": ")[1] for line in result.errors] == [f"cannot write {name}" for name in there]
+    assert all("the file there is no result of ainet segment; move it" in line for line in result.errors)
+    assert {name: Path(name).read_bytes() for name in there} == there
+    assert len(tree()) == len(there) + len(Format)
 
 
 def test_scale_protocol_and_model(run: Run, segmenter: Segmenter) -> None:
@@ -182,6 +228,28 @@ def test_every_page(run: Run, segmenter: Segmenter) -> None:
     result = run("segment", "stack.tif", "stack-1.png", "-o", "out2", *FAST)
     assert (result.code, len(result.errors)) == (2, 1)
     assert "stack.tif would overwrite the results of stack-1.png" in result.errors[0]
+
+
+def test_a_page_that_fails_leaves_the_others(run: Run, segmenter: Segmenter) -> None:
+    """Too small, of 16 bits, of another kind: each is named by its number, and the pages behind it are segmented."""
+    photo = np.asarray(Image.open("a.png"))
+    for odd, message in ((photo[:10, :10], "16"), (photo.astype(np.uint16), "not of 8 bits"), (photo.astype(np.float32), "must lie in")):
+        with tifffile.TiffWriter("x.tif") as writer:
+            for page in (photo, odd, photo[::-1]):
+                writer.write(page, photometric="rgb")
+        result = run("segment", "x.tif", "-o", "out", *FAST)
+        assert (result.code, len(result.errors)) == (1, 1)
+        assert result.errors[0].startswith("error: 2 of 3 pages segmented; page 1: x.tif")
+        assert message in result.errors[0]
+        assert tree() == ["x-0.npy", "x-2.npy"]
+        np.testing.assert_array_equal(np.load("out/x-2.npy"), segmenter(photo[::-1], 12))
+        shutil.rmtree("out")
+    with tifffile.TiffWriter("x.tif") as writer:
+        for _ in range(6):
+            writer.write(photo.astype(np.uint16), photometric="rgb")
+    error = run("segment", "x.tif", "-o", "out", *FAST).errors[0]
+    assert error.startswith("error: 0 of 6 pages segmented; page 0: x.tif is not of 8 bits")
+    assert error.endswith("; and 3 more")
 
 
 def test_deep_images_and_bands(run: Run, segmenter: Segmenter) -> None:
