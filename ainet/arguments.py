@@ -2,6 +2,7 @@
 
 import math
 import operator
+import os
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any, SupportsIndex, TypeVar
@@ -98,9 +99,14 @@ def checked_start(start_label: SupportsIndex) -> int:
 
 
 def is_list_of_images(image: Any) -> bool:
-    """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array."""
+    """Whether this is a list of Pillow images, or of arrays of two and more axes: one of numbers, or of rows, is itself an array.
+
+    One of paths counts too: each is then refused as one path is.
+    """
     if not isinstance(image, list | tuple) or not image:
         return False
+    if isinstance(image[0], str | bytes | os.PathLike):
+        return True
     return hasattr(image[0], "getbands") or getattr(image[0], "ndim", 0) >= 2  # Pillow is not imported here, as the command line starts so
 
 

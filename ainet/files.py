@@ -162,4 +162,5 @@ def _errors_of(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}; choose another place or free it") from error
+        reason = error.strerror or f"it could not be written whole ({error}), as on a full disk"  # without a reason: NumPy's
+        raise OutputError(f"cannot write {target}: {reason}; choose another place or free it") from error

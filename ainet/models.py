@@ -71,6 +71,8 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
     if model is not None and not isinstance(model, str | os.PathLike):
         raise UsageError(f"a model is named by a path, or one of {', '.join(BUNDLED)}, not by {model!r}")
     name = DEFAULT if model is None else os.fspath(model)
+    if "\0" in name:
+        raise UsageError(f"no file can have the name {name!r}, with a null character; name another")
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
 
 
@@ -121,11 +123,16 @@ def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file that is no ONNX model or engine is named in its place."""
     if path.suffix in (ONNX, ENGINE) or not is_file(path):
         return
-    if looks_like_onnx(read_head(path)):
-        raise ModelError(f"{path} is an ONNX file under another suffix; rename it to {path.stem}{ONNX}")
+    check_onnx_suffix(path)
     if path.suffix.lower() in CHECKPOINTS:
         raise ModelError(f"{path} is not an ONNX file; make one with: ainet export {path} -o {path.stem}.onnx")
     raise ModelError(f"{path} is no model: name an ONNX file or engine, or one of {', '.join(BUNDLED)}")
+
+
+def check_onnx_suffix(path: Path) -> None:
+    """Raise `ModelError` where a file of another suffix holds an ONNX model."""
+    if looks_like_onnx(read_head(path)):
+        raise ModelError(f"{path} is an ONNX file under another suffix; rename it to {path.stem}{ONNX}")
 
 
 def bundled_checkpoint(network: str = DEFAULT) -> Path:

@@ -138,10 +138,11 @@ class Segmenter:
         """The sizes that an image of `height` x `width` pixels would run at; arguments as for a call.
 
         Raises:
-            ImageError: the image is too small.
+            ImageError: the image is too small, or has over 1,074 megapixels.
             UsageError: an argument out of range.
         """
         height, width = checked_integer("height", height), checked_integer("width", width)
+        check_size(height, width)
         if check_quality(quality, scale, protocol) == "best":
             return plan_finer(height, width, n_segments, height * width, compact=compact)
         return plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact)

@@ -103,7 +103,7 @@ def checked_stretch(stretch: Any) -> Stretch:
         return stretch
     try:
         low, high = map(float, stretch.split(",") if isinstance(stretch, str) else stretch)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # the last of an integer that no float can hold
         raise UsageError(f"stretch must be one of {', '.join(WORDS)}, or a range such as 0,4095, not {stretch!r}") from None
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"stretch={low:g},{high:g} is no range: the first value becomes black, the second, which is larger, white")

@@ -16,6 +16,7 @@ from ainet.spec import CELL_SIZE
 
 MIN_SIZE = 16  # smallest height and width of an image
 MIN_SEGMENTS = 4
+MAX_SCALE = 1000.0  # far above what any image can have, and far below where counts of cells overflow
 INTERPOLATED, COMPACT = 1, 4  # values of `Plan.smoothing`; why these: docs/accuracy.md
 MAX_NETWORK_PIXELS = 2**22  # working pixels that go through a network at once; they take 2.1 GB in OpenVINO, 3.4 in ONNX Runtime
 
@@ -116,7 +117,7 @@ def checked_scale(scale: Any) -> float:
     """The scale as a float.
 
     Raises:
-        UsageError: it is no positive number.
+        UsageError: it is no positive number, or above any that an image can have.
     """
     try:
         number = checked_number("scale", scale)
@@ -124,6 +125,8 @@ def checked_scale(scale: Any) -> float:
         number = 0.0
     if number <= 0:
         raise UsageError(f"scale must be a positive number, not {scale!r}")
+    if number > MAX_SCALE:
+        raise UsageError(f"scale={number:g} is out of range: choose at most 8, which gives a quarter of the pixels")
     return number
 
 

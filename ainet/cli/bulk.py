@@ -10,6 +10,7 @@ from ainet.cli.console import errors, print_error, print_line
 from ainet.cli.inputs import Collected, collect
 from ainet.cli.options import needs
 from ainet.errors import ImageError, UsageError
+from ainet.files import is_file
 from ainet.labels import ENDINGS
 from ainet.models import absolute_model, check_names
 
@@ -33,7 +34,7 @@ def segment_on_ray(
     tables = [Path(name) for name in inputs if name.endswith(".parquet")]
     if tables and (len(tables) < len(inputs) or formats):
         raise UsageError("Parquet files give Parquet files alone; leave out --format, and segment image files by another command")
-    missing = [table for table in tables if not table.is_file()]
+    missing = [table for table in tables if not is_file(table)]
     if missing:
         raise ImageError(f"cannot read {missing[0]}: no such file; check the path")
     check_names(model, device, precision)

@@ -10,7 +10,7 @@ from ainet.files import is_file, is_folder
 from ainet.folders import IMAGE_SUFFIXES, Listing, no_images, walk
 from ainet.image_files import VIDEO_SUFFIXES
 
-SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
+SUFFIXES = (IMAGE_SUFFIXES | VIDEO_SUFFIXES) - {".ts"}  # taken from folders and globs, where .ts is TypeScript more often than a video
 
 
 @dataclass(frozen=True)

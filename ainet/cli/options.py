@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ainet.errors import ModelError, UsageError, import_failed
-from ainet.models import BUNDLED, DEFAULT, DEVICES, ONNX, checkpoint_path, unknown_name
+from ainet.files import is_file
+from ainet.models import BUNDLED, CHECKPOINTS, DEFAULT, DEVICES, ONNX, check_onnx_suffix, checkpoint_path, unknown_name
+from ainet.wrong_content import read_head, wrong_content
 
 if TYPE_CHECKING:
     from ainet.training.checkpoint import Checkpoint
@@ -47,4 +49,12 @@ def read_checkpoint(path: Path | None) -> "Checkpoint":
         raise error
     with needs("reading checkpoints", "export"):
         from ainet.training.checkpoint import load_checkpoint
-    return load_checkpoint(path)
+    if not is_file(path):
+        return load_checkpoint(path)  # which says what is wrong
+    check_onnx_suffix(path)
+    try:
+        return load_checkpoint(path)
+    except ModelError as error:
+        if path.suffix.lower() in CHECKPOINTS or wrong_content(read_head(path)) is not None:
+            raise
+        raise ModelError(f"{path} is no model: name a model file, or one of {', '.join(BUNDLED)}") from error

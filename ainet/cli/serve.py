@@ -8,6 +8,7 @@ import typer
 
 from ainet.cli.console import print_line
 from ainet.cli.options import DeviceOption
+from ainet.files import is_folder
 from ainet.models import BUNDLED, DEFAULT
 
 
@@ -27,7 +28,7 @@ def serve(
     from ainet.serving.server import Ports, running_server, write_repository
 
     with tempfile.TemporaryDirectory() as scratch:
-        if model not in BUNDLED and Path(model).is_dir():
+        if model not in BUNDLED and is_folder(model):
             repository, what = Path(model), f"the models of {model}"
         else:
             repository = Path(scratch)

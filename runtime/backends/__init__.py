@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from ainet.errors import AINetError, DeviceError, ModelError, UsageError
-from ainet.files import is_file
+from ainet.files import is_file, is_folder
 from ainet.models import ENGINE, Device, unknown_name
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
@@ -45,6 +45,8 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
     """
     if not 0 <= threads <= MAX_THREADS:
         raise UsageError(f"threads={threads} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
+    if is_folder(model):
+        raise ModelError(f"{model} is a folder; name the file of a model in it")
     if not is_file(model):
         raise unknown_name(model, "model") or ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
     _check_content(model)

@@ -101,8 +101,8 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
     """Raise unless an output has the shape that the input asks for, and numbers.
 
     Raises:
-        DeviceError: it has another.
-        ModelError: NaN in the first pixel; what is wrong with weights is so in all pixels.
+        DeviceError: it has another size.
+        ModelError: it has other axes or channels; NaN in the first pixel; what is wrong with weights is so in all pixels.
     """
     check_output_shape(output, image, backend)
     if not (backend.info.output == "labels" or np.isfinite(output[:, :, 0, 0]).all()):
@@ -113,7 +113,12 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 
 
 def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
-    """Raise `DeviceError` for another shape than the input asks for: OpenVINO has given back an earlier output when short of memory."""
+    """Raise for another shape than the input asks for.
+
+    Raises:
+        ModelError: of other axes or channels, as of a graph that someone has changed.
+        DeviceError: of another size: OpenVINO has given back an earlier output when short of memory.
+    """
     batch, height, width = _sizes(image, backend)
     if backend.info.output == "labels":
         expected: tuple[int, ...] = (batch, height, width)
@@ -121,6 +126,11 @@ def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backe
         expected = (batch, CHANNELS, height // 2, width // 2)
     else:
         expected = (batch, NEIGHBOURS, height, width)
+    channels_differ = len(expected) == 4 and output.shape[1:2] != expected[1:2]
+    if output.ndim != len(expected) or channels_differ:  # which no lack of memory changes
+        raise ModelError(
+            f"the model gives an output of {output.shape} where {expected} belongs, so it was changed since its export; export it again"
+        )
     _check_shape(output, expected, backend)
 
 
@@ -154,6 +164,8 @@ def _check_shape(output: NDArray[Any], expected: tuple[int, ...], backend: Backe
 
 def first_line(error: BaseException) -> str:
     """What of an engine's error a user should read: no C++ trace."""
+    if "bad_alloc" in str(error):
+        return "there is not enough memory"
     for line in str(error).splitlines():
         if line.strip() and not line.startswith("Exception from"):  # OpenVINO's places in its source
             return line.strip()[:300]

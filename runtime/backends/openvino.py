@@ -129,7 +129,7 @@ class _Compiler:
         try:
             compiled = openvino.compile_model(network, "CPU", self._options)
         except RuntimeError as error:
-            raise DeviceError(f"OpenVINO cannot run {self._model} on this processor: {first_line(error)}; choose device cpu") from error
+            raise DeviceError(f"OpenVINO cannot run {self._model} here: {first_line(error)}; choose device cpu") from error
         if self._cache.folder is not None:
             exported = io.BytesIO()
             compiled.export_model(exported)

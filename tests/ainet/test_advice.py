@@ -36,7 +36,8 @@ def test_checkpoints_that_are_cut_off(tmp_path: Path, public_checkpoints: dict[s
 
 
 def test_videos_and_text_as_images(tmp_path: Path) -> None:
-    for name, word in (("clip.mp4", "is a video, not an image"), ("page.txt", "convert it to PNG or JPEG")):
+    videos = [(f"clip.{kind}", "is a video, not an image") for kind in ("mp4", "ts", "MPG", "wmv", "flv", "3gp", "ogv")]
+    for name, word in (*videos, ("page.txt", "convert it to PNG or JPEG")):
         (tmp_path / name).write_text("a line")
         with pytest.raises(ImageError, match=word):
             ainet.read_image(tmp_path / name)

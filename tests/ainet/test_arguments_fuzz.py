@@ -17,7 +17,7 @@ from support.paths import PHOTOS
 
 import ainet
 from ainet import Segmenter, metrics
-from ainet.errors import AINetError, UsageError
+from ainet.errors import AINetError, ImageError, UsageError
 from ainet.skimage import slic
 
 IMAGE = np.asarray(Image.open(PHOTOS / "chelsea.jpg").crop((100, 60, 148, 92)))  # (32, 48, 3)
@@ -56,8 +56,9 @@ LABEL_MAPS = [
     np.ma.MaskedArray(LABELS, LABELS == 2), LABELS.astype(">i4"),
 ]  # fmt: skip
 NUMBERS = [
-    True, 0, 1, 4, 30, -1, 10**6, 2**31, 2**63, 2**200, 0.0, 0.5, 1.0, -1e308, float("nan"), float("inf"), 1j, fractions.Fraction(1, 2),
-    decimal.Decimal("0.5"), decimal.Decimal("NaN"), datetime.timedelta(1), np.float32(1), np.int8(5), np.datetime64("NaT"), np.array(600),
+    True, 0, 1, 4, 30, -1, 10**6, 2**31, 2**63, 2**200, 10**400, 0.0, 0.5, 1.0, 1e308, -1e308, float("nan"), float("inf"), 1j,
+    fractions.Fraction(1, 2), decimal.Decimal("0.5"), decimal.Decimal("NaN"), datetime.timedelta(1), np.float32(1), np.int8(5),
+    np.datetime64("NaT"), np.array(600),
 ]  # fmt: skip
 SEQUENCES = [
     (), [], {}, set(), range(3), (1, 2, 3), (300, 0, 0), (1.0, 1.0, 0.0), (1, 2, 3, 4), [None] * 3, iter([1]), [[1, 2], [3]], [[[]]],
@@ -183,3 +184,10 @@ def test_numbers_that_are_as_good(segmenter: Segmenter) -> None:
 def test_the_largest_images_have_a_plan(segmenter: Segmenter) -> None:
     assert segmenter.plan(8192, 8192, 600).cells == 35 * 34
     assert segmenter.plan(8192, 8192, 600, quality="fast").cells == 24 * 25
+
+
+@pytest.mark.parametrize("side", [2**16, 10**20, 10**400])
+def test_plans_of_images_that_cannot_be(segmenter: Segmenter, side: int) -> None:
+    for options in ({}, {"scale": 1}, {"quality": "fast"}):
+        with pytest.raises(ImageError, match="megapixels"):
+            segmenter.plan(side, side, **options)

@@ -230,3 +230,9 @@ def test_arrays_that_speak_dlpack_alone(segmenter: Segmenter) -> None:
 def test_what_is_no_array(image: Any, segmenter: Segmenter) -> None:
     with pytest.raises(ImageError):
         segmenter(image)
+
+
+@pytest.mark.parametrize("names", [["a.jpg"], ("a.jpg", "b.jpg"), [Path("a.jpg")], [b"a.jpg"]])
+def test_lists_of_paths_are_refused_as_a_path_is(segmenter: Segmenter, names: Any) -> None:
+    with pytest.raises(ImageError, match=r"no array of pixels; read the file first"):
+        segmenter(names, 12)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ainet.errors import OutputError
-from ainet.files import atomic_folder, atomic_path, clear_leftovers
+from ainet.files import atomic_folder, atomic_path, clear_leftovers, is_file, is_folder
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -61,6 +61,23 @@ def test_a_writer_that_fails_becomes_an_output_error(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"x: No space left on device"), atomic_path(tmp_path / "x"):
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_without_a_number(tmp_path: Path) -> None:
+    """As NumPy's where the disk is full."""
+    with pytest.raises(OutputError, match=r"x\.npy: .* full disk"), atomic_path(tmp_path / "x.npy"):
+        raise OSError("5120 requested and 5088 written")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_names_that_the_system_refuses_name_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    assert is_file(tmp_path / "x")
+    assert is_folder(tmp_path)
+    for name in ("x" * 300, "x" * 5000, "x/y", "loop", "loop/y", "null\0", "\ud800"):
+        assert not is_file(tmp_path / name)
+        assert not is_folder(tmp_path / name)
 
 
 def test_permissions_follow_the_umask(tmp_path: Path, umask: int) -> None:

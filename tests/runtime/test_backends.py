@@ -16,7 +16,7 @@ from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
-from ainet.runtime.backends.base import MergingBackend, check_output
+from ainet.runtime.backends.base import MergingBackend, check_output, first_line
 from ainet.runtime.graph import TensorType, check_types, expected_types
 from ainet.runtime.oversegmentation import over_segment
 from ainet.runtime.plan import plan_segments
@@ -155,6 +155,16 @@ def test_outputs_of_another_shape_are_not_taken() -> None:
         check_output(backend.run(image), np.zeros((1, 3, 48, 32), np.float32), backend)
     with pytest.raises(DeviceError):
         check_output(ids.run(photo), photo[:1], ids)
+    for changed in (np.moveaxis(backend.answer, 1, 3), backend.answer[:, :8], backend.answer[0]):  # by no lack of memory
+        with pytest.raises(ModelError, match="export it again"):
+            check_output(changed, image, backend)
+    with pytest.raises(ModelError, match="export it again"):
+        check_output(ids.answer[..., None], photo, ids)
+
+
+def test_too_little_memory_is_called_so() -> None:
+    assert first_line(RuntimeError("Exception from src/core.cpp:1:\nstd::bad_alloc")) == "there is not enough memory"
+    assert first_line(RuntimeError("Exception from src/core.cpp:1:\nno such node\nmore")) == "no such node"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,16 @@ BSDS_TABLE = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("scale", [1001, 1e154, 1e300, 1e308, np.finfo(float).max])
+def test_scales_that_no_number_of_cells_can_express(scale: float) -> None:
+    for plan in (plan_scale, plan_public):
+        with pytest.raises(UsageError, match="scale=") as refused:
+            plan(321, 481, scale)
+        assert len(str(refused.value)) < 200
+    with pytest.raises(UsageError, match="gives 1 superpixels"):
+        plan_scale(321, 481, 1 / scale)
+
+
 @pytest.mark.parametrize("scale", BSDS_SCALES)
 def test_public_protocol_on_bsds(scale: float) -> None:
     height, width, count = BSDS_TABLE[scale]

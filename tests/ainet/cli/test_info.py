@@ -1,9 +1,10 @@
 """`ainet info`."""
 
+import shutil
 from pathlib import Path
 
 import pytest
-from support.command_line import Run
+from support.command_line import Run, refused
 
 from ainet.models import bundled
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
@@ -37,6 +38,21 @@ def test_info_of_an_engine(run: Run) -> None:
     rows = {line.split()[0]: line.split(maxsplit=1)[1] for line in result.lines}
     assert (rows["kind"], rows["package"], rows["plan_sha256"]) == ("TensorRT engine", "tensorrt-rtx", "c" * 64)
     assert "'network': 'scn'" in rows["model"]
+
+
+def test_what_is_no_model(run: Run, tmp_path: Path) -> None:
+    """Is not to be got anew from the authors of a model, by whichever command."""
+    pytest.importorskip("torch")
+    shutil.copy(bundled("scn.onnx"), "bare")
+    shutil.copy("b.jpg", "c.pt")
+    Path("page.bin").write_text("<html>")
+    for command in (("info",), ("export", "-o", "x.onnx"), ("convert", "-o", "x.safetensors")):
+        assert "bare is an ONNX file under another suffix; rename it to bare.onnx" in refused(run, command[0], "bare", *command[1:])
+        assert "b.jpg is no model: name a model file, or one of ainet, ainet-lite, scn" in refused(run, command[0], "b.jpg", *command[1:])
+    assert "c.pt" in refused(run, "info", "c.pt")
+    assert "web page" in refused(run, "info", "page.bin")
+    assert "Is a directory" in refused(run, "info", tmp_path)
+    assert f"{tmp_path} is a folder; name the file" in refused(run, "segment", "a.png", "-o", "out", "--model", tmp_path)
 
 
 def test_info_says_its_error_once(tmp_path: Path, run: Run) -> None:

@@ -107,6 +107,18 @@ def test_a_repeated_time_costs_no_other(run: Run) -> None:
     assert 500 < shown[3] < 2000
 
 
+def test_kinds_of_videos(run: Run, video: list[NDArray[np.uint8]]) -> None:
+    """FFmpeg knows them by their content. In a folder .ts is TypeScript, unless it is named."""
+    Path("in").mkdir()
+    for suffix in ("ts", "mpg", "WMV", "flv", "3gp", "ogv"):
+        Path("in", f"{suffix}.{suffix}").symlink_to("../clip.avi")
+    result = run("segment", "in", "-o", "out", "--format", "overlay", *FAST)
+    assert (result.code, result.errors) == (0, [])
+    assert tree() == [f"{suffix}_overlay.mp4" for suffix in ("3gp", "WMV", "flv", "mpg", "ogv")]
+    assert "left out 1 of another kind (ts.ts)" in result.lines[0]
+    assert run("segment", "in/ts.ts", "-o", "out2", *FAST).lines[0].startswith("in/ts.ts: 5 frames")
+
+
 def test_a_video_of_one_frame(run: Run) -> None:
     clip("clip.avi", 5, 48, 64, count=1)
     assert run("segment", "clip.avi", "-o", "out", "--format", "overlay", *FAST).code == 0
