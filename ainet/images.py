@@ -148,8 +148,8 @@ def as_array(image: Any) -> NDArray[Any]:
         raise ImageError(f"an image must be an array of pixels, not this {type(image).__name__} ({error}); convert it first") from error
     if array.dtype.name == "bfloat16":  # of JAX and TensorFlow, by the package ml_dtypes
         return array.astype(np.float32)
-    if array.ndim == 0:
-        raise ImageError(f"an image must be an array of pixels, not {short(image)}")
+    if array.ndim == 0 or array.dtype.kind in "US":
+        raise ImageError(f"an image must be an array of pixels, not {short(image)}; read files first, with ainet.read_image")
     if isinstance(image, list | tuple) and array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
         return array.astype(np.uint8)
     return array
