@@ -22,6 +22,16 @@ _temporary = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(\..*)?").fullmatch
 _cleared: set[Path] = set()  # folders, by this process
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is such a file. A name that the system refuses, such as one too long, names none: there `Path.is_file` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """The same of a folder."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a temporary path beside `path`, renamed to `path` when the block ends and removed when it raises.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ainet.errors import ImageError, UsageError
+from ainet.files import is_folder
 from ainet.labels import ENDINGS, OVERLAY_ENDING
 
 # What Pillow reads and people keep pictures in. Left out: formats for printing, and of scientific data without pictures.
@@ -39,14 +40,33 @@ class Listing:
     def leave_out(self, reason: str, file: Path) -> None:
         self.left_out.setdefault(reason, []).append(file)
 
-    def summary(self) -> str:
-        """A line on what was left out, or nothing."""
+    def omissions(self) -> str:
+        """What was left out, or nothing: "left out 2 hidden (._a.jpg, .DS_Store)"."""
         parts = []
         for reason, files in self.left_out.items():
             names = sorted(map(str, files))
             more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
             parts.append(f"{len(names)} {reason} ({', '.join(names[:NAMED])}{more})")
-        return f"{self.folder}: left out {', '.join(parts)}" if parts else ""
+        return f"left out {', '.join(parts)}" if parts else ""
+
+    def summary(self) -> str:
+        """The same as a line on the folder, or nothing."""
+        omissions = self.omissions()
+        return f"{self.folder}: {omissions}" if omissions else ""
+
+    def take(self, file: Path, suffixes: Set[str]) -> None:
+        """Put a file, relative to the folder, where it belongs: files of another suffix, and results of `ainet segment`, are left out."""
+        path = self.folder / file
+        if file.suffix.lower() not in suffixes:
+            self.leave_out("of another kind", file)
+        elif file.name.endswith(RESULT_ENDINGS):
+            self.leave_out("results of ainet segment", file)
+        elif path.is_file():
+            self.files.append(file)
+        elif path.is_symlink():
+            self.problems.append(ImageError(f"cannot read {path}: a link to {path.readlink()}, which is not there"))
+        else:
+            self.leave_out("pipes and devices", file)
 
 
 def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = True) -> Listing:
@@ -57,7 +77,7 @@ def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = Tru
     Raises:
         UsageError: there is no such folder.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageError(f"no folder {folder}; name a folder of images")
     listing = Listing(folder)
     seen: set[tuple[int, int]] = set()
@@ -79,27 +99,13 @@ def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = Tru
             if entry.name.startswith("."):
                 listing.leave_out("hidden", file)
             elif not (folder / file).is_dir():
-                _take(listing, file, suffixes)
+                listing.take(file, suffixes)
             elif not below:
                 listing.leave_out("folders below it", file)
             else:
                 (links if entry.is_symlink() else folders).append(file)
     listing.files.sort()
     return listing
-
-
-def _take(listing: Listing, file: Path, suffixes: Set[str]) -> None:
-    path = listing.folder / file
-    if file.suffix.lower() not in suffixes:
-        listing.leave_out("of another kind", file)
-    elif file.name.endswith(RESULT_ENDINGS):
-        listing.leave_out("results of ainet segment", file)
-    elif path.is_file():
-        listing.files.append(file)
-    elif path.is_symlink():
-        listing.problems.append(ImageError(f"cannot read {path}: a link to {path.readlink()}, which is not there"))
-    else:
-        listing.leave_out("pipes and devices", file)
 
 
 def image_files(folder: Path, report: Callable[[str], None] = lambda line: None, *, below: bool = True) -> list[Path]:
@@ -121,7 +127,6 @@ def image_files(folder: Path, report: Callable[[str], None] = lambda line: None,
 
 def no_images(listing: Listing) -> ImageError:
     """What to say of a folder without images."""
-    why = listing.summary().partition(": ")[2]
-    return ImageError(
-        f"the folder {listing.folder} holds no images{'; ' + why if why else ''}; known are {', '.join(sorted(IMAGE_SUFFIXES))}"
-    )
+    omissions = listing.omissions()
+    why = f"; {omissions}" if omissions else ""
+    return ImageError(f"the folder {listing.folder} holds no images{why}; known are {', '.join(sorted(IMAGE_SUFFIXES))}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ainet.arguments import check_choice
 from ainet.errors import ModelError, UsageError
+from ainet.files import is_file, is_folder
 from ainet.wrong_content import looks_like_onnx, read_head
 
 BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package, the default first
@@ -101,7 +102,7 @@ def checkpoint_path(checkpoint: str | os.PathLike[str] | None) -> Path:
 
 def unknown_name(path: Path, what: str) -> ModelError | None:
     """The error where a file that is not there was meant as a name of bundled weights: it has neither a suffix nor a folder."""
-    if path.suffix or path.name != str(path) or path.exists():
+    if path.suffix or path.name != str(path) or is_file(path) or is_folder(path):
         return None
     return ModelError(f"there is no {what} '{path}': name a file, or one of the bundled {', '.join(BUNDLED)}")
 
@@ -117,7 +118,7 @@ def check_names(model: str | os.PathLike[str] | None, device: str, precision: st
 
 def check_model_file(path: Path) -> None:
     """Raise `ModelError` where a file that is no ONNX model or engine is named in its place."""
-    if path.suffix in (ONNX, ENGINE) or not path.is_file():
+    if path.suffix in (ONNX, ENGINE) or not is_file(path):
         return
     if looks_like_onnx(read_head(path)):
         raise ModelError(f"{path} is an ONNX file under another suffix; rename it to {path.stem}{ONNX}")

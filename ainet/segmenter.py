@@ -5,7 +5,6 @@ with ainet.Segmenter.load(device="auto") as segmenter:
 """
 
 import os
-from pathlib import Path
 from types import TracebackType
 from typing import Any, SupportsIndex, TypedDict, Unpack, overload
 
@@ -22,13 +21,14 @@ from ainet.arguments import (
     is_list_of_images,
 )
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
-from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.errors import DeviceError, UsageError
 from ainet.images import as_array, as_mask, as_rgb, as_rgb_batch, as_rgb_inside
 from ainet.merge_tree import Hierarchy, tree_of_image
-from ainet.models import ONNX, Device, absolute_model, check_model_file, int8_path, model_path
+from ainet.models import Device, absolute_model, int8_path, model_path
+from ainet.opening import Unopened, open_model, reopened
 from ainet.runtime.association import Association
 from ainet.runtime.association import association as association_map
-from ainet.runtime.backends import Backend, open_backend
+from ainet.runtime.backends import Backend
 from ainet.runtime.cuda.arrays import DeviceArray, DeviceLabels, device_image_size, is_device_array
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.oversegmentation import plan_finer
@@ -36,7 +36,6 @@ from ainet.runtime.partition import parts_of
 from ainet.runtime.pipeline import run_on_device, run_pipeline
 from ainet.runtime.plan import Plan, plan_image
 from ainet.runtime.threads import usable_cores
-from ainet.torch_backend import open_torch
 
 
 class Options(TypedDict, total=False):
@@ -95,7 +94,7 @@ class Segmenter:
         chosen = Device.parse(device)
         path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
         threads = checked_integer("threads", threads)
-        segmenter = cls(_open(path, chosen, device, threads, precision, int8), threads)
+        segmenter = cls(open_model(path, chosen, device, threads, precision, int8), threads)
         segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
 
@@ -103,7 +102,7 @@ class Segmenter:
         self.backend  # noqa: B018  # a closed one has nothing to hand on
         if self._arguments is None:
             raise UsageError("a Segmenter made of an engine cannot be pickled; make it with Segmenter.load")
-        return Segmenter.load, self._arguments
+        return reopened, (Segmenter.load, Segmenter, self._arguments, self.info, self.device)
 
     @property
     def backend(self) -> Backend:
@@ -112,6 +111,7 @@ class Segmenter:
         Raises:
             UsageError: this Segmenter is closed.
             DeviceError: it was loaded before this process was forked.
+            AINetError: it was pickled, and cannot be opened here.
         """
         if self._backend is None:
             raise UsageError("this Segmenter is closed; load another")
@@ -120,6 +120,8 @@ class Segmenter:
                 f"this Segmenter was loaded in process {self._process}, of which this one is a fork without its engine's threads; "
                 "load one here, or start processes with multiprocessing's method 'spawn'"
             )
+        if isinstance(self._backend, Unopened):
+            raise self._backend.error
         return self._backend
 
     def plan(
@@ -288,13 +290,3 @@ class Segmenter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _open(path: Path, chosen: Device, device: str, threads: int, precision: str, int8: Path | None) -> Backend:
-    """The model file, or where that is quicker the one in INT8, on a device, named by `device`."""
-    if chosen.engine == "torch":
-        if path.suffix == ONNX:
-            raise ModelError(f"{path} is an ONNX file, but device '{device}' runs checkpoints; name one, or another device")
-        return open_torch(path, chosen.torch, "fp16" if precision == "fp16" else "fp32")
-    check_model_file(path)
-    return open_backend(path, device, threads, int8)

@@ -23,7 +23,16 @@ from onnxruntime.quantization import QDQQuantizer, QuantType
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, TensorsData
 
 from ainet.arguments import check_choice
-from ainet.calibration.graph import QUANTISABLE, equalise, give_transposed_ranges, layers, multiply_adds, split_concatenations, to_half
+from ainet.calibration.graph import (
+    QUANTISABLE,
+    equalise,
+    give_transposed_ranges,
+    layers,
+    multiply_adds,
+    split_concatenations,
+    split_quarters,
+    to_half,
+)
 from ainet.calibration.images import CalibrationImage, network_input
 from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
 from ainet.errors import UsageError
@@ -93,6 +102,7 @@ class Calibration:
         model = onnx.ModelProto()
         model.CopyFrom(exported)
         split_concatenations(model)
+        split_quarters(model)
         self.layers = layers(model)
         self.cost = multiply_adds(model, self.layers)
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))

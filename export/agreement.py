@@ -20,6 +20,7 @@ from ainet.runtime.backends.base import Backend, check_output_shape
 from ainet.runtime.pipeline import infer, network_input, run_pipeline
 from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import assign
+from ainet.runtime.quarters import as_planes
 
 if TYPE_CHECKING:
     from ainet.training.datasets import Sample
@@ -130,12 +131,12 @@ def compare(
         try:
             height, width = image.shape[:2]
             plan = plan_segments(height, width, n_segments)
-            expected = infer(reference, network_input(image[None], plan, reference.info))
+            expected = as_planes(infer(reference, network_input(image[None], plan, reference.info)))
             for agreement, backend in zip(agreements, backends, strict=True):
                 own_input = network_input(image[None], plan, backend.info)
                 output = backend.run(own_input)
                 check_output_shape(output, own_input, backend)  # NaN is no error here, but counted
-                agreement.add(expected, output, backend.info.output)
+                agreement.add(expected, as_planes(output), backend.info.output)
         except AINetError as error:
             raise type(error)(f"{name}: {error}") from error
     return agreements

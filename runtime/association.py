@@ -17,6 +17,7 @@ from ainet.errors import ModelError, UsageError
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.pipeline import infer, network_input, tile_input
 from ainet.runtime.plan import Plan
+from ainet.runtime.quarters import as_planes
 from ainet.runtime.tiles import tiles
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
@@ -67,10 +68,10 @@ def association(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> Assoc
 def _scores(backend: Backend, image: NDArray[np.uint8], plan: Plan) -> NDArray[np.float32]:
     """Image (H, W, 3) -> the model's scores (9, h, w), float32."""
     if not plan.in_tiles:
-        return np.asarray(infer(backend, network_input(image[None], plan, backend.info))[0], np.float32)
+        return np.asarray(as_planes(infer(backend, network_input(image[None], plan, backend.info)))[0], np.float32)
     scores = np.empty((NEIGHBOURS, plan.working_height, plan.working_width), np.float32)
     for tile in tiles(plan, backend.info.network):
-        found = infer(backend, tile_input(image, plan, tile, backend.info))[0]
+        found = as_planes(infer(backend, tile_input(image, plan, tile, backend.info)))[0]
         scores[:, *tile.inner] = found[:, *tile.within]
     return scores
 

@@ -3,7 +3,7 @@
     image RGB (H, W, 3)
       -> resize        working image (h, w, 3), bicubic; the mean of what a pixel covers where it shrinks to less than half
       -> normalise     planes (3, h, w), float32
-      -> network       scores (9, h, w) of the cells around each pixel
+      -> network       scores (9, h, w) of the cells around each pixel, which may lie in quarters: see `ainet.runtime.quarters`
       -> arg-max       cell ids (H, W), of the interpolated association; by the public protocol of the nearest pixel's
       -> connectivity  labels (H, W), 0..K-1
 

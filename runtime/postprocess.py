@@ -18,6 +18,7 @@ from ainet.arguments import checked_integer
 from ainet.arrays import checked_array
 from ainet.errors import UsageError
 from ainet.runtime import _native
+from ainet.runtime.quarters import as_planes, in_quarters
 from ainet.runtime.resampling import Taps, resize_tables
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
@@ -69,7 +70,8 @@ def assign(
 
     Args:
         scores: (N, 9, h, w) float32 or float16 (others are converted to float32), h and w multiples of 16: association
-            or logits of the nine cells around the pixel's own, in raster order. A pixel with NaN gets some valid id.
+            or logits of the nine cells around the pixel's own, in raster order; or these in quarters, see `ainet.runtime.quarters`.
+            A pixel with NaN gets some valid id.
         height, width: size of the result, in pixels.
         public: as the public AINet and SCN code has it, without smoothing: the ids of all that reach the maximum are added. And
             the resize is OpenCV's, without the 1/2, which shifts the superpixels by up to half a pixel against the image.
@@ -85,7 +87,7 @@ def assign(
         UsageError: if `scores` is not such an array, or the size is not one of 1 or more pixels.
     """
     height, width = _checked_size(height, width)
-    return _native.cell_ids(_checked_scores(scores), height, width, bool(public), smoothing, logits, threads)
+    return _native.cell_ids(_checked_scores(scores, smoothing), height, width, bool(public), smoothing, logits, threads)
 
 
 def assign_part(
@@ -102,7 +104,8 @@ def assign_part(
     """`assign` with smoothing, from a part of the working image: writes the ids of a window of the whole.
 
     Args:
-        scores: (1, 9, h, w) of the pixels from row and column `part` on, multiples of 16; a block more than the window on every side.
+        scores: (1, 9, h, w), or in quarters, of the pixels from row and column `part` on, multiples of 16; a block more than the window
+            on every side.
         working: height and width of the whole working image.
         window: (rows, columns) of `out`, each (start, end), that are written.
         out: (height, width) int32, the ids of the whole image.
@@ -111,7 +114,8 @@ def assign_part(
         UsageError: if `scores` is not such an array.
     """
     (top, bottom), (left, right) = window
-    _native.cell_ids_of_part(_checked_scores(scores), *part, *working, smoothing, logits, top, bottom, left, right, threads, out)
+    checked = _checked_scores(scores, smoothing)
+    _native.cell_ids_of_part(checked, *part, *working, smoothing, logits, top, bottom, left, right, threads, out)
 
 
 def resize_nearest(ids: ArrayLike, height: int, width: int, public: bool = False) -> NDArray[np.int32]:
@@ -150,7 +154,9 @@ def postprocess(
         UsageError: as the functions it consists of.
     """
     array = np.asarray(output)
-    checked = _checked_ids(array) if array.ndim == 3 else _checked_scores(array)
+    if array.shape == (1, height, width):  # cell ids, as they come from tiles: there is nothing to resize
+        return enforce_connectivity(_checked_ids(array), min_size, max_size)
+    checked = _checked_ids(array) if array.ndim == 3 else _checked_scores(array, smoothing)
     sizes = (*_checked_size(height, width), *_checked_sizes(min_size, max_size))
     return _native.output_to_labels(checked, *sizes, bool(public), smoothing, logits, threads)
 
@@ -209,12 +215,14 @@ def _checked_mean(mean: Sequence[float]) -> NDArray[np.float32]:
     return means
 
 
-def _checked_scores(scores: ArrayLike) -> NDArray[np.float32] | NDArray[np.uint16]:
+def _checked_scores(scores: ArrayLike, smoothing: int) -> NDArray[np.float32] | NDArray[np.uint16]:
     array = np.asarray(scores)
-    if array.ndim != 4 or array.shape[1] != NEIGHBOURS or not np.issubdtype(array.dtype, np.floating):
+    if smoothing != 1:  # which alone reads quarters
+        array = as_planes(array)
+    if not (in_quarters(array) or (array.ndim == 4 and array.shape[1] == NEIGHBOURS)) or not np.issubdtype(array.dtype, np.floating):
         raise UsageError(f"scores must be floating point of the shape (N, 9, h, w), not {array.dtype} {array.shape}")
     _check_filled("scores", array)
-    h, w = array.shape[2:]
+    h, w = np.multiply(array.shape[2:], 2 if in_quarters(array) else 1).tolist()
     if h % CELL_SIZE or w % CELL_SIZE:
         raise UsageError(f"scores must have a height and width that are multiples of {CELL_SIZE}, not {h}x{w}")
     _check_pixels("scores", h, w)

@@ -10,8 +10,19 @@ from typing import NamedTuple
 from ainet.runtime.plan import Plan
 from ainet.spec import CELL_SIZE
 
-MARGIN = 8 * CELL_SIZE  # around a tile: no output depends on pixels farther away, which is 113 at most, in ainet-lite;
-MARGINS = {"ainet-public": 13 * CELL_SIZE}  # and 192 here
+
+class Margins(NamedTuple):
+    """How many pixels the network is shown beyond a tile: above and left of it, and below and right of it; multiples of the cell size.
+
+    No output of the tile, or of the 12 pixels around it that interpolation looks at, depends on pixels farther away.
+    """
+
+    before: int
+    after: int
+
+
+MARGINS = Margins(7 * CELL_SIZE, 6 * CELL_SIZE)  # the farthest there are: 111 in ainet, and 96
+WIDER_MARGINS = {"ainet-public": Margins(12 * CELL_SIZE, 11 * CELL_SIZE)}
 
 
 class Tile(NamedTuple):
@@ -27,29 +38,31 @@ class Tile(NamedTuple):
 
 def tiles(plan: Plan, network: str) -> Iterator[Tile]:
     """Tiles of at most `plan.limit` pixels, margins included, whose inner parts cover the working image."""
-    margin = MARGINS.get(network, MARGIN)
-    height, width = _inner_size(plan.working_height, plan.working_width, plan.limit, margin)
-    for rows in _spans(plan.working_height, height, margin):
-        for columns in _spans(plan.working_width, width, margin):
+    margins = margins_of(network)
+    height, width = _inner_size(plan.working_height, plan.working_width, plan.limit, margins)
+    for rows in _spans(plan.working_height, height, margins):
+        for columns in _spans(plan.working_width, width, margins):
             yield Tile(*zip(rows, columns, strict=True))
 
 
-def _inner_size(height: int, width: int, limit: int, margin: int) -> tuple[int, int]:
+def margins_of(network: str) -> Margins:
+    return WIDER_MARGINS.get(network, MARGINS)
+
+
+def _inner_size(height: int, width: int, limit: int, margins: Margins) -> tuple[int, int]:
     """Height and width of the inner parts with which the network sees the fewest pixels in all, margins included."""
-    best = None
-    least = margin + CELL_SIZE + margin
-    for inner_height in range(CELL_SIZE, height + CELL_SIZE, CELL_SIZE):
-        outer_height = min(height, inner_height + 2 * margin)
-        if outer_height * min(width, least) > limit:
+    best: tuple[int, int, int] | None = None
+    for rows in range(1, height // CELL_SIZE + 1):
+        if best is not None and _seen(height, rows, margins) * width >= best[0]:
             break
-        outer_width = min(width, limit // outer_height // CELL_SIZE * CELL_SIZE)
-        inner_width = width if outer_width == width else outer_width - 2 * margin
-        pieces = -(-height // inner_height), -(-width // inner_width)
-        seen = (height + 2 * margin * (pieces[0] - 1)) * (width + 2 * margin * (pieces[1] - 1))
-        if best is None or seen < best[0]:
-            best = seen, pieces
+        outer_height = _largest(height, rows, margins)
+        for columns in range(max(1, outer_height * width // limit), width // CELL_SIZE + 1):
+            if outer_height * _largest(width, columns, margins) <= limit:
+                seen = _seen(height, rows, margins) * _seen(width, columns, margins)
+                best = min(best or (seen, rows, columns), (seen, rows, columns))
+                break
     assert best is not None, "a limit below a cell and its margins"
-    return _part(height, best[1][0]), _part(width, best[1][1])
+    return _part(height, best[1]), _part(width, best[2])
 
 
 def _part(size: int, pieces: int) -> int:
@@ -57,9 +70,19 @@ def _part(size: int, pieces: int) -> int:
     return -(-size // (pieces * CELL_SIZE)) * CELL_SIZE
 
 
-def _spans(size: int, step: int, margin: int) -> Iterator[tuple[slice, slice, slice]]:
+def _largest(size: int, pieces: int, margins: Margins) -> int:
+    """The largest of the pieces with its margins, which those at either end have on one side alone."""
+    return min(size, _part(size, pieces) + (max(margins) if pieces == 2 else sum(margins)))
+
+
+def _seen(size: int, pieces: int, margins: Margins) -> int:
+    """All pieces together with their margins."""
+    return size + (pieces - 1) * sum(margins)
+
+
+def _spans(size: int, step: int, margins: Margins) -> Iterator[tuple[slice, slice, slice]]:
     """Cut `size` into spans: each with its margins, alone, and alone as seen from the start of its margin."""
     for start in range(0, size, step):
         end = min(start + step, size)
-        first, last = max(0, start - margin), min(size, end + margin)
+        first, last = max(0, start - margins.before), min(size, end + margins.after)
         yield slice(first, last), slice(start, end), slice(start - first, end - first)

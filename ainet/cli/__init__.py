@@ -12,7 +12,7 @@ import typer
 import ainet
 from ainet.cli import bench, build, calibration, convert, doctor, eval, export, info, segment, serve, train, train_merging, verify
 from ainet.cli.console import print_error
-from ainet.errors import AINetError, OutputError, import_failed
+from ainet.errors import AINetError, OutputError, UsageError, import_failed
 
 app = typer.Typer(
     help="Superpixels with AINet and SCN.",
@@ -56,6 +56,10 @@ def main() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be UTF-8
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave as after Ctrl-C, with nothing half-written
     try:
+        if any(argument == "" or (argument.startswith("--") and argument.endswith("=")) for argument in sys.argv[1:]):
+            raise UsageError(
+                "an argument is empty, such as by a shell variable that is not set; name what is meant, such as . for this folder"
+            )
         app()
     except AINetError as error:
         print_error(error)

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ainet.errors import AINetError, ImageError, UsageError
-from ainet.folders import IMAGE_SUFFIXES, no_images, walk
+from ainet.files import is_file, is_folder
+from ainet.folders import IMAGE_SUFFIXES, Listing, no_images, walk
 from ainet.image_files import VIDEO_SUFFIXES
+
+SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -40,23 +43,33 @@ def collect(patterns: Sequence[str]) -> Collected:
     inputs: list[Input] = []
     for pattern in patterns:
         path = Path(pattern)
-        if path.is_dir():
+        if is_folder(path):
             inputs += _in_folder(path, found)
-        elif path.is_file():
+        elif is_file(path):
             inputs.append(Input(path, Path(path.stem)))
         else:
             inputs += _matching(pattern, found)
+    inputs = _each_once(inputs)
     chosen: dict[Path, Input] = {}
-    for item in inputs:
+    for item in sorted(inputs, key=lambda item: item.path.suffix.lower() not in SUFFIXES):  # so that a note blocks no photo
         other = chosen.setdefault(item.name, item).path
-        if other != item.path:
+        if other != item.path and other.resolve() != item.path.resolve():
             found.problems.append(overwrites(item.path, other))
-    found.inputs = [item for item in chosen.values() if not _below_a_video(item, chosen, found)]
+    mine = [item for item in inputs if chosen[item.name] is item]
+    found.inputs = [item for item in mine if not _below_a_video(item, chosen, found)]
     return found
 
 
+def _each_once(inputs: Sequence[Input]) -> list[Input]:
+    """Without the files that have been named before, in whatever way; a link is a file of its own."""
+    files: dict[Path, Input] = {}
+    for item in inputs:
+        files.setdefault(item.path.parent.resolve() / item.path.name, item)
+    return list(files.values())
+
+
 def _in_folder(folder: Path, found: Collected) -> list[Input]:
-    listing = walk(folder, IMAGE_SUFFIXES | VIDEO_SUFFIXES)
+    listing = walk(folder, SUFFIXES)
     found.problems += listing.problems
     if listing.files and listing.summary():
         found.notes.append(listing.summary())
@@ -66,13 +79,25 @@ def _in_folder(folder: Path, found: Collected) -> list[Input]:
 
 
 def _matching(pattern: str, found: Collected) -> list[Input]:
-    """The files of a glob."""
+    """The files of a glob, of which those are left out that are left out of a folder."""
     matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
-    files = [match for match in matches if match.is_file()]
-    if not files:
-        reason = "not a regular file" if Path(pattern).exists() else "no such file"
+    if matches in ([], [Path(pattern)]):  # no glob, but a name
+        reason = "not a regular file" if Path(pattern) in matches and Path(pattern).exists() else "no such file"
         found.problems.append(ImageError(f"cannot read {pattern}: {reason}; check the path"))
-    return [Input(file, Path(file.stem)) for file in files]
+        return []
+    listing = Listing(Path())
+    for match in matches:
+        if not match.is_dir():
+            listing.take(match, SUFFIXES)
+        elif "**" not in pattern:
+            listing.leave_out("folders", match)
+    found.problems += listing.problems
+    omissions = listing.omissions()
+    if not listing.files and not listing.problems:
+        found.problems.append(ImageError(f"{pattern} matches no images; {omissions}; name a file to have it all the same"))
+    elif omissions:
+        found.notes.append(f"{pattern}: {omissions}")
+    return [Input(file, Path(file.stem)) for file in listing.files]
 
 
 def _below_a_video(item: Input, chosen: dict[Path, Input], found: Collected) -> bool:

@@ -1,9 +1,10 @@
-"""The index of an MP4 file, rewritten: when each frame is shown, and a width and height that need not be even.
+"""The index of an MP4 file, rewritten: when each frame is shown, a width and height that need not be even, and the shape of a pixel.
 
     set_times(path, [0.0, 0.1, 0.6], end=0.64, size=(121, 161))
 
-OpenCV writes frames of even sizes at one rate. MPEG-4 pads frames to blocks of 16 x 16 anyway, so that the odd size of a frame that was
-padded by one pixel only has to be written where decoders look for it. Boxes are those of ISO/IEC 14496-12, sizes of ISO/IEC 14496-2.
+OpenCV writes frames of even sizes, of square pixels, at one rate. MPEG-4 pads frames to blocks of 16 x 16 anyway, so that the odd size of a
+frame that was padded by one pixel only has to be written where decoders look for it. Boxes are those of ISO/IEC 14496-12, sizes of
+ISO/IEC 14496-2.
 """
 
 import os
@@ -22,12 +23,13 @@ CONTAINERS = (b"moov", b"trak", b"edts", b"mdia", b"minf", b"stbl")
 Edit = Callable[[bytes], bytes]
 
 
-def set_times(path: Path, times: Sequence[float], end: float, size: tuple[int, int]) -> None:
+def set_times(path: Path, times: Sequence[float], end: float, size: tuple[int, int], aspect: tuple[int, int] = (1, 1)) -> None:
     """Rewrite the index of an MP4 file as OpenCV writes it, at the end of the file and without B-frames.
 
     Args:
         times: in seconds, ascending from 0, when each frame is shown. end: when the last one goes.
         size: height and width of the frames; where they are odd, the frames in the file have one row or column more.
+        aspect: width and height of a pixel as it is shown, in any unit.
 
     Raises:
         OutputError: it is not such a file.
@@ -36,13 +38,14 @@ def set_times(path: Path, times: Sequence[float], end: float, size: tuple[int, i
     shown = [round(time * ticks) for time in (*times, end)]
     durations = [after - before for before, after in pairwise(shown)]
     height, width = size
+    shown_width = min(round(width * aspect[0] / aspect[1] * 2**16), 2**32 - 1)  # in 65536ths of a pixel
     edits: dict[bytes, Edit] = {
         b"mvhd": lambda box: box[:12] + struct.pack(">II", ticks, shown[-1]) + box[20:],
-        b"tkhd": lambda box: box[:20] + struct.pack(">I", shown[-1]) + box[24:76] + struct.pack(">II", width << 16, height << 16),
+        b"tkhd": lambda box: box[:20] + struct.pack(">I", shown[-1]) + box[24:76] + struct.pack(">II", shown_width, height << 16),
         b"mdhd": lambda box: box[:12] + struct.pack(">II", ticks, shown[-1]) + box[20:],
         b"elst": lambda box: box[:8] + struct.pack(">I", shown[-1]) + box[12:],
         b"stts": lambda box: box[:4] + _runs(durations),
-        b"stsd": lambda box: _with_size(box, height, width),
+        b"stsd": lambda box: _with_aspect(_with_size(box, height, width), aspect),
     }
     with path.open("r+b") as file:
         start = _index(file)
@@ -101,3 +104,12 @@ def _with_size(box: bytes, height: int, width: int) -> bytes:
         raise _unknown(f"no frames of {coded_height}x{coded_width} in MPEG-4")
     changed = int(bits.replace(before, after), 2).to_bytes(len(box), "big")
     return changed[:place] + struct.pack(">HH", width, height) + changed[place + 4 :]
+
+
+def _with_aspect(box: bytes, aspect: tuple[int, int]) -> bytes:
+    """The same with the shape of a pixel: a box "pasp" at the end of the one entry, whose size grows by it."""
+    if aspect[0] == aspect[1]:
+        return box
+    (size,) = struct.unpack_from(">I", box, 8)
+    pasp = struct.pack(">I4sII", 16, b"pasp", *aspect)
+    return box[:8] + struct.pack(">I", size + len(pasp)) + box[12 : 8 + size] + pasp + box[8 + size :]

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.cli.frame_times import ascending
 from ainet.cli.inputs import Input
 from ainet.cli.job import Job
 from ainet.cli.mp4 import set_times
@@ -59,7 +59,10 @@ def segment_video(job: Job, item: Input) -> str:
 
 
 class _Video:
-    """The RGB frames (H, W, 3) of a file, in one pass. times: in seconds, of the frames so far, as the file has them."""
+    """The RGB frames (H, W, 3) of a file, in one pass; OpenCV brings those of another size to the size of the first.
+
+    times: in seconds, of the frames so far, as the file has them. aspect: width and height of a pixel as it is shown.
+    """
 
     def __init__(self, path: Path) -> None:
         self._capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)  # other readers print what they think of a file
@@ -72,6 +75,8 @@ class _Video:
         self.announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
         rate = self._capture.get(cv2.CAP_PROP_FPS)
         self.rate = rate if 0 < rate <= MAX_RATE else DEFAULT_RATE
+        aspect = int(self._capture.get(cv2.CAP_PROP_SAR_NUM)), int(self._capture.get(cv2.CAP_PROP_SAR_DEN))
+        self.aspect = aspect if min(aspect) > 0 else (1, 1)  # 0 where a file does not say
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         frame: NDArray[np.uint8] | None = self.first
@@ -80,10 +85,8 @@ class _Video:
             frame = self._next()
 
     def schedule(self) -> tuple[list[float], float]:
-        """When each frame is shown, from 0, and when the last one goes; at the file's rate where its times do not ascend."""
-        times = [time - self.times[0] for time in self.times]
-        if any(after <= before for before, after in pairwise(times)):
-            times = [number / self.rate for number in range(len(times))]
+        """When each frame is shown, from 0, and when the last one goes."""
+        times = ascending(self.times, self.rate)
         return times, times[-1] + 1 / self.rate
 
     def close(self) -> None:
@@ -125,7 +128,7 @@ class _Writer:
 
 @contextlib.contextmanager
 def _movie(path: Path, video: _Video) -> Iterator[_Writer]:
-    """Writer of a video with the size and times of another, complete or not there."""
+    """Writer of a video with the size, times and pixels' shape of another, complete or not there."""
     height, width = video.first.shape[:2]
     rows, columns = height % 2, width % 2
     with atomic_path(path) as temporary:
@@ -141,4 +144,4 @@ def _movie(path: Path, video: _Video) -> Iterator[_Writer]:
             movie.release()
         if not cv2.VideoCapture(str(temporary)).isOpened():  # OpenCV tells of no error while it writes
             raise OutputError(f"cannot write the video {path}: is the disk full?")
-        set_times(temporary, *video.schedule(), (height, width))
+        set_times(temporary, *video.schedule(), (height, width), video.aspect)

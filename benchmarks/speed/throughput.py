@@ -2,8 +2,8 @@
 
     result = throughput(Path("photos"), n_segments=600, jobs=2, repeats=3)
 
-Every candidate starts anew in each round, reads all photos and writes a label map of each. `ainet segment` overlaps reading, network and
-writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
+Every candidate starts anew in each round, reads the same photos, no videos, and writes a label map of each. `ainet segment` overlaps
+reading, network and writing; the others have a process for each job, whose photos are read, segmented and written one after the other.
 """
 
 import tempfile
@@ -17,8 +17,7 @@ from ainet.benchmarks.accuracy.pool import Stop, run_tasks
 from ainet.benchmarks.peers import Method, Options, open_method, open_methods
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.benchmarks.speed.fresh import run_fresh
-from ainet.errors import UsageError
-from ainet.folders import IMAGE_SUFFIXES, walk
+from ainet.folders import image_files
 from ainet.images import read_image
 from ainet.labels import write_labels
 
@@ -54,24 +53,26 @@ def throughput(
     ours: options of `ainet segment`, by name. peers: methods; those that are not installed are left out.
 
     Raises:
-        UsageError: the folder holds no photo.
+        UsageError: there is no such folder.
+        ImageError: it holds no photo, or something in it cannot be read.
         DeviceError: a process fails.
     """
-    photos = [folder / name for name in walk(folder, IMAGE_SUFFIXES).files]
-    if not photos:
-        raise UsageError(f"{folder} holds no photos; name a folder of some")
+    photos = image_files(folder, on_skip)
     methods, skipped = open_methods(peers, Options())
     for line in skipped.values():
         on_skip(line)
-    with tempfile.TemporaryDirectory() as out:
+    with tempfile.TemporaryDirectory() as links, tempfile.TemporaryDirectory() as out:
+        linked = [Path(links, f"{number}{photo.suffix}") for number, photo in enumerate(photos)]
+        for link, photo in zip(linked, photos, strict=True):
+            link.symlink_to(photo.resolve())
         shared = ["-n", str(n_segments), "--jobs", str(jobs)]
         candidates: dict[str, Candidate] = {
-            name: partial(run_fresh, ["-m", "ainet", "segment", str(folder), "-o", str(Path(out, name)), *shared, *options])
+            name: partial(run_fresh, ["-m", "ainet", "segment", links, "-o", str(Path(out, name)), *shared, *options])
             for name, options in ours.items()
         }
         for name in methods:
             Path(out, name).mkdir()
-            tasks = [_Photo(name, path, Path(out, name), n_segments) for path in photos]
+            tasks = [_Photo(name, path, Path(out, name), n_segments) for path in linked]
             candidates[name] = partial(_segment_all, tasks, jobs)
         times = alternate(candidates, repeats, warm_up=0)
     return {

@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from ainet.errors import AINetError, DeviceError, ModelError, UsageError
+from ainet.files import is_file
 from ainet.models import ENGINE, Device, unknown_name
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
@@ -44,7 +45,7 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
     """
     if not 0 <= threads <= MAX_THREADS:
         raise UsageError(f"threads={threads} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
-    if not model.is_file():
+    if not is_file(model):
         raise unknown_name(model, "model") or ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
     _check_content(model)
     if device == "auto" and model.suffix == ENGINE:

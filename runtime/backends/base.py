@@ -11,6 +11,7 @@ from ainet.runtime.cuda.arrays import DeviceLabels
 from ainet.runtime.merging import MergeModel
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.plan import Plan
+from ainet.runtime.quarters import CHANNELS, in_quarters
 from ainet.spec import NEIGHBOURS
 
 
@@ -24,7 +25,7 @@ class Backend(Protocol):
     name: str
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        """Normalised float32 (N, 3, h, w) -> float32 scores (N, 9, h, w).
+        """Normalised float32 (N, 3, h, w) -> float32 scores (N, 9, h, w), or these in quarters, see `ainet.runtime.quarters`.
 
         A model whose output is "labels": RGB uint8 (N, h, w, 3) -> int32 cell ids (N, h, w).
 
@@ -114,8 +115,13 @@ def check_output(output: NDArray[Any], image: NDArray[Any], backend: Backend) ->
 def check_output_shape(output: NDArray[Any], image: NDArray[Any], backend: Backend) -> None:
     """Raise `DeviceError` for another shape than the input asks for: OpenVINO has given back an earlier output when short of memory."""
     batch, height, width = _sizes(image, backend)
-    ids = backend.info.output == "labels"
-    _check_shape(output, (batch, height, width) if ids else (batch, NEIGHBOURS, height, width), backend)
+    if backend.info.output == "labels":
+        expected: tuple[int, ...] = (batch, height, width)
+    elif in_quarters(output):
+        expected = (batch, CHANNELS, height // 2, width // 2)
+    else:
+        expected = (batch, NEIGHBOURS, height, width)
+    _check_shape(output, expected, backend)
 
 
 def check_map(border_map: NDArray[np.float32], image: NDArray[Any], backend: MergingBackend) -> None:

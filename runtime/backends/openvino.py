@@ -19,6 +19,7 @@ from ainet.runtime.backends.signal_stack import kept_signal_stack
 from ainet.runtime.graph import TensorType, check_types, graph_precision
 from ainet.runtime.merging import MERGING_ENTRY
 from ainet.runtime.model import ENTRY, ModelInfo
+from ainet.runtime.quarters import CHANNELS
 
 # What is kept of earlier input sizes, a few dozen for each. By OpenVINO's own default, 5000, a process grows with every new size: to 800 MB
 # after 200 sizes of up to 512 x 512, here to 410; three sizes in turn run as fast.
@@ -48,23 +49,30 @@ class OpenVinoBackend:
         self.name = "OpenVINO (CPU, int8)" if in_int8 else "OpenVINO (CPU)"
         self.merge_model = merge_model(_entry(network, MERGING_ENTRY, model), len(network.outputs), model)
         self._compiler = _Compiler(model, threads, quicker_precision(network) if in_int8 else "f32")
-        self._network: Any = network
-        self._whole: _Compiled | None = self._compiler.compile(network)
-        self._scores = self._whole if len(network.outputs) == 1 else None
+        parts = _parts_of_scores(network)
+        others = [result.input_value(0) for result in network.get_results()[1:]]
+        self._parts = len(parts)
+        self._network: Any = openvino.Model([*parts, *others], network.get_parameters())
+        self._whole: _Compiled | None = self._compiler.compile(self._network)
+        self._scores = None if others else self._whole
         self._lock = threading.Lock()
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        return self._infer(self._without_map(), image)[0]
+        return self._joined(self._infer(self._without_map(), image))
 
     def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
         results = self._infer(self._whole, image)
-        return results[0], results[1]
+        return self._joined(results), results[self._parts].copy()
+
+    def _joined(self, results: Any) -> NDArray[Any]:
+        """A copy of the first output, of which there may be parts."""
+        return np.concatenate([results[part] for part in range(self._parts)], axis=1)
 
     def _without_map(self) -> "_Compiled | None":
         """The network without a border map, which would be computed for nothing; compiled when it is first asked for."""
         with self._lock:
             if self._scores is None and self._network is not None:
-                scores = openvino.Model([self._network.get_results()[0]], self._network.get_parameters())
+                scores = openvino.Model(self._network.get_results()[: self._parts], self._network.get_parameters())
                 self._scores = self._compiler.compile(scores)
             return self._scores
 
@@ -89,9 +97,10 @@ class _Compiled:
         self._local = threading.local()
 
     def infer(self, image: NDArray[Any]) -> Any:
+        """The outputs, which the next run in this thread overwrites."""
         if not hasattr(self._local, "request"):
             self._local.request = self._compiled.create_infer_request()
-        return self._local.request.infer([image], share_inputs=True)  # outputs are copied, as the next run overwrites them
+        return self._local.request.infer([image], share_inputs=True, share_outputs=True)
 
 
 class _Compiler:
@@ -134,6 +143,21 @@ def _read(model: Path) -> Any:
         return reader.convert(reader.load(str(model)))
     except Exception as error:  # several classes, with C++ traces
         raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
+
+
+def _parts_of_scores(network: Any) -> list[Any]:
+    """The first output; or where it is joined from parts in quarters, as in an INT8 AINet-lite, these parts.
+
+    Joining takes OpenVINO a tenth of the time of such a network; see `ainet.calibration.graph.split_quarters`.
+    """
+    output = network.get_results()[0].input_value(0)
+    last = output.get_node()
+    if last.get_type_name() != "DepthToSpace" or last.get_attributes() != {"block_size": 2, "mode": "depth_first"}:
+        return [output]
+    quarters = last.input_value(0)
+    if quarters.get_node().get_type_name() != "Concat" or quarters.get_partial_shape()[1] != CHANNELS:
+        return [output]
+    return list(quarters.get_node().input_values())
 
 
 def _entry(network: Any, name: str, source: Path) -> str | None:

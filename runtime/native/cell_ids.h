@@ -14,11 +14,13 @@ namespace ainet {
 
 // How ids come to the size of the image. smoothing: 0, the nearest pixel's cell, by the rules of the public code or the usual ones;
 // 1, the association interpolated; kBlock, that of the means of blocks. logits: what scores are, else the association itself.
+// in_quarters: how each plane of scores lies, see interpolate.h; with smoothing 1 alone.
 struct Rules {
     int height, width;
     bool public_rules;
     int smoothing;
     bool logits;
+    bool in_quarters;
 };
 
 // scores: images x 9 x part.h x part.w, of working images of h x w. Writes the ids of the window of each image in `out`,
@@ -28,11 +30,11 @@ void write_ids(const Score* scores, int64_t images, const Part& part, int h, int
                int32_t* out) {
     const int64_t plane = int64_t{part.h} * part.w, size = int64_t{rules.height} * rules.width;
     const int rows = window.bottom - window.top, columns = window.right - window.left;
-    const auto interpolate_all = [&](const auto* values, bool logits, int block) {
+    const auto interpolate_all = [&](const auto* values, bool in_quarters, bool logits, int block) {
         const Part blocks{part.top / block, part.left / block, part.h / block, part.w / block};
         const Sizes sizes{h / block, w / block, rules.height, rules.width, kCellSize / block};
         parallel_rows(images, rows, columns, threads, [&](int64_t i, int begin, int end) {
-            interpolate(values + i * kNeighbours * (plane / (block * block)), logits, blocks, sizes,
+            interpolate(values + i * kNeighbours * (plane / (block * block)), in_quarters, logits, blocks, sizes,
                         Window{window.top + begin, window.top + end, window.left, window.right}, out + i * size);
         });
     };
@@ -42,9 +44,9 @@ void write_ids(const Score* scores, int64_t images, const Part& part, int h, int
         parallel_rows(images, part.h / kBlock, part.w / kBlock, threads, [&](int64_t i, int begin, int end) {
             average_blocks(scores + i * kNeighbours * plane, rules.logits, part.h, part.w, begin, end, means.get() + i * blocks);
         });
-        interpolate_all(means.get(), false, kBlock);
+        interpolate_all(means.get(), false, false, kBlock);
     } else if (rules.smoothing == 1) {
-        interpolate_all(scores, rules.logits, 1);
+        interpolate_all(scores, rules.in_quarters, rules.logits, 1);
     } else {
         parallel_rows(images, rows, columns, threads, [&](int64_t i, int begin, int end) {
             assign(scores + i * kNeighbours * plane, h, w, rules.height, rules.width, rules.public_rules, begin, end, out + i * size);

@@ -31,7 +31,8 @@ struct Places {
     }
 };
 
-template <typename Score>
+// kStep: 2 where each plane of scores lies in quarters, else 1.
+template <typename Score, int kStep>
 class Interpolation {
   public:
     Interpolation(const Score* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window)
@@ -70,11 +71,22 @@ class Interpolation {
         int row, column;
     };
 
-    // Some pixels of a row that are computed together: what is known of the four working pixels around each.
+    // Pixels of a row that are computed together, one in each lane: what is known of the four working pixels around each.
+    template <int kCells>
     struct Group {
-        int32_t ids[kAround][kLanes];                // of their best cells, which compete
-        float scores[kAround][kAround][kLanes];      // of each of these, for each of the four
-        float across[kLanes];                        // how far right the centre lies between them
+        int32_t ids[kCells][kLanes];            // of their best cells, which compete; with kCells = 2 there are no more than two
+        float scores[kCells][kAround][kLanes];  // of each of these, for each of the four
+        float best[kAround][kLanes];            // of these scores that of the pixel's own best cell
+        float across[kLanes];                   // how far right the centre lies between them
+    };
+
+    // Some more of them, gathered before any is computed: what was just written piece by piece is slow to read as vectors.
+    template <int kCells>
+    struct Batch {
+        static constexpr int kMost = 64;
+        Group<kCells> groups[kMost / kLanes] = {};
+        int32_t columns[kMost];
+        int count = 0;
     };
 
     const Score* scores_;
@@ -91,23 +103,33 @@ class Interpolation {
     std::vector<uint8_t> differ_; // whether a working pixel in the upper current row and those right, below and below right of it differ
     std::vector<int32_t> mixed_;  // columns of the current row where the four pixels around do not agree
     std::array<Row, 2> kept_;     // two rows one after the other
-    std::array<Group, 16> groups_{};
+    Batch<2> two_;
+    Batch<kAround> more_;
+
+    // Where in a plane of scores a row starts, and a column lies from there.
+    int64_t row_start(int y) const { return y % kStep * (plane_ / kStep) + int64_t{y / kStep} * (part_.w / kStep); }
+    int64_t column_offset(int x) const { return x % kStep * (plane_ / (kStep * kStep)) + x / kStep; }
 
     const int32_t* best_of_row(int y) {
         Row& row = kept_[y & 1];
         if (row.y == y) return row.best.data();
         row.y = y;
         const int cell_row = (part_.top + y) / sizes_.cell;
-        const Score* score = scores_ + int64_t{y} * part_.w;
-        for (int x = 0; x < part_.w;) {
+        const Score* const scores = scores_ + row_start(y);
+        for (int x = 0; x < part_.w; x += sizes_.cell) {
             const int cell_column = (part_.left + x) / sizes_.cell;
             Ints ids[kNeighbours];
             for (int n = 0; n < kNeighbours; ++n) {
                 ids[n] = Ints{} + ((cell_row + n / 3) * (columns_ + 2) + cell_column + n % 3);
             }
-            for (const int end = x + sizes_.cell; x < end; x += kLanes) {
-                const Ints id = best_id(score + x, plane_, best_score(score + x, plane_), ids);
-                std::memcpy(&row.best[x], &id, sizeof id);
+            for (int first = x; first < x + sizes_.cell; first += kStep * kLanes) {
+                int32_t best[kStep][kLanes];
+                for (int column = 0; column < kStep; ++column) {
+                    const Score* const score = scores + column_offset(first + column);
+                    const Ints id = best_id(score, plane_, best_score(score, plane_), ids);
+                    std::memcpy(best[column], &id, sizeof id);
+                }
+                for (int k = 0; k < kStep * kLanes; ++k) row.best[first + k] = best[k % kStep][k / kStep];
             }
         }
         return row.best.data();
@@ -132,28 +154,48 @@ class Interpolation {
         return count;
     }
 
-    // Computes the listed columns of row i of the window. Without branches on what pixels hold: no processor would foresee them. And
-    // many are gathered before they are computed: what was just written piece by piece is slow to read as vectors.
+    // Computes the listed columns of row i of the window. Nearly all are between two cells, which takes half the work.
     void resolve(int i, int count, const int32_t* above, const int32_t* below, int32_t* out) {
-        const int groups = static_cast<int>(groups_.size());
-        for (int first = 0; first < count; first += groups * kLanes) {
-            const int end = std::min(count, first + groups * kLanes);
-            for (int m = first; m < end; ++m) gather(i, mixed_[m], above, below, groups_[(m - first) / kLanes], (m - first) % kLanes);
-            for (int m = first; m < end; m += kLanes) {
-                const Ints ids = best_of(groups_[(m - first) / kLanes], y_.weight[i]);
-                for (int lane = 0; lane < std::min(kLanes, end - m); ++lane) out[mixed_[m + lane]] = ids_[ids[lane]];
+        for (int m = 0; m < count; ++m) {
+            const int k = mixed_[m], left = x_.source[0][k], right = x_.source[1][k];
+            const int32_t best[kAround] = {above[left], above[right], below[left], below[right]};
+            const bool as_right = best[1] == best[0], as_below = best[2] == best[0];
+            const int32_t two[] = {best[0], best[1 + as_right + (as_right & as_below)]};  // no branch: no processor would foresee it
+            const bool is_between_two = (as_below | (best[2] == two[1])) & ((best[3] == two[0]) | (best[3] == two[1]));
+            if (is_between_two) {
+                add(two_, i, k, two, best, out);
+            } else {
+                add(more_, i, k, best, best, out);
             }
         }
+        finish(two_, i, out);
+        finish(more_, i, out);
     }
 
-    void gather(int i, int k, const int32_t* above, const int32_t* below, Group& group, int lane) const {
-        const int left = x_.source[0][k], right = x_.source[1][k];
-        const int32_t ids[kAround] = {above[left], above[right], below[left], below[right]};
-        const Score* const rows[] = {scores_ + int64_t{y_.source[0][i]} * part_.w, scores_ + int64_t{y_.source[1][i]} * part_.w};
-        const Score* const pixels[kAround] = {rows[0] + left, rows[0] + right, rows[1] + left, rows[1] + right};
+    template <int kCells>
+    void add(Batch<kCells>& batch, int i, int k, const int32_t (&ids)[kCells], const int32_t (&best)[kAround], int32_t* out) const {
+        gather(i, k, ids, best, batch.groups[batch.count / kLanes], batch.count % kLanes);
+        batch.columns[batch.count++] = k;
+        if (batch.count == batch.kMost) finish(batch, i, out);
+    }
+
+    template <int kCells>
+    void finish(Batch<kCells>& batch, int i, int32_t* out) const {
+        for (int m = 0; m < batch.count; m += kLanes) {
+            const Ints ids = best_of(batch.groups[m / kLanes], y_.weight[i]);
+            for (int lane = 0; lane < std::min(kLanes, batch.count - m); ++lane) out[batch.columns[m + lane]] = ids_[ids[lane]];
+        }
+        batch.count = 0;
+    }
+
+    template <int kCells>
+    void gather(int i, int k, const int32_t (&ids)[kCells], const int32_t (&best)[kAround], Group<kCells>& group, int lane) const {
+        const Score* const rows[] = {scores_ + row_start(y_.source[0][i]), scores_ + row_start(y_.source[1][i])};
+        const int64_t columns[] = {column_offset(x_.source[0][k]), column_offset(x_.source[1][k])};
+        const Score* const pixels[kAround] = {rows[0] + columns[0], rows[0] + columns[1], rows[1] + columns[0], rows[1] + columns[1]};
         const int row[] = {y_.cell[0][i], y_.cell[1][i]}, column[] = {x_.cell[0][k], x_.cell[1][k]};
         const bool in_one_cell = row[0] == row[1] && column[0] == column[1];  // most often
-        for (int c = 0; c < kAround; ++c) {
+        for (int c = 0; c < kCells; ++c) {
             const Place cell = places_[ids[c]];
             group.ids[c][lane] = ids[c];
             if (in_one_cell) {
@@ -166,33 +208,38 @@ class Interpolation {
                 group.scores[c][p][lane] = down < 3 && across < 3 ? load_one(pixels[p] + (down * 3 + across) * plane_) : none_;
             }
         }
+        for (int p = 0; p < kAround; ++p) {
+            const int own = kCells == 2 ? best[p] != ids[0] : p;
+            group.best[p][lane] = group.scores[own][p][lane];
+        }
         group.across[lane] = x_.weight[k];
     }
 
-    Ints best_of(const Group& group, float down) const {
+    template <int kCells>
+    Ints best_of(const Group<kCells>& group, float down) const {
         const Floats across = load(group.across);
         const Floats weights[kAround] = {(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across};
-        Ints ids[kAround], is_new[kAround];
-        for (int c = 0; c < kAround; ++c) {
+        Ints ids[kCells], is_new[kCells];
+        for (int c = 0; c < kCells; ++c) {
             std::memcpy(&ids[c], group.ids[c], sizeof ids[c]);
             is_new[c] = Ints{} - 1;
             for (int earlier = 0; earlier < c; ++earlier) is_new[c] &= ids[c] != ids[earlier];
         }
-        Floats shares[kAround][kAround];  // of each cell in each of the four pixels, by their weights
+        Floats shares[kCells][kAround];  // of each cell in each of the four pixels, by their weights
         for (int p = 0; p < kAround; ++p) {
             Floats sum{};
-            for (int c = 0; c < kAround; ++c) {
+            for (int c = 0; c < kCells; ++c) {
                 const Floats score = load(group.scores[c][p]);
-                const Floats association = logits_ ? exponential(score - load(group.scores[p][p])) : score;
+                const Floats association = logits_ ? exponential(score - load(group.best[p])) : score;
                 shares[c][p] = is_new[c] ? association : Floats{};
                 sum += shares[c][p];
             }
             const Floats scale = weights[p] / sum;
-            for (int c = 0; c < kAround; ++c) shares[c][p] *= scale;
+            for (int c = 0; c < kCells; ++c) shares[c][p] *= scale;
         }
         Ints best = ids[0];
         Floats most{};
-        for (int c = 0; c < kAround; ++c) {
+        for (int c = 0; c < kCells; ++c) {
             const Floats share = (shares[c][0] + shares[c][1]) + (shares[c][2] + shares[c][3]);
             best = share > most ? ids[c] : best;
             most = larger(share, most);
@@ -202,43 +249,25 @@ class Interpolation {
 };
 
 template <typename Score>
-void average(const Score* scores, bool logits, int h, int w, int begin, int end, float* out) {
-    const int64_t plane = int64_t{h} * w, blocks = w / kBlock;
-    for (int64_t i = begin; i < end; ++i) {
-        for (int64_t j = 0; j < blocks; ++j) {
-            Floats sums[kNeighbours] = {};
-            for (int y = 0; y < kBlock; ++y) {
-                Floats values[kNeighbours];
-                associate(scores + (i * kBlock + y) * w + j * kBlock, plane, logits, values);
-                for (int n = 0; n < kNeighbours; ++n) sums[n] += values[n];
-            }
-            for (int n = 0; n < kNeighbours; ++n) {
-                const Floats s = sums[n];
-                out[n * (plane / (kBlock * kBlock)) + i * blocks + j] = ((s[0] + s[1]) + (s[2] + s[3])) * (1.0f / (kBlock * kBlock));
-            }
-        }
+void interpolate_any(const Score* scores, bool in_quarters, bool logits, const Part& part, const Sizes& sizes, const Window& window,
+                     int32_t* out) {
+    if (in_quarters) {
+        Interpolation<Score, 2>(scores, logits, part, sizes, window).run(out);
+    } else {
+        Interpolation<Score, 1>(scores, logits, part, sizes, window).run(out);
     }
 }
 
-static_assert(kBlock == kLanes, "a row of a block is one vector");
-
 }  // namespace
 
-AINET_CLONES void interpolate(const float* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window, int32_t* out) {
-    Interpolation(scores, logits, part, sizes, window).run(out);
+AINET_CLONES void interpolate(const float* scores, bool in_quarters, bool logits, const Part& part, const Sizes& sizes,
+                              const Window& window, int32_t* out) {
+    interpolate_any(scores, in_quarters, logits, part, sizes, window, out);
 }
 
-AINET_CLONES void interpolate(const uint16_t* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window,
-                              int32_t* out) {
-    Interpolation(scores, logits, part, sizes, window).run(out);
-}
-
-AINET_CLONES void average_blocks(const float* scores, bool logits, int h, int w, int begin, int end, float* out) {
-    average(scores, logits, h, w, begin, end, out);
-}
-
-AINET_CLONES void average_blocks(const uint16_t* scores, bool logits, int h, int w, int begin, int end, float* out) {
-    average(scores, logits, h, w, begin, end, out);
+AINET_CLONES void interpolate(const uint16_t* scores, bool in_quarters, bool logits, const Part& part, const Sizes& sizes,
+                              const Window& window, int32_t* out) {
+    interpolate_any(scores, in_quarters, logits, part, sizes, window, out);
 }
 
 }  // namespace ainet

@@ -26,8 +26,13 @@ struct Window {
 // Where the four working pixels around the centre of a pixel are in one cell, so is the pixel. Else their cells compete for it: the
 // association of each of the four with these cells, which adds up to one, is interpolated, and the best takes it; of equals that of
 // the upper, then of the left one of the four. device/image.cuh computes the same, step by step.
-void interpolate(const float* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window, int32_t* out);
-void interpolate(const uint16_t* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window, int32_t* out);
+//
+// in_quarters: each plane lies in four, of half the height and width: its pixels in even rows and even columns, then those in even rows and
+// odd columns, in odd rows and even columns, in odd rows and odd columns.
+void interpolate(const float* scores, bool in_quarters, bool logits, const Part& part, const Sizes& sizes, const Window& window,
+                 int32_t* out);
+void interpolate(const uint16_t* scores, bool in_quarters, bool logits, const Part& part, const Sizes& sizes, const Window& window,
+                 int32_t* out);
 
 constexpr int kBlock = 4;
 

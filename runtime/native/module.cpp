@@ -22,7 +22,7 @@ namespace {
 using ainet::Input;
 using ainet::Output;
 template <typename Score>
-using Scores = Input<Score, -1, ainet::kNeighbours, -1, -1>;  // (N, 9, h, w)
+using Scores = Input<Score, -1, -1, -1, -1>;                  // (N, 9, h, w), or in quarters (N, 36, h/2, w/2)
 using Ids = Input<int32_t, -1, -1, -1>;                       // (N, h, w)
 using Labels = Output<int32_t>;                               // (N, H, W)
 using Images = Input<uint8_t, -1, -1, -1, 3>;
@@ -53,17 +53,28 @@ Labels enforce_connectivity(const Input<Label, -1, -1, -1>& labels, int64_t min_
     });
 }
 
+// Whether each plane of scores lies in quarters. Cell ids, of three dimensions, never do.
+template <typename Result>
+bool in_quarters(const Result& output) { return output.ndim() == 4 && output.shape(1) != ainet::kNeighbours; }
+
+// Height and width of the working image, or part of it, that the output of a network is of.
+template <typename Result>
+ainet::Part whole(const Result& output) {
+    const int step = in_quarters(output) ? 2 : 1;
+    return {0, 0, step * static_cast<int>(output.shape(output.ndim() - 2)), step * static_cast<int>(output.shape(output.ndim() - 1))};
+}
+
 // The cell ids of whole images, from either kind of network output.
 template <typename Result>
 void write_all_ids(const Result& output, const ainet::Rules& rules, int threads, int32_t* out) {
-    const int h = static_cast<int>(output.shape(output.ndim() - 2)), w = static_cast<int>(output.shape(output.ndim() - 1));
+    const ainet::Part part = whole(output);
     const ainet::Window window{0, rules.height, 0, rules.width};
-    ainet::write_ids(output.data(), output.shape(0), ainet::Part{0, 0, h, w}, h, w, rules, window, threads, out);
+    ainet::write_ids(output.data(), output.shape(0), part, part.h, part.w, rules, window, threads, out);
 }
 
 template <typename Result>
 Labels cell_ids(const Result& output, int height, int width, bool public_rules, int smoothing, bool logits, int threads) {
-    const ainet::Rules rules{height, width, public_rules, smoothing, logits};
+    const ainet::Rules rules{height, width, public_rules, smoothing, logits, in_quarters(output)};
     return make_array<int32_t>({output.shape(0), size_t(height), size_t(width)}, [&](int32_t* out) {
         write_all_ids(output, rules, threads, out);
     });
@@ -72,7 +83,7 @@ Labels cell_ids(const Result& output, int height, int width, bool public_rules, 
 template <typename Result>
 Labels output_to_labels(const Result& output, int height, int width, int64_t min_size, int64_t max_size, bool public_rules, int smoothing,
                         bool logits, int threads) {
-    const ainet::Rules rules{height, width, public_rules, smoothing, logits};
+    const ainet::Rules rules{height, width, public_rules, smoothing, logits, in_quarters(output)};
     const size_t images = output.shape(0), size = size_t(height) * width;
     return make_array<int32_t>({images, size_t(height), size_t(width)}, [&](int32_t* out) {
         const std::unique_ptr<int32_t[]> ids(new int32_t[images * size]);
@@ -115,8 +126,9 @@ void define_for_parts(nb::module_& m) {
     m.def("cell_ids_of_part", [](const Scores<Score>& scores, int top, int left, int working_height, int working_width, int smoothing,
                                  bool logits, int first_row, int end_row, int first_column, int end_column, int threads,
                                  nb::ndarray<int32_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>& out) {
-        const ainet::Part part{top, left, static_cast<int>(scores.shape(2)), static_cast<int>(scores.shape(3))};
-        const ainet::Rules rules{static_cast<int>(out.shape(0)), static_cast<int>(out.shape(1)), false, smoothing, logits};
+        const ainet::Part all = whole(scores), part{top, left, all.h, all.w};
+        const int height = static_cast<int>(out.shape(0)), width = static_cast<int>(out.shape(1));
+        const ainet::Rules rules{height, width, false, smoothing, logits, in_quarters(scores)};
         const ainet::Window window{first_row, end_row, first_column, end_column};
         const nb::gil_scoped_release release;
         ainet::write_ids(scores.data(), 1, part, working_height, working_width, rules, window, threads, out.data());

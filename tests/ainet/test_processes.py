@@ -2,23 +2,19 @@
 
 import multiprocessing
 import pickle
+import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from support import processes
 from support.fixed_backend import FixedBackend
-from support.processes import IMAGE, run_alone
+from support.processes import IMAGE, labels_of, run_alone
 
 from ainet import Segmenter
-from ainet.errors import UsageError
+from ainet.errors import ModelError, UsageError
 from ainet.models import bundled
-
-
-def labels_of(segmenter: Segmenter) -> NDArray[np.int32]:
-    return segmenter(IMAGE, 12)
 
 
 def test_a_pickle_opens_anew(segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,7 +24,7 @@ def test_a_pickle_opens_anew(segmenter: Segmenter, tmp_path: Path, monkeypatch: 
         content = pickle.dumps(own)
         expected = labels_of(own)
     monkeypatch.chdir("/")
-    assert len(content) < 1000  # no weights
+    assert len(content) < 2000  # no weights
     with pickle.loads(content) as copy:
         assert (copy.device, copy.info) == (own.device, own.info)
         np.testing.assert_array_equal(labels_of(copy), expected)
@@ -37,6 +33,22 @@ def test_a_pickle_opens_anew(segmenter: Segmenter, tmp_path: Path, monkeypatch: 
         pickle.dumps(own)
     with pytest.raises(UsageError, match=r"Segmenter\.load"):
         pickle.dumps(Segmenter(FixedBackend(np.zeros((1, 9, 16, 16)))))
+
+
+def test_what_cannot_be_opened_anew_says_so_when_it_is_used(tmp_path: Path) -> None:
+    """Not while it is unpickled, which would end a worker of a pool, and leave its parent waiting."""
+    own = tmp_path / "own.onnx"
+    shutil.copy(bundled("scn.onnx"), own)
+    with Segmenter.load(own, "cpu", 1) as opened:
+        content = pickle.dumps(opened)
+    own.unlink()
+    with pickle.loads(content) as copy:
+        assert (copy.device, copy.info) == (opened.device, opened.info)
+        for use in (labels_of, lambda segmenter: segmenter.hierarchy(IMAGE, 12), lambda segmenter: segmenter.backend, pickle.dumps):
+            with pytest.raises(ModelError, match=r"no model file at .*own\.onnx"):
+                use(copy)
+    with pytest.raises(UsageError, match="closed"):
+        labels_of(copy)
 
 
 @pytest.mark.slow
@@ -62,6 +74,12 @@ def test_pytorch_in_a_fork_is_refused(public_checkpoints: dict[str, Path]) -> No
     """It would wait for threads that are not in the copy, whichever model is loaded there."""
     pytest.importorskip("torch")
     run_alone(processes.pytorch_in_a_fork_is_refused, str(public_checkpoints["scn"]))
+
+
+@pytest.mark.slow
+def test_a_pool_of_forks_gives_the_error_to_its_parent(public_checkpoints: dict[str, Path]) -> None:
+    pytest.importorskip("torch")
+    run_alone(processes.pool_of_forks_gives_the_error_to_its_parent, str(public_checkpoints["scn"]))
 
 
 @pytest.mark.slow

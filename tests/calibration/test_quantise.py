@@ -8,12 +8,13 @@ import onnxruntime
 import pytest
 from onnx import numpy_helper
 
-from ainet.calibration.graph import layers
+from ainet.calibration.graph import layers, multiply_adds, split_quarters
 from ainet.calibration.images import network_input
 from ainet.calibration.quantise import Calibration, exported, save_model
 from ainet.calibration.ranges import BINS, clip
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.model import ModelInfo
@@ -48,6 +49,22 @@ def test_splitting_and_equalising_keep_the_values(float_model, calibration, chos
         if name == "network.conv1b.0.weight" and not np.array_equal(value, initializers(float_model)[name])
     ]
     assert changed
+
+
+def test_a_network_in_quarters_is_split_into_parts():
+    whole = load_whole(bundled("ainet-lite.onnx"))
+    split = onnx.ModelProto.FromString(whole.SerializeToString())
+    split_quarters(split)
+    image = np.random.default_rng(0).random((2, 3, 32, 48), dtype=np.float32) - 0.5
+    np.testing.assert_allclose(run(split, image), run(whole, image), atol=1e-5)
+    onnx.checker.check_model(split, full_check=True)
+    assert list(layers(split)) == list(layers(whole))
+    last = layers(split)["pred_mask0"]
+    assert [initializers(split)[node.input[1]].shape for node in split.graph.node if node.name in last] == 3 * [(12, 16, 3, 3)]
+    assert multiply_adds(split, layers(split)) == multiply_adds(whole, layers(whole))
+    unchanged = onnx.ModelProto.FromString(split.SerializeToString())
+    split_quarters(unchanged)
+    assert unchanged == split
 
 
 def test_form_that_tensorrt_takes(calibration):

@@ -1,10 +1,15 @@
 """Interpolated cells against the definition in plain numpy, tiles, threads, types, and what cannot be computed."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ainet.errors import UsageError
 from ainet.runtime.postprocess import assign, assign_part, enforce_connectivity, postprocess
+from ainet.runtime.quarters import as_planes
 
 SIZES = [(48, 80), (51, 77), (20, 31), (60, 95), (1, 1), (7, 200)]
 
@@ -14,6 +19,12 @@ def scores_of(seed: int, h: int = 48, w: int = 80) -> NDArray[np.float32]:
     rng = np.random.default_rng(seed)
     blocks = 3 * rng.standard_normal((1, 9, h // 4, w // 4), dtype=np.float32).repeat(4, 2).repeat(4, 3)
     return blocks + rng.standard_normal(blocks.shape, dtype=np.float32)
+
+
+def in_quarters(scores: NDArray[Any]) -> NDArray[Any]:
+    """(N, 9, h, w) -> (N, 36, h/2, w/2): of each plane the pixels of even rows and columns, then by the definition."""
+    quarters = [scores[:, :, row::2, column::2] for row in range(2) for column in range(2)]
+    return np.ascontiguousarray(np.stack(quarters, 2).reshape(scores.shape[0], 36, scores.shape[2] // 2, scores.shape[3] // 2))
 
 
 def softmax(scores: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -117,8 +128,31 @@ def test_floating_point_types(dtype: str, smoothing: int) -> None:
     np.testing.assert_array_equal(assign(scores, 51, 77, smoothing=smoothing), expected)
 
 
+@pytest.mark.parametrize("smoothing", [0, 1, 4])
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8"])
+def test_quarters_give_the_cells_of_planes(dtype: str, smoothing: int) -> None:
+    scores = np.concatenate([scores_of(seed) for seed in (10, 11)]).astype(dtype)
+    scores[1][np.random.default_rng(12).random(scores[1].shape) < 0.02] = np.nan
+    scores[1, 4, 20:30, 20:30] = np.inf
+    quarters = in_quarters(scores)
+    np.testing.assert_array_equal(as_planes(quarters), scores)
+    for size in SIZES:
+        for logits in (True, False):
+            options = {"smoothing": smoothing, "logits": logits}
+            np.testing.assert_array_equal(assign(quarters, *size, **options), assign(scores, *size, **options))
+    labels = postprocess(quarters, 60, 95, 2, 500, smoothing=smoothing, threads=2)
+    np.testing.assert_array_equal(labels, postprocess(scores, 60, 95, 2, 500, smoothing=smoothing))
+
+
+def test_quarters_of_no_whole_cells_are_refused() -> None:
+    for shape in ((1, 36, 24, 36), (1, 36, 20, 40), (1, 35, 24, 40)):
+        with pytest.raises(UsageError, match="scores must"):
+            assign(np.zeros(shape, np.float32), 51, 77, smoothing=1)
+
+
 @pytest.mark.parametrize("smoothing", [1, 4])
-def test_parts_make_up_the_whole(smoothing: int) -> None:
+@pytest.mark.parametrize("lying", [as_planes, in_quarters])
+def test_parts_make_up_the_whole(smoothing: int, lying: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
     scores = scores_of(7, 160, 192)
     expected = assign(scores, 213, 250, smoothing=smoothing)[0]
     out = np.full((213, 250), -1, np.int32)
@@ -127,7 +161,7 @@ def test_parts_make_up_the_whole(smoothing: int) -> None:
             outer = max(0, top - 16), min(160, bottom + 16), max(0, left - 16), min(192, right + 16)
             part = np.ascontiguousarray(scores[:, :, outer[0] : outer[1], outer[2] : outer[3]])
             window = (top * 213 // 160, bottom * 213 // 160), (left * 250 // 192, right * 250 // 192)
-            assign_part(part, (outer[0], outer[2]), (160, 192), window, out, smoothing=smoothing, logits=True)
+            assign_part(lying(part), (outer[0], outer[2]), (160, 192), window, out, smoothing=smoothing, logits=True)
     np.testing.assert_array_equal(out, expected)
 
 

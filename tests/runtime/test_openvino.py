@@ -13,10 +13,15 @@ import pytest
 from support.paths import PHOTOS
 
 from ainet import Segmenter, read_image
+from ainet.calibration.graph import split_quarters
 from ainet.errors import DeviceError, ModelError, UsageError
+from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, INT8, bundled
+from ainet.runtime.association import association
 from ainet.runtime.backends import open_backend
+from ainet.runtime.plan import plan_segments
 from ainet.runtime.postprocess import normalise
+from ainet.runtime.quarters import as_planes, in_quarters
 
 openvino = pytest.importorskip("openvino")
 backends = importlib.import_module("ainet.runtime.backends.openvino")
@@ -43,10 +48,10 @@ def test_the_bundled_models_run_in_int8(name: str, device: str) -> None:
         if segmenter.device.startswith("ONNX Runtime (CUDA"):
             pytest.skip("auto takes the GPU")
         assert (segmenter.device, segmenter.info.precision, segmenter.info.network) == ("OpenVINO (CPU, int8)", "int8", name)
-        scores = segmenter.backend.run(IMAGE)
+        scores = as_planes(segmenter.backend.run(IMAGE))
     with Segmenter.load(name, device, threads=1, precision="fp32") as segmenter:
         assert (segmenter.device, segmenter.info.precision) == ("OpenVINO (CPU)", "fp32")
-        expected = segmenter.backend.run(IMAGE)
+        expected = as_planes(segmenter.backend.run(IMAGE))
     assert (scores.argmax(1) == expected.argmax(1)).mean() > 0.9
     assert not np.array_equal(scores, expected)
 
@@ -77,6 +82,25 @@ def test_what_exact_counts_need_is_in_the_int8_model() -> None:
     assert border_map.shape == expected_map.shape == (1, 32, 48, 16)
     assert np.corrcoef(border_map.ravel(), expected_map.ravel())[0, 1] > 0.98
     np.testing.assert_allclose(backend.run(IMAGE), scores, atol=1e-4)  # compiled without the map
+
+
+def test_scores_of_a_split_network_stay_in_quarters(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
+    model = load_whole(bundled("ainet-lite.onnx"))
+    split_quarters(model)
+    onnx.save(model, tmp_path / "split.onnx")
+    split, whole = (backends.OpenVinoBackend(path, 1) for path in (tmp_path / "split.onnx", bundled("ainet-lite.onnx")))
+    images = np.concatenate([IMAGE, IMAGE[..., ::-1]])
+    (scores, border_map), (expected, expected_map) = split.run_with_map(images), whole.run_with_map(images)
+    assert in_quarters(scores) and not in_quarters(expected)
+    np.testing.assert_allclose(as_planes(scores), expected, atol=1e-4)
+    np.testing.assert_allclose(border_map, expected_map, atol=1e-4)
+    np.testing.assert_allclose(split.run(images), scores, atol=1e-4)
+    photo = read_image(PHOTOS / "coffee.jpg")
+    labels = [Segmenter(backend)(photo, 100, quality="fast") for backend in (split, whole)]
+    assert (labels[0] == labels[1]).mean() > 0.999
+    maps = [association(backend, photo, plan_segments(*photo.shape[:2], 100)) for backend in (split, whole)]
+    np.testing.assert_allclose(maps[0].probabilities, maps[1].probabilities, atol=1e-4)
 
 
 @x86

@@ -1,6 +1,7 @@
 """Segmenters in other processes. Each check runs in a Python of its own, as the process of the tests holds threads and signal handlers
 of many libraries: a fork of it waits for locks that nobody releases."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -9,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import ainet
 from ainet import Segmenter
+from ainet.errors import DeviceError
 from support.paths import ROOT
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)  # (48, 64, 3)
@@ -41,6 +44,19 @@ def pytorch_in_a_fork_is_refused(checkpoint: str) -> None:
     with Segmenter.load(checkpoint, "torch") as opened:
         opened(IMAGE, 12)
     assert in_a_fork(lambda: Segmenter.load(checkpoint, "torch")) == "DeviceError"
+
+
+def pool_of_forks_gives_the_error_to_its_parent(checkpoint: str) -> None:
+    with Segmenter.load(checkpoint, "torch") as opened:
+        opened(IMAGE, 12)
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            for _ in range(2):
+                with pytest.raises(DeviceError, match="is a fork"):
+                    pool.apply_async(labels_of, [opened]).get(100)
+
+
+def labels_of(segmenter: Segmenter) -> NDArray[np.int32]:
+    return segmenter(IMAGE, 12)
 
 
 def package_has_one_segmenter_for_each_process() -> None:

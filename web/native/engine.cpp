@@ -172,7 +172,7 @@ EXPORT int grow(int min_size, int max_size, int at_least) {
     const int h = network_scores.height, w = network_scores.width;
     const ainet::Sizes sizes{h, w, height, width, ainet::kCellSize};
     const ainet::Window window{0, height, 0, width};
-    ainet::interpolate(network_scores.values.data(), true, ainet::Part{0, 0, h, w}, sizes, window, current.labels.data());
+    ainet::interpolate(network_scores.values.data(), false, true, ainet::Part{0, 0, h, w}, sizes, window, current.labels.data());
     connect(min_size, max_size);
     cut_to_count(at_least);
     const int regions = last_label() + 1;

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from support.command_line import FAST, Run, ainet_process, tree
+from support.command_line import FAST, Run, ainet_process, refused, tree
 from support.paths import PHOTOS
 from support.pngs import png_header
 
@@ -45,6 +45,38 @@ def test_libraries_say_nothing_of_damaged_inputs(video: list[NDArray[np.uint8]])
     assert out.startswith("part.avi: ")
     assert "frames of 5 announced; 48x64 image" in out
     assert {name.partition("/")[0] for name in tree()} == {"part", "part_overlay.mp4"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("segment", "", "-o", "out"),
+        ("segment", "a.png", "-o", ""),
+        ("segment", "a.png", "--out="),
+        ("segment", "a.png", "-o", "out", "--model", ""),
+        ("train", "ainet", "--images", "", "--labels", "l", "-o", "out"),
+        ("eval", "", "--bsds", "b"),
+        ("bench", "throughput", "", "-o", "out.json"),
+        ("info", ""),
+    ],
+)
+def test_empty_arguments_are_not_this_folder(run: Run, arguments: tuple[str, ...]) -> None:
+    assert "an argument is empty" in refused(run, *arguments, code=2)
+
+
+def test_a_name_that_no_file_system_takes(run: Run) -> None:
+    """Is one that is not there, and the others are still done."""
+    long = "x" * 300
+    result = run("segment", f"{long}.png", f"{long}*", f"{long}/a.png", "a.png", "-o", "out", *FAST)
+    assert result.code == 1
+    assert [line.partition("error: cannot read ")[2][:300] for line in result.errors] == [long] * 3
+    assert tree() == ["a.npy"]
+    for device in ("cpu", "openvino", "torch"):
+        for name in (long, f"{long}.onnx", f"{long}.pt"):
+            result = run("segment", "a.png", "-o", "out2", "--model", name, "--device", device)
+            assert (result.code, len(result.errors)) == (1, 1)
+            assert long in result.errors[0]
+            assert "Errno" not in result.errors[0]
 
 
 @pytest.mark.parametrize("jobs", [1, 3])

@@ -39,6 +39,16 @@ def clip(path: str, rate: float, height: int, width: int, count: int = 4) -> Non
     writer.release()
 
 
+def mp4(path: str, times: list[float], end: float, aspect: tuple[int, int] = (1, 1)) -> None:
+    """A video of 48 x 64 with these times, in seconds."""
+    clip("even.avi", 25, 48, 64, len(times))
+    writer = cv2.VideoWriter(path, cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"mp4v"), 25, (64, 48))
+    for frame in frames("even.avi"):
+        writer.write(frame)
+    writer.release()
+    set_times(Path(path), times, end, (48, 64), aspect)
+
+
 @pytest.mark.parametrize(("height", "width"), [(121, 161), (120, 161), (121, 160), (129, 177), (64, 33)])
 def test_odd_sizes(run: Run, segmenter: Segmenter, height: int, width: int) -> None:
     clip("clip.avi", 10, height, width)
@@ -71,6 +81,30 @@ def test_variable_rates(run: Run) -> None:
     np.testing.assert_allclose(times("clip.mkv"), expected)
     assert run("segment", "clip.mkv", "-o", "out", "--format", "overlay", *FAST).code == 0
     np.testing.assert_allclose(times("out/clip_overlay.mp4"), expected, atol=0.01)
+
+
+def shape_pixels(path: str) -> tuple[float, float]:
+    """Width and height of a pixel, as FFmpeg reads them."""
+    capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+    return capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+
+
+@pytest.mark.parametrize("aspect", [(2, 1), (10, 11), (1, 1)])
+def test_pixels_that_are_not_square(run: Run, aspect: tuple[int, int]) -> None:
+    mp4("clip.mp4", [0, 0.1, 0.2, 0.3], 0.4, aspect)
+    assert shape_pixels("clip.mp4") == aspect
+    assert run("segment", "clip.mp4", "-o", "out", "--format", "overlay", *FAST).code == 0
+    assert shape_pixels("out/clip_overlay.mp4") == shape_pixels("clip.mp4")
+    assert [frame.shape for frame in frames("out/clip_overlay.mp4")] == [(48, 64, 3)] * 4
+
+
+def test_a_repeated_time_costs_no_other(run: Run) -> None:
+    mp4("clip.mp4", [0, 0.04, 0.5, 0.5, 2, 2.04], 2.1)
+    assert times("clip.mp4") == [0, 40, 500, 500, 2000, 2040]
+    assert run("segment", "clip.mp4", "-o", "out", "--format", "overlay", *FAST).code == 0
+    shown = times("out/clip_overlay.mp4")
+    np.testing.assert_allclose(shown[:3] + shown[4:], [0, 40, 500, 2000, 2040], atol=0.01)
+    assert 500 < shown[3] < 2000
 
 
 def test_a_video_of_one_frame(run: Run) -> None:

@@ -10,7 +10,7 @@ from ainet.benchmarks.speed.postprocessing import PEER, postprocessing
 from ainet.benchmarks.speed.startup import startup
 from ainet.benchmarks.speed.throughput import throughput
 from ainet.benchmarks.speed.training_speed import some_samples, training_speed
-from ainet.errors import DeviceError, UsageError
+from ainet.errors import DeviceError, ImageError
 from ainet.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -38,14 +38,18 @@ def test_throughput(tmp_path: Path) -> None:
     folder.mkdir()
     for name in ("coffee.jpg", "chelsea.jpg"):
         Image.open(PHOTOS / name).resize((80, 64)).save(folder / name)
-    result = throughput(folder, 40, jobs=1, repeats=1, ours={"ainet-lite": ["--model", "ainet-lite"]}, peers=["slic-cv"])
+    (folder / "clip.mp4").write_text("what segment would take for a video, and the others would not")
+    said: list[str] = []
+    ours = {"ainet-lite": ["--model", "ainet-lite"]}
+    result = throughput(folder, 40, jobs=1, repeats=1, on_skip=said.append, ours=ours, peers=["slic-cv"])
     assert result["settings"]["photos"] == 2
+    assert [line for line in said if "clip.mp4" in line]
     rows = {row["method"]: row for row in result["rows"]}
     assert list(rows) == ["ainet-lite", "slic-cv"]
     assert rows["slic-cv"]["/ slic-cv"] == 1
     assert all(row["photos_per_second"] > 0 for row in rows.values())
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UsageError, match="no photos"):
+    with pytest.raises(ImageError, match="holds no images"):
         throughput(tmp_path / "empty", 40, jobs=1, repeats=1)
 
 
