@@ -1,7 +1,9 @@
 """What all readers of images share: how decoders' errors are told, how large an image may be, and which way is up."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,9 +35,20 @@ def decoding(name: object) -> Iterator[None]:
     except OSError as error:
         if error.errno is not None:
             raise ImageError(f"cannot read {name}: {error.strerror}; check the path") from error
+        if "Ghostscript" in str(error):
+            raise ImageError(f"{name} needs Ghostscript, which is not installed here, to be drawn; convert it to PNG") from error
         raise ImageError(f"{name} is damaged or cut off ({error}); fetch it again") from error
     except Exception as error:  # what decoders meet in broken streams has no common base
+        if isinstance(error, ValueError) and "closed" in str(error):
+            raise ImageError(f"{name} is closed ({error}); open it again, and read it before it is closed") from error
         raise ImageError(f"{name} is damaged ({error}); fetch it again") from error
+
+
+def how_to_convert(name: object) -> str:
+    """What to do with colours that are not converted here."""
+    file = Path(str(name))
+    example = shlex.quote(file.name) if file.suffix else "FILE"
+    return f"convert it to RGB first, for example: magick {example} -colorspace sRGB rgb.png"
 
 
 def check_decoded_size(height: int, width: int, name: object) -> None:

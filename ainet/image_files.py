@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
 from ainet import tiff
-from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding, how_to_convert
 from ainet.deep_files import DEEP_GREY, WITH_OPENCV, loses_depth, read_deep
 from ainet.errors import ImageError
 from ainet.wrong_content import read_head, wrong_content
@@ -157,10 +157,10 @@ def _frames(image: ImageFile.ImageFile) -> Sequence[int]:
 
 
 def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
-    """Whether Pillow would drop bands, bits, planes or the sense of this page of a TIFF file, or not read it for alpha's sake."""
+    """Whether Pillow would drop bands, bits, planes or the sense of this page of a TIFF file, or has no decoder for it."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # of Pillow's TIFF images
     samples, bits, photometric = tags.get(tiff.SAMPLES, 1), _bits(image), tags.get(tiff.PHOTOMETRIC)
-    if tags.get(tiff.DEPTH, 1) > 1:
+    if tags.get(tiff.DEPTH, 1) > 1 or tags.get(tiff.COMPRESSION) == tiff.COMPRESSED_WEBP:
         return True
     if tags.get(tiff.PLANES, 1) == tiff.BAND_AFTER_BAND and tiff.MULTIPLIED in tags.get(tiff.EXTRA_SAMPLES, ()):
         return True
@@ -181,16 +181,14 @@ def _bits(image: Image.Image) -> int:
 
 def _through_profile(image: Image.Image, name: object) -> Image.Image:
     """CMYK by the profile in the file, L*a*b* by definition, to sRGB."""
-    if image.mode == "LAB":
-        profile: Any = ImageCms.createProfile("LAB")
-    elif image.info.get("icc_profile"):
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
-    else:
-        raise ImageError(
-            f"{name} is in CMYK colours without a profile that says what they look like; "
-            f"convert it to RGB first, for example: magick {Path(str(name)).name} -colorspace sRGB rgb.png"
-        )
-    converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    content = image.info.get("icc_profile", b"")
+    if image.mode == "CMYK" and not content:
+        raise ImageError(f"{name} is in CMYK colours without a profile that says what they look like; {how_to_convert(name)}")
+    try:
+        profile: Any = ImageCms.createProfile("LAB") if image.mode == "LAB" else ImageCms.ImageCmsProfile(io.BytesIO(content))
+        converted = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError) as error:
+        raise ImageError(f"{name} is in {image.mode} colours, and its profile is of others or damaged; {how_to_convert(name)}") from error
     assert converted is not None
     return converted
 

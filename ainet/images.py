@@ -24,8 +24,8 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
     """Read an image -> RGB uint8 (H, W, 3), turned upright by its EXIF tag; grey is repeated, alpha dropped.
 
     Args:
-        source: path of a file; its content, as bytes or a file object, which is read from its start; or a Pillow image or array, as
-            for `ainet.segment`.
+        source: path of a file; its content, as bytes or a file object, which is read from its start; or an array, or a Pillow image,
+            of several pages the one that it stands at, as for `ainet.segment`.
         page: of a file that holds several, from 0. Thumbnails and the further pictures of phones' photos are no pages.
         stretch: how values of other types than 8 bits become 0..255: "minmax", "percentile" (the 2nd and the 98th), both of this image's
             values; a range such as (0, 4095); "none": the whole range of the type, of floats [0, 1].
@@ -54,7 +54,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
             raise UsageError(f"the image is a file object whose content is of type {type(content).__name__}; open one of bytes")
         return _read(Path("the image"), io.BytesIO(content), page, stretch, bands)
     if page is not None and checked_integer("page", page) != 0:
-        raise UsageError(f"page={page!r}: an array is one page; leave it out")
+        raise UsageError(f"page={page!r}: an array is one page, a Pillow image the one that it stands at (image.seek); leave it out")
     check_unmasked("the image", source)
     return to_rgb(_pixels(source, bands is not None), "the image", stretch, bands)
 
@@ -148,8 +148,8 @@ def as_array(image: Any) -> NDArray[Any]:
         raise ImageError(f"an image must be an array of pixels, not this {type(image).__name__} ({error}); convert it first") from error
     if array.dtype.name == "bfloat16":  # of JAX and TensorFlow, by the package ml_dtypes
         return array.astype(np.float32)
-    if array.ndim == 0:
-        raise ImageError(f"an image must be an array of pixels, not {short(image)}")
+    if array.ndim == 0 or array.dtype.kind in "US":
+        raise ImageError(f"an image must be an array of pixels, not {short(image)}; read files first, with ainet.read_image")
     if isinstance(image, list | tuple) and array.dtype.kind in "iu" and array.size and array.min() >= 0 and array.max() <= 255:
         return array.astype(np.uint8)
     return array

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding, upright
+from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding, how_to_convert, upright
 from ainet.errors import DeviceError, ImageError
 from ainet.scratch import allocate
 from ainet.wrong_content import read_head
@@ -23,13 +23,13 @@ MAX_PAGE_BYTES = 2**33
 MAX_PIXEL_BYTES = 32  # on the average of a page of as many pixels as may be
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
-PLANES, EXTRA_SAMPLES, DEPTH = 284, 338, 32997
+COMPRESSION, PLANES, EXTRA_SAMPLES, DEPTH = 259, 284, 338, 32997
 BAND_AFTER_BAND = 2  # value of PLANES
 MULTIPLIED = 1  # value of EXTRA_SAMPLES: alpha by which the colours are multiplied
 UNSIGNED, SIGNED = 1, 2  # values of SAMPLE_FORMAT
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of PHOTOMETRIC
 KINDS = {5: "CMYK", 6: "YCbCr", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "raw camera data", 34892: "raw camera data"}  # others
-UNCOMPRESSED, COMPRESSED_JPEG = 1, 7  # values of COMPRESSION
+UNCOMPRESSED, COMPRESSED_JPEG, COMPRESSED_WEBP = 1, 7, 50001  # values of COMPRESSION
 
 logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or Python would print what it logs of files, of which our errors speak
 
@@ -68,7 +68,7 @@ class TiffPages:
         self._check(page, samples, photometric, native)
         try:
             pixels = page.asarray(out=allocate(page.shape, page.dtype.newbyteorder("=")))
-        except ValueError as error:
+        except Exception as error:  # NotImplementedError or ValueError, as the codec may be
             if "imagecodecs" in str(error):
                 raise _needs(self._file, "imagecodecs") from error
             raise
@@ -107,8 +107,7 @@ class TiffPages:
         if photometric not in known:
             kind = KINDS.get(photometric, f"photometric interpretation {photometric}")
             raise ImageError(
-                f"{self._file} has colours of the kind {kind}, {page.dtype}, which are not converted here; convert it to RGB first, "
-                f"for example: magick {self._file.name} -colorspace sRGB rgb.png"
+                f"{self._file} has colours of the kind {kind}, {page.dtype}, which are not converted here; {how_to_convert(self._file)}"
             )
         if samples not in (1, 3) and photometric != RGB:
             raise ImageError(f"{self._file} has {samples} bands; choose one or three with bands= (--bands), such as 3,2,1")
@@ -174,4 +173,6 @@ def open_tiff(file: Path, data: BinaryIO | None = None, most: int = MAX_IMAGE_PI
 
 
 def _needs(file: Path, package: str) -> DeviceError:
-    return DeviceError(f"reading {file}, a TIFF file of deep or many bands, needs the package {package}: pip install 'ainet-toolkit[tiff]'")
+    return DeviceError(
+        f"reading {file}, a TIFF file of a kind that Pillow does not read, needs the package {package}: pip install 'ainet-toolkit[tiff]'"
+    )

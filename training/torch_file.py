@@ -23,6 +23,7 @@ from ainet.wrong_content import check_content, read_head
 
 FIRST_KEY = "conv0a.0.weight"  # of every network; what stands before it stands before all keys
 UNUSED = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
+WRAPPERS = re.compile(r"(?<![^.])(_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")  # that torch puts into keys
 MAX_DEPTH = 4  # of mappings in mappings that are searched for weights
 
 T = TypeVar("T")
@@ -57,18 +58,23 @@ def _list(*arguments: object) -> list[Any]:
     return []
 
 
+PATHS = ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 _OBJECTS = (
     "argparse.Namespace",
     "types.SimpleNamespace",
-    "pathlib.Path",
-    "pathlib.PosixPath",
-    "pathlib._local.PosixPath",
+    *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
+    *(f"{package}.{kind}" for package in ("pathlib", "pathlib._local") for kind in PATHS),
+    "decimal.Decimal",
+    "fractions.Fraction",
+    "functools.partial",
+    "uuid.UUID",
     "numpy.dtype",
     "numpy.ndarray",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
     *(f"numpy.dtypes.{kind}DType" for kind in ("Bool", "Int32", "Int64", "Float32", "Float64")),
     *(f"builtins.{name}" for name in ("list", "dict", "int", "float", "str", "bool")),  # what `collections.defaultdict` is made with
+    *(f"builtins.{name}" for name in ("range", "slice", "frozenset")),
 )
 _ARRAYS = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
 _MAPPINGS = (
@@ -90,15 +96,17 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The weights, under the keys of their network, and the config of a checkpoint: `network`, `source`, `epoch` and `dataset`.
 
     Raises:
-        ModelError: the file is damaged, asks to run code, or holds no weights of AINet or SCN, or those of several networks.
+        ModelError: the file is damaged, asks to call what is not known to be harmless, or holds no weights of AINet or SCN, or those of
+            several networks.
     """
     head = read_head(file)
     if head.startswith(COMPRESSED):
         raise ModelError(f"{file} is compressed; unpack it first")
     check_content(head, f"{file} is not a checkpoint", ModelError)
     try:
-        with _LOADING, quiet(), torch.serialization.safe_globals(STAND_INS):  # type: ignore[arg-type]
-            content = torch.load(file, map_location="cpu", weights_only=True)
+        safe = torch.serialization.safe_globals(STAND_INS)  # type: ignore[arg-type]
+        with file.open("rb") as stream, _LOADING, quiet(), safe:  # not by its name, by whose ending torch would choose the format
+            content = torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
     except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
@@ -129,6 +137,9 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     Raises:
         ModelError: there is not one network.
     """
+    unwrapped = {WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
+    if len(unwrapped) == len(tensors):  # else those of two networks would fall together
+        tensors = unwrapped
     prefixes = sorted({key.removesuffix(FIRST_KEY) for key in tensors if key == FIRST_KEY or key.endswith("." + FIRST_KEY)})
     if not prefixes:
         seen = ", ".join(list(tensors)[:3]) or "nothing"
@@ -169,6 +180,6 @@ def _refusal(error: pickle.UnpicklingError) -> str:
     if needed is None:
         return "it is no plain PyTorch checkpoint, or damaged; get it from its authors again"
     return (
-        f"it asks to run code ({needed[1]}), which is never done; where it holds a whole model or other objects, "
-        "open it with the program that wrote it, and save the model's state_dict()"
+        f"it holds more than weights and asks to call {needed[1]}, but code that a file names is never run; "
+        "open it with the program that wrote it, and save the model's state_dict() alone"
     )

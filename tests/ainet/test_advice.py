@@ -1,10 +1,14 @@
 """Advice is for the case at hand."""
 
 import gzip
+import io
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from PIL import Image
+import tifffile
+from PIL import Image, ImageCms
 
 import ainet
 from ainet import Segmenter
@@ -41,6 +45,47 @@ def test_videos_and_text_as_images(tmp_path: Path) -> None:
         (tmp_path / name).write_text("a line")
         with pytest.raises(ImageError, match=word):
             ainet.read_image(tmp_path / name)
+
+
+def test_images_that_are_whole_are_not_called_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Image.new("RGB", (64, 48), (200, 100, 50))
+    inks = picture.convert("CMYK")
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    inks.save(tmp_path / "of RGB.jpg", icc_profile=srgb)
+    inks.save(tmp_path / "junk.tif", icc_profile=b"junk")
+    picture.save(tmp_path / "drawn.eps")
+    monkeypatch.setenv("PATH", "")  # on which Ghostscript may be
+    for name, words in {
+        "of RGB.jpg": r"CMYK colours, and its profile is of others .*: magick 'of RGB\.jpg' -colorspace sRGB",
+        "junk.tif": r"CMYK colours, and its profile is of others or damaged; .*: magick junk\.tif ",
+        "drawn.eps": "needs Ghostscript.*convert it to PNG",
+    }.items():
+        with pytest.raises(ImageError, match=words):
+            ainet.read_image(tmp_path / name)
+    with pytest.raises(ImageError, match="magick FILE -colorspace sRGB"):
+        ainet.read_image(inks)
+
+
+def test_files_that_are_closed(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "x.png")
+    content, picture = io.BytesIO((tmp_path / "x.png").read_bytes()), Image.open(tmp_path / "x.png")
+    with (tmp_path / "x.png").open("rb") as file:
+        pass
+    for closed in (content, picture, file):
+        closed.close()
+        with pytest.raises(ImageError, match=r"is closed .*open it again"):
+            ainet.read_image(closed)
+
+
+def test_tiff_files_that_need_imagecodecs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """WebP, of which Pillow's libtiff may know nothing; and 10 bits: the tags are those of such files, the content is never reached."""
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    for name, code, kind, value in (("webp", 259, 3, 50001), ("bits", 258, 3, 10)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", np.zeros((48, 64), np.uint8 if name == "webp" else np.uint16))
+        with tifffile.TiffFile(tmp_path / f"{name}.tif", mode="r+b") as file:
+            file.pages[0].tags[code].overwrite(value, dtype=kind)
+        with pytest.raises(DeviceError, match=r"pip install 'ainet-toolkit\[tiff\]'"):
+            ainet.read_image(tmp_path / f"{name}.tif", stretch="none")
 
 
 @pytest.mark.parametrize(

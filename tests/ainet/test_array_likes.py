@@ -58,6 +58,19 @@ def test_pillow_images_are_read_as_their_files(tmp_path: Path, segmenter: Segmen
         segmenter(picture.convert("CMYK"), 12)
 
 
+def test_pillow_images_of_several_pages(tmp_path: Path) -> None:
+    """They stand at one, which counts, as it does for Pillow itself; their files are refused without a page."""
+    first, second = Image.fromarray(RGB), Image.fromarray(RGB[::-1])
+    for suffix in ("gif", "tif", "png"):
+        first.save(tmp_path / f"x.{suffix}", save_all=True, append_images=[second])
+        with Image.open(tmp_path / f"x.{suffix}") as picture:
+            for page in (0, 1):
+                picture.seek(page)
+                np.testing.assert_array_equal(as_rgb(picture), ainet.read_image(tmp_path / f"x.{suffix}", page=page))
+            with pytest.raises(UsageError, match=r"the one that it stands at \(image\.seek\)"):
+                ainet.read_image(picture, page=1)
+
+
 def test_deep_pillow_images() -> None:
     values = (RGB[:, :, 0].astype(np.uint16) * 16) + 5
     for picture in (Image.fromarray(values), Image.fromarray(values.astype(np.int32)), Image.fromarray(values.astype(np.float32))):

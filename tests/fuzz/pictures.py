@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -95,6 +96,7 @@ class DeepImages(Target):
             _tiff(np.moveaxis(bands, 2, 0), photometric="minisblack", planarconfig="separate", bigtiff=True),
             _tiff(bands[:, :, 0].astype(np.float32), byteorder=">"),
             _tiff(np.stack([bands[:, :, 0]] * 3), photometric="minisblack"),
+            cv2.imencode(".jp2", np.full((64, 64, 3), 700, np.uint16))[1].tobytes(),
             encoded(Image.fromarray(bands[:, :, 0]), "PNG"),
             encoded(plain, "PNG", save_all=True, append_images=[plain.rotate(90)]),
             encoded(plain.quantize(16), "GIF", save_all=True, append_images=[plain.rotate(90).quantize(8)]),
@@ -142,6 +144,8 @@ class PngLabels(LabelMaps):
 
 def _check_pages(path: Path, stretch: Stretch, bands: Bands) -> None:
     for _, page in read_pages(path, stretch=stretch, bands=bands):
+        if isinstance(page, AINetError):
+            raise page
         assert (page.dtype, page.ndim, page.shape[2]) == (np.uint8, 3, 3)
 
 

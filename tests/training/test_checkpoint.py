@@ -1,12 +1,18 @@
 """Checkpoints: both public stream formats, the own format, and everything that must be refused."""
 
 import argparse
+import datetime
+import functools
 import json
 import pickle
 import struct
+import uuid
 from collections import defaultdict, deque
+from decimal import Decimal
+from fractions import Fraction
+from http import HTTPStatus
 from itertools import product
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pytest
@@ -65,7 +71,7 @@ def test_tampered_pickle_runs_no_code(tmp_path, monkeypatch):
     torch.save({"state_dict": {}, "arch": Exploit()}, "zip.tar")
     (tmp_path / "stream.tar").write_bytes(pickle.dumps({"state_dict": {}, "arch": Exploit()}, protocol=2))
     for name in ("zip.tar", "stream.tar"):
-        with pytest.raises(ModelError, match=f"refused {name}.*asks to run code"):
+        with pytest.raises(ModelError, match=rf"refused {name}.*asks to call .*exec, but code that a file names is never run"):
             load_checkpoint(name)
     assert not (tmp_path / "ran").exists()
 
@@ -120,6 +126,24 @@ VARIANTS = {
         "last": deque([0.1, 0.2], maxlen=9),
         "state_dict": defaultdict(dict, state),
     },
+    "times and numbers beside": lambda state: {
+        "state_dict": state,
+        "started": datetime.datetime.now(datetime.UTC),
+        "day": datetime.date(2026, 11, 28),
+        "took": datetime.timedelta(hours=3),
+        "rate": Decimal("1e-4"),
+        "share": Fraction(1, 3),
+        "steps": range(0, 10, 2),
+        "part": slice(3),
+        "frozen": frozenset({"conv0a"}),
+        "run": uuid.UUID(int=7),
+        "layer": functools.partial(int, base=2),
+        "out": PureWindowsPath("runs"),
+    },
+    "compiled in parts": lambda state: {key.replace(".0.", ".0._orig_mod.", 1): value for key, value in state.items()},
+    "checkpointed activations": lambda state: {
+        f"module.{key.replace('.', '._checkpoint_wrapped_module.', 1)}": value for key, value in state.items()
+    },
     "old": lambda state: {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")},
     "half": lambda state: {key: value.half() if value.is_floating_point() else value for key, value in state.items()},
     "parameters": lambda state: {key: torch.nn.Parameter(value, value.is_floating_point()) for key, value in state.items()},
@@ -156,6 +180,19 @@ def test_two_networks_in_a_file_are_not_told_apart(tmp_path):
         load_checkpoint(tmp_path / "x.pth")
 
 
+def test_a_network_beside_its_compiled_form(tmp_path):
+    state = build("scn").state_dict()
+    torch.save(state | {f"_orig_mod.{key}": value for key, value in state.items()}, tmp_path / "x.pth")
+    with pytest.raises(ModelError, match="weights of 2 networks"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+def test_a_torch_file_with_the_ending_of_another_kind(tmp_path):
+    state = build("scn").state_dict()
+    torch.save(state, tmp_path / "x.safetensors")
+    assert torch.equal(load_checkpoint(tmp_path / "x.safetensors").network.state_dict()["conv0a.0.weight"], state["conv0a.0.weight"])
+
+
 def test_mappings_without_end(tmp_path):
     """Each holds itself, and a hundred times the next one."""
     innermost = {"a": torch.zeros(1)}
@@ -174,10 +211,11 @@ def test_mappings_without_end(tmp_path):
             {"model": {key: value.numpy() for key, value in build("scn").state_dict().items()}},
             r"holds 94 numpy arrays \(model\.conv0a.*from_numpy",
         ),
-        (build("scn"), r"asks to run code \(ainet\.training\.networks\.scn\.SCN\).*state_dict"),
+        (build("scn"), r"asks to call ainet\.training\.networks\.scn\.SCN, .*state_dict"),
+        ({"state_dict": {}, "status": HTTPStatus.OK}, r"asks to call http\.HTTPStatus, "),
         ([torch.zeros(3)], "holds a list"),
     ],
-    ids=["arrays", "module", "list"],
+    ids=["arrays", "module", "enum", "list"],
 )
 def test_other_content_is_named(tmp_path, content, message):
     torch.save(content, tmp_path / "x.pth")
