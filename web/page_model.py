@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
 
 import ainet
 from ainet.merge_tree import image_model
@@ -25,12 +26,11 @@ SMALLEST = 1000  # values; smaller weights are not worth a node
 
 def with_small_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     """A model whose float weights of convolutions are stored in int8; one that has none, such as an INT8 model, is left as it is."""
-    small = onnx.ModelProto()
-    small.CopyFrom(model)
+    small = _with_whole_kernels(model)
     graph = small.graph
     weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     nodes = []
-    for node in model.graph.node:
+    for node in graph.node:
         tensor = weights.get(node.input[1]) if node.op_type in OUTPUT_CHANNELS else None
         if tensor is not None and np.prod(tensor.dims) >= SMALLEST:
             axis = OUTPUT_CHANNELS[node.op_type]
@@ -60,6 +60,26 @@ def description(model: Path) -> dict[str, object]:
                 "weights": base64.b64encode(weights.tobytes()).decode(),
             },
         }
+
+
+def _with_whole_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which kernels that are computed of others, as in the bundled files, are computed: see `ainet.export.bundle`."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model)
+    constants = {tensor.name: tensor for tensor in whole.graph.initializer}
+    rest = []
+    for node in whole.graph.node:
+        if node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
+            values = {name: numpy_helper.to_array(constants[name]) for name in node.input}
+            (value,) = ReferenceEvaluator(node).run(None, values)
+            constants[node.output[0]] = numpy_helper.from_array(value, node.output[0])
+        else:
+            rest.append(node)
+    used = {name for node in rest for name in node.input}
+    del whole.graph.node[:], whole.graph.initializer[:]
+    whole.graph.node.extend(rest)
+    whole.graph.initializer.extend(tensor for name, tensor in constants.items() if name in used)
+    return whole
 
 
 def _quantised(weights: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int8]]:

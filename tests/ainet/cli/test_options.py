@@ -41,7 +41,7 @@ def test_checkpoints_that_do_not_fit(run: Run) -> None:
         ("other.safetensors", "error: other.safetensors does not fit the network AINet: missing "),
         ("cut.safetensors", "error: cut.safetensors"),
         ("gone.tar", "error: cannot read checkpoint gone.tar: No such file or directory; check the path"),
-        ("a.png", "error: refused a.png"),
+        ("a.png", "error: a.png is no model: "),
     ):
         for arguments in (["export", name, "-o", "x.onnx"], ["convert", name, "-o", "x.safetensors"], ["info", name]):
             result = run(*arguments)
