@@ -14,11 +14,11 @@ from PIL import Image, ImageFile
 
 from ainet.decoding import upright
 from ainet.errors import ImageError
+from ainet.tiff import ORIENTATION
 
 DEEP_GREY = frozenset({"I", "F", "I;16", "I;16B", "I;16L", "I;16N"})  # modes of Pillow that keep all bits
 WITH_OPENCV = frozenset({"PNG", "PPM", "JPEG2000"})  # formats of Pillow
 CODESTREAM = b"\xff\x4f\xff\x51"  # markers with which that of JPEG 2000 begins
-ORIENTATION = 274  # number of the EXIF entry
 
 _LOGGING = threading.Lock()  # OpenCV's level is one for all threads
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import AINetError, UsageError
+from ainet.files import is_file
 from ainet.labels import OVERLAY_ENDING, read_labels
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.wrong_content import read_head
@@ -42,15 +43,8 @@ def compact_json(content: Mapping[str, Any]) -> str:
 def check_replaceable(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where another's file is in the place of a result."""
     file = Path(path)
-    if not _is_free(file) and not _is_result(file):
+    if is_file(file) and not _is_result(file):
         raise UsageError(f"cannot write {file}: the file there is no result of ainet segment; move it, or choose another output folder")
-
-
-def _is_free(file: Path) -> bool:
-    try:
-        return not file.is_file()
-    except OSError:  # there can be no file of such a name, of which the writer speaks
-        return True
 
 
 def _is_result(file: Path) -> bool:

@@ -18,7 +18,8 @@ FOLDERS = ("ainet", "training", "export", "runtime", "calibration", "benchmarks"
 LEVELS: tuple[tuple[str, ...], ...] = (
     ("errors", "spec", "package", "quiet", "wrong_content"),
     ("files", "arguments", "arrays", "mat_file", "decoding", "scratch"),
-    ("tiff", "stretch", "deep_files"),
+    ("tiff", "stretch"),
+    ("deep_files",),
     ("image_files",),
     ("images", "georeference"),
     ("labels", "metrics"),
