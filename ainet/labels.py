@@ -28,7 +28,7 @@ from ainet.arrays import check_unmasked
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.deep_files import loses_depth
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, is_folder
 from ainet.image_files import open_image, turned_upright
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
@@ -124,7 +124,7 @@ def find_labels(folder: str | os.PathLike[str], images: Collection[str]) -> dict
         UsageError: there is no such folder, or two files are the same label map of one image.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UsageError(f"no folder {folder}; name the folder of label maps")
     visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]  # macOS puts ._NAME beside NAME
     label_maps = [path for path in visible if path.suffix.lower() in _READERS]

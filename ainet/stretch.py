@@ -66,7 +66,7 @@ def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Band
         advice: what errors recommend.
 
     Raises:
-        ImageError: another shape; a type that has no range, or values outside it.
+        ImageError: another shape; a type that has no range, or values outside it; a `stretch` whose white is beyond the type.
         UsageError: no such stretch, no such bands.
     """
     limits = checked_stretch(stretch)
@@ -151,6 +151,11 @@ def _wrong_shape(pixels: NDArray[Any], name: str, advice: Advice) -> ImageError:
 def _range(pixels: NDArray[Any], stretch: Stretch, name: str, advice: Advice) -> tuple[float, float]:
     """The values that become 0 and 255."""
     if isinstance(stretch, tuple):
+        if pixels.dtype.kind != "f" and stretch[1] > np.iinfo(pixels.dtype).max:  # meant for deeper values, it makes these black
+            raise ImageError(
+                f"{name} has {pixels.dtype} values, which do not reach the white of stretch={stretch[0]:g},{stretch[1]:g}; "
+                "choose a range within them, or read it without one"
+            )
         return stretch
     if stretch in (None, "none") and pixels.dtype.kind == "f":
         least, largest = float(pixels.min()), float(pixels.max())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ainet.errors import ModelError
+from ainet.files import is_file
 from ainet.runtime.model import ModelInfo
 from ainet.spec import NEIGHBOURS
 
@@ -114,5 +115,5 @@ def _check_outside(content: "onnx.ModelProto", model: Path) -> None:
     """Raise `ModelError` where a file is missing in which a graph's weights lie."""
     for tensor in content.graph.initializer:
         for entry in tensor.external_data:
-            if entry.key == "location" and not (model.parent / entry.value).is_file():
+            if entry.key == "location" and not is_file(model.parent / entry.value):
                 raise ModelError(f"{model} has its weights in {entry.value}, which is not beside it; copy or fetch that file too")

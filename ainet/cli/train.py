@@ -9,6 +9,7 @@ import typer
 from ainet.cli.console import print_line
 from ainet.cli.options import TrainingDeviceOption, needs
 from ainet.errors import UsageError
+from ainet.files import is_folder
 from ainet.models import checkpoint_path
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def train(
     with needs("training", "train"):
         from ainet.training.train import train as run
     data = _data_set(bsds, nyuv2, images, labels)
-    validate = _validate_on_val(bsds, given) if bsds is not None and (bsds / "images/val").is_dir() else None
+    validate = _validate_on_val(bsds, given) if bsds is not None and is_folder(bsds / "images/val") else None
     run(network, recipe, data, str(out), device, budget, start, validate, compile, given)
 
 
@@ -80,7 +81,7 @@ def _data_set(
     if bsds is not None:
         return lambda splits: (sample for split in splits for sample in datasets.bsds500(bsds, split))
     if nyuv2 is not None:
-        return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split))
+        return lambda splits: (sample for split in splits for sample in datasets.nyuv2(nyuv2, split, print_line))
     assert images is not None and labels is not None
     return lambda splits: datasets.label_folder(images, labels, report=print_line)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ainet.benchmarks.peers.base import Options
 from ainet.errors import DeviceError, ModelError
+from ainet.files import is_folder
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -32,7 +33,7 @@ def open_network(build: Callable[[], Network], name: str, options: Options) -> t
         network = build()
     sha256 = None
     if options.weights is not None:
-        if not options.weights.is_dir():
+        if not is_folder(options.weights):
             raise ModelError(f"no folder {options.weights}; name the folder that holds {name}.safetensors")
         paths = [options.weights / f"{name}{suffix}" for suffix in READERS]
         path = next((path for path in paths if path.is_file()), None)

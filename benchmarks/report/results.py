@@ -10,7 +10,7 @@ from typing import Any
 from ainet.benchmarks.accuracy.regions import BY_COUNT
 from ainet.benchmarks.peers import METHODS
 from ainet.errors import UsageError
-from ainet.files import parse_json
+from ainet.files import is_file, is_folder, parse_json
 
 KINDS = {  # and what their files hold
     "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "conventions", "pairs", "skipped", "versions", "machine"),
@@ -110,12 +110,12 @@ def row_id(group: str, method: str, case: str) -> str:
 
 
 def _files(source: Path) -> list[Path]:
-    if source.is_dir():
+    if is_folder(source):
         files = sorted(path for kind in KINDS for path in source.glob(f"{kind}*.json"))
         if not files:
             raise UsageError(f"{source} holds no result; name a folder that `ainet bench` has written, once a run is finished")
         return files
-    if not source.is_file():
+    if not is_file(source):
         raise UsageError(f"no result at {source}; name a JSON file or folder that `ainet bench` has written")
     return [source]
 

@@ -107,6 +107,17 @@ def test_white_is_zero(tmp_path: Path) -> None:
     np.testing.assert_allclose(ainet.read_image(tmp_path / "x.tif", stretch="none")[:, :, 0], 255 - scaled(DEEP[:, :, 0], 0, 65535), atol=1)
 
 
+@pytest.mark.parametrize(("dtype", "white"), [(np.uint8, 4095), (np.uint8, 256), (np.uint16, 65_536), (np.int16, 65_535)])
+def test_a_range_beyond_the_values_that_can_be(tmp_path: Path, dtype: type[np.integer[Any]], white: int) -> None:
+    """As of a photo among scans of 12 bits, which one range would make black without a word."""
+    tifffile.imwrite(tmp_path / "x.tif", DEEP[:, :, 0].astype(dtype))
+    with pytest.raises(ImageError, match=rf"x\.tif has {np.dtype(dtype)} values, .*stretch=0,{white}"):
+        ainet.read_image(tmp_path / "x.tif", stretch=(0, white))
+    largest = np.iinfo(dtype).max
+    image = ainet.read_image(tmp_path / "x.tif", stretch=(0, float(largest)))
+    np.testing.assert_allclose(image[:, :, 0], scaled(DEEP[:, :, 0].astype(dtype), 0, largest), atol=1)
+
+
 @pytest.mark.parametrize("stretch", ["max", "1", "5,1", "1,2,3", "nan,1", (1,), (3, 3), 4, ("a", "b"), object()])
 def test_stretches_that_are_none(stretch: Any) -> None:
     with pytest.raises(UsageError, match="stretch"):

@@ -271,7 +271,10 @@ class TestNYUv2:
         write_rgb(tmp_path / "images/test/00000012.png", image)
         (tmp_path / "csv_groundTruth/test").mkdir(parents=True)
         np.savetxt(tmp_path / "csv_groundTruth/test/00000012-0.csv", labels, "%d", delimiter=",")
-        (sample,) = nyuv2(tmp_path, "test")
+        (tmp_path / "images/test/notes.txt").touch()
+        lines: list[str] = []
+        (sample,) = nyuv2(tmp_path, "test", lines.append)
+        assert len(lines) == 1 and "notes.txt" in lines[0]
         cut = slice(16, -16) if size[0] == 480 else slice(None)
         np.testing.assert_array_equal(sample.image(), image[cut, cut])
         np.testing.assert_array_equal(sample.segmentations()[0], labels[cut, cut])

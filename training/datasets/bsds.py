@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
+from ainet.files import is_folder
 from ainet.images import read_image
 from ainet.labels import check_same_size, read_bsds_truths
 from ainet.training.datasets.sample import as_uint16
@@ -61,8 +62,8 @@ def bsds500(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
     Raises:
         UsageError: the folders are not there or empty, or an image or ground truth lacks its partner.
     """
-    images = {path.stem: path for path in sorted((Path(root) / "images" / split).glob("[!.]*.jpg"))}  # macOS puts ._NAME beside NAME
-    truths = {path.stem: path for path in sorted((Path(root) / "groundTruth" / split).glob("[!.]*.mat"))}
+    images = _by_name(Path(root) / "images" / split, ".jpg")
+    truths = _by_name(Path(root) / "groundTruth" / split, ".mat")
     layout = LAYOUT.format(split=split)
     if not images or not truths:
         missing = "image" if not images else "ground truth"
@@ -72,3 +73,9 @@ def bsds500(root: str | os.PathLike[str], split: str) -> list[BSDSSample]:
         partner = "ground truth" if lonely[0] in images else "image"
         raise UsageError(f"{len(lonely)} of BSDS500 '{split}' in {root} lack a partner: {lonely[0]} has no {partner}; {layout}")
     return [BSDSSample(images[name], truths[name]) for name in images]
+
+
+def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
+    if not is_folder(folder):
+        return {}
+    return {path.stem: path for path in sorted(folder.glob(f"[!.]*{suffix}"))}  # macOS puts ._NAME beside NAME

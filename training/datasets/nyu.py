@@ -8,6 +8,7 @@ train, numbered in `nyuv2_subset.json`, and cuts 16 pixels from each side of 480
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from ainet.errors import ImageError, UsageError
+from ainet.files import is_file, is_folder
 from ainet.folders import walk
 from ainet.images import read_image
 from ainet.training.datasets.folder import FolderSample, label_folder
@@ -85,8 +87,10 @@ class NYUSample:
         return array
 
 
-def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[FolderSample]:
-    """The images of one split, "train" (200 images) or "test" (400).
+def nyuv2(
+    root: str | os.PathLike[str], split: str, report: Callable[[str], None] = lambda line: None
+) -> list[NYUSample] | list[FolderSample]:
+    """The images of one split, "train" (200 images) or "test" (400); `report` is given a line on what else a folder of images holds.
 
     From the .mat file (needs h5py), unlabelled gaps are closed by `fill_gaps`; the benchmark's own files used a
     repeated median filter instead, so figures to compare with the literature need the second layout.
@@ -97,7 +101,7 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[Fo
     """
     root = Path(root)
     mat = root / MAT_NAME
-    if mat.is_file():
+    if is_file(mat):
         try:
             import h5py  # noqa: F401
         except ImportError as error:
@@ -108,12 +112,12 @@ def nyuv2(root: str | os.PathLike[str], split: str) -> list[NYUSample] | list[Fo
         return [NYUSample(mat, number) for number in subset[split]]
     images = root / "images" / split
     folders = [root / name / split for name in ("csv_groundTruth", "labels")]
-    labels = next((folder for folder in folders if folder.is_dir()), None)
-    if labels is None or not images.is_dir():
+    labels = next((folder for folder in folders if is_folder(folder)), None)
+    if labels is None or not is_folder(images):
         raise UsageError(f"no NYUv2 '{split}' in {root}; {LAYOUT.format(split=split)}")
     files = walk(images, below=False).files
     uncut = bool(files) and read_image(images / files[0]).shape[:2] == FULL_SIZE
-    return label_folder(images, labels, border=BORDER if uncut else 0)
+    return label_folder(images, labels, border=BORDER if uncut else 0, report=report)
 
 
 def fill_gaps(regions: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -78,6 +78,9 @@ BAD = {
     ("--bsds", "nyu", "--nyuv2", "nyu"): "name one data set",
     ("--images", "photos"): "images of your own need both --images FOLDER and --labels FOLDER",
     ("--images", "photos", "--labels", "none"): "no folder none",
+    ("--images", "photos", "--labels", "x" * 300): "no folder xxx",
+    ("--nyuv2", "x" * 300): "no NYUv2 'train' in xxx",
+    ("--bsds", "x" * 300): "no image of BSDS500 'train' in xxx",
     ("--nyuv2", "photos"): "no NYUv2 'train' in photos; expected either",
     ("--bsds", "photos"): "no image of BSDS500 'train' in photos; expected",
 }
