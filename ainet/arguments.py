@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from numbers import Real
 from typing import Any, SupportsIndex, TypeVar
 
-from ainet.errors import UsageError
+from ainet.errors import UsageError, short
 
 QUALITIES = ("best", "fast")
 T = TypeVar("T")
@@ -17,14 +17,17 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
     """The argument `name` as an int.
 
     Raises:
-        UsageError: its value is no integer.
+        UsageError: its value is no integer, or takes more than 64 bits.
     """
     if isinstance(value, bool):
-        raise UsageError(f"{name} must be an integer, not {value!r}")
+        raise UsageError(f"{name} must be an integer, not {short(value)}")
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
-        raise UsageError(f"{name} must be an integer, not {value!r}") from None
+        raise UsageError(f"{name} must be an integer, not {short(value)}") from None
+    if abs(number) >= 2**63:
+        raise UsageError(f"{name} must be an integer of 64 bits, not {short(number)}")
+    return number
 
 
 def checked_number(name: str, value: Any) -> float:
@@ -35,7 +38,7 @@ def checked_number(name: str, value: Any) -> float:
     """
     number = _as_float(value)
     if not math.isfinite(number):
-        raise UsageError(f"{name} must be a number, and finite, not {value!r}")
+        raise UsageError(f"{name} must be a number, and finite, not {short(value)}")
     return number
 
 
@@ -47,7 +50,7 @@ def checked_limit(name: str, value: Any) -> float:
     """
     number = _as_float(value)
     if math.isnan(number):
-        raise UsageError(f"{name} must be a number, not {value!r}")
+        raise UsageError(f"{name} must be a number, not {short(value)}")
     return number
 
 
@@ -66,7 +69,7 @@ def checked_list(name: str, value: Iterable[T]) -> list[T]:
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     """Raise `UsageError` unless the argument `name` is one of these words."""
     if not isinstance(value, str) or value not in choices:
-        raise UsageError(f"unknown {name} '{value}'; choose one of {', '.join(choices)}")
+        raise UsageError(f"unknown {name} {short(value)}; choose one of {', '.join(choices)}")
 
 
 def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
@@ -124,6 +127,8 @@ def check_device_start(start_label: SupportsIndex | None) -> None:
 
 def _as_float(value: Any) -> float:
     """A real number, or an array of one without axes, as a float; NaN for anything else."""
+    if getattr(getattr(value, "dtype", None), "kind", "") in ("m", "M"):  # times, of which those without a unit have integers as items
+        return math.nan
     number = value.item() if getattr(value, "shape", None) == () else value
     if isinstance(number, bool) or not isinstance(number, Real):
         return math.nan

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.errors import UsageError
+from ainet.errors import UsageError, short
 
 
 def checked_array(name: str, value: Any) -> NDArray[Any]:
@@ -30,6 +30,18 @@ def check_unmasked(name: str, value: Any) -> None:
     """Raise `UsageError` for an array that `hides_values`, where these would be taken for others."""
     if hides_values(value):
         raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
+
+
+def checked_labels(labels: Any) -> NDArray[np.integer[Any]]:
+    """Labels (H, W) as an array.
+
+    Raises:
+        UsageError: they are no such array of integers, or empty.
+    """
+    array = checked_array("labels", labels)
+    if array.ndim != 2 or array.dtype.kind not in "iu" or array.size == 0:
+        raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {array.dtype} of shape {array.shape}")
+    return array
 
 
 def checked_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
@@ -67,9 +79,3 @@ def checked_colour(colour: Any) -> NDArray[np.uint8]:
     if values.shape == (3,) and values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
         return np.round(values * 255).astype(np.uint8)
     raise UsageError(f"colour must be R, G, B: three whole numbers in 0..255 or three floats in [0, 1], not {short(colour)}")
-
-
-def short(value: object) -> str:
-    """How a value is written, or the beginning of it."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."

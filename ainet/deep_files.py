@@ -67,7 +67,7 @@ def _jpeg2000_loses_depth(image: Image.Image) -> bool:
     file.seek(0)
     components = _jpeg2000_layout(file.read())[1]
     file.seek(place)
-    return any(signed or (bits > 8 and not (bits == 16 and image.mode in DEEP_GREY)) for bits, signed in components)
+    return any(signed or bits < 8 or (bits > 8 and not (bits == 16 and image.mode in DEEP_GREY)) for bits, signed in components)
 
 
 def _check_jpeg2000(image: Image.Image, content: bytes, name: object) -> None:
@@ -75,11 +75,13 @@ def _check_jpeg2000(image: Image.Image, content: bytes, name: object) -> None:
     if size != image.size:
         raise ImageError(f"{name} is damaged: its header and its content differ in size; fetch it again")
     bits = max(bits for bits, _ in components)
-    if any(signed for _, signed in components):
+    if bits < 8:
+        kind = f"values of {bits} bits"
+    elif any(signed for _, signed in components):
         kind = "signed values"
     elif bits > 16:
         kind = f"values of {bits} bits"
-    elif image.mode not in (*DEEP_GREY, "RGB", "RGBA"):
+    elif image.mode not in (*DEEP_GREY, "L", "RGB", "RGBA"):  # L of 9 bits
         kind = f"{len(components)} bands of {bits} bits"
     else:
         return

@@ -31,11 +31,22 @@ class OutputError(AINetError):
     """A result cannot be written."""
 
 
-def import_failed(what: str, error: ImportError, install: str) -> DeviceError:
+def import_failed(what: str, error: ImportError | OSError, install: str) -> DeviceError:
     """The error of a feature whose imports fail: a package is not there, or it is and cannot be loaded.
 
     what: the feature. install: the command that mends it.
     """
+    if "failed to map segment" in str(error):
+        return DeviceError(f"{what} needs more memory than there is for this process ({error}); raise its limit, or free some")
     if isinstance(error, ModuleNotFoundError) and error.name:
         return DeviceError(f"{what} needs the package {error.name.partition('.')[0]}: {install}")
     return DeviceError(f"{what} needs a package that is installed and cannot be loaded ({error}); mend or install it anew: {install}")
+
+
+def short(value: object) -> str:
+    """How an error shows a value: as it is written, or the beginning of that."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # Python writes no integer of over 4,300 digits; other classes' own text may fail as it likes
+        return f"this {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:57]}..."

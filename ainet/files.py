@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ainet.errors import OutputError
+from ainet.errors import OutputError, UsageError, short
 
 PREFIX = ".ainet-"  # of temporary names
 _temporary = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(\..*)?").fullmatch
@@ -30,6 +30,24 @@ def is_file(path: str | os.PathLike[str]) -> bool:
 def is_folder(path: str | os.PathLike[str]) -> bool:
     """The same of a folder."""
     return os.path.isdir(path)  # noqa: PTH112
+
+
+def path_text(path: Any, claim: str = "a file is named by a path") -> str:
+    """A path as text; `claim`: what errors say that it should be.
+
+    Raises:
+        UsageError: it is no path, or one that no file can have.
+    """
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise UsageError(f"{claim}, not by {short(path)}")
+    try:
+        bad = "\0" in text or not os.fsencode(text)
+    except UnicodeEncodeError:
+        bad = True
+    if bad:
+        raise UsageError(f"no file can have the name {short(text)}; name another")
+    return text
 
 
 @contextlib.contextmanager

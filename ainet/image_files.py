@@ -22,8 +22,9 @@ from ainet import tiff
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, LargeImageError, check_decoded_size, decoding, how_to_convert
 from ainet.deep_files import DEEP_GREY, WITH_OPENCV, loses_depth, read_deep
 from ainet.errors import ImageError
-from ainet.wrong_content import read_head, wrong_content
+from ainet.wrong_content import looks_like_video, read_head, wrong_content
 
+SCALED = frozenset({"FITS"})  # formats whose headers say by what each value is to be multiplied, of which Pillow takes no notice
 ONE_IMAGE = frozenset({"MPO", "PSD"})  # formats whose further pictures are previews, depth, gain maps or layers
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
@@ -78,6 +79,10 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
         except UnidentifiedImageError as error:
             raise UnknownImageError(_not_an_image(file, formats, data)) from error
         with opened as image:
+            if image.format in SCALED:
+                raise ImageError(
+                    f"{file} is a {image.format} file, whose header scales its values; that is not done here: convert it to TIFF"
+                )
             check_decoded_size(image.height, image.width, file)
             yield image
 
@@ -95,6 +100,8 @@ def pixels_of(image: Image.Image, name: object, native: bool = False) -> NDArray
     turned = turned_upright(image)
     if turned.mode in DEEP_GREY or (native and turned.mode not in ("1", "P", "PA")):
         return np.array(turned)
+    if native and turned.mode == "1":
+        return np.array(turned.convert("L"))
     if turned.mode in ("CMYK", "LAB"):
         turned = _through_profile(turned, name)
     return np.array(turned.convert("RGB"))
@@ -166,6 +173,8 @@ def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
         return True
     if bits > 8 and (samples > 1 or photometric == tiff.WHITE_IS_ZERO):
         return True
+    if getattr(image, "n_frames", 1) == 1 and tiff.holds_stack(str(tags.get(tiff.DESCRIPTION, "")), image.width * image.height * samples):
+        return True
     if samples > len(image.getbands()) and (native or photometric != tiff.RGB):
         return True
     sample_format = tags.get(tiff.SAMPLE_FORMAT, (1,))[0]
@@ -194,11 +203,12 @@ def _through_profile(image: Image.Image, name: object) -> Image.Image:
 
 
 def _not_an_image(file: Path, formats: list[str] | None, data: BinaryIO | None) -> str:
-    mistake = wrong_content(read_head(file, data))
+    head = read_head(file, data)
+    mistake = wrong_content(head)
     if mistake is not None:
         return f"{file} is not an image: {mistake}"
     if formats is not None:
         return f"{file} is not a {' or '.join(formats)} file that can be read; write it again"
-    if file.suffix.lower() in VIDEO_SUFFIXES:
+    if file.suffix.lower() in VIDEO_SUFFIXES or looks_like_video(head):
         return f"{file} is a video, not an image: ainet segment takes videos, OpenCV's VideoCapture gives their frames"
     return f"{file} is not an image that can be read; convert it to PNG or JPEG"

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ainet.arguments import checked_integer
-from ainet.arrays import check_unmasked, checked_mask, hides_values, short
+from ainet.arrays import check_unmasked, checked_mask, hides_values
 from ainet.decoding import MAX_DECODED_PIXELS, MAX_IMAGE_PIXELS, check_decoded_size, check_size, decoding
-from ainet.errors import AINetError, ImageError, UsageError
+from ainet.errors import AINetError, ImageError, UsageError, short
+from ainet.files import path_text
 from ainet.image_files import open_pages, pixels_of, turned_upright
 from ainet.stretch import BESIDE_A_MASK, OF_ARRAYS, Bands, Stretch, checked_bands, checked_stretch, to_rgb
 from ainet.tiff import is_tiff
@@ -38,9 +39,9 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
         DeviceError: a TIFF file that needs tifffile, which is not installed.
     """
     checked_stretch(stretch)
-    checked_bands(bands)
+    bands = checked_bands(bands)
     if isinstance(source, str | os.PathLike):
-        return _read(Path(source), None, page, stretch, bands)
+        return _read(Path(path_text(source)), None, page, stretch, bands)
     if isinstance(source, bytes | bytearray | memoryview):
         return _read(Path("the image"), io.BytesIO(source), page, stretch, bands)
     if isinstance(source, io.TextIOBase):
@@ -54,7 +55,7 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
             raise UsageError(f"the image is a file object whose content is of type {type(content).__name__}; open one of bytes")
         return _read(Path("the image"), io.BytesIO(content), page, stretch, bands)
     if page is not None and checked_integer("page", page) != 0:
-        raise UsageError(f"page={page!r}: an array is one page, a Pillow image the one that it stands at (image.seek); leave it out")
+        raise UsageError(f"page={short(page)}: an array is one page, a Pillow image the one that it stands at (image.seek); leave it out")
     check_unmasked("the image", source)
     return to_rgb(_pixels(source, bands is not None), "the image", stretch, bands)
 
@@ -206,6 +207,6 @@ def _read(
             raise ImageError(f"{file} holds {len(pages)} pages: choose one with page=, save it as a file of its own, or use ainet segment")
         number = 0 if page is None else checked_integer("page", page)
         if not 0 <= number < len(pages):
-            raise UsageError(f"page={page!r} is not there: {file} has {len(pages)}, counted from 0")
+            raise UsageError(f"page={short(page)} is not there: {file} has {len(pages)}, counted from 0")
         pixels = pages.read(number, bands is not None)
     return to_rgb(pixels, str(file), stretch, bands)

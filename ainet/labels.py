@@ -24,11 +24,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arrays import check_unmasked
+from ainet.arrays import checked_labels
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.deep_files import loses_depth
 from ainet.errors import AINetError, ImageError, OutputError, UsageError
-from ainet.files import atomic_path, is_folder
+from ainet.files import atomic_path, is_folder, path_text
 from ainet.image_files import open_image, turned_upright
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
 from ainet.mat_file import read_segmentations
@@ -47,7 +47,7 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
     Raises:
         ImageError: the file is missing, damaged or no label map; ids outside [0, 2**31); a PNG over 67 megapixels.
     """
-    file = Path(path)
+    file = Path(path_text(path))
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise ImageError(f"{file} is no label map: known are {', '.join(sorted(_READERS))}; save it as one of them")
@@ -63,19 +63,18 @@ def read_labels(path: str | os.PathLike[str]) -> NDArray[np.int32]:
     return _checked(labels, str(file))
 
 
-def write_labels(path: str | os.PathLike[str], labels: NDArray[np.integer[Any]]) -> None:
-    """Write a label map (H, W) as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
+def write_labels(path: str | os.PathLike[str], labels: Any) -> None:
+    """Write a label map, (H, W) integers, as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
 
     Raises:
-        UsageError: another suffix, or a `numpy.ma` array that hides some of its values.
-        OutputError: the file cannot be written; as PNG: ids above 65,535, or over 67 megapixels.
+        UsageError: another suffix, or no such array, or one of `numpy.ma` that hides some of its values.
+        OutputError: the file cannot be written; as PNG: ids below 0 or above 65,535, or over 67 megapixels.
     """
-    file = Path(path)
+    file = Path(path_text(path))
     writer = _WRITERS.get(file.suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
-    check_unmasked("labels", labels)
-    writer(file, labels)
+    writer(file, checked_labels(labels))
 
 
 def check_png_size(file: Path, height: int, width: int) -> None:
@@ -96,15 +95,16 @@ def read_bsds_truths(path: str | os.PathLike[str]) -> list[NDArray[np.int32]]:
     Raises:
         ImageError: the .mat file is missing, damaged, of another kind, or without an annotation.
     """
+    file = Path(path_text(path))
     try:
-        with Path(path).open("rb") as stream:
+        with file.open("rb") as stream:
             content = stream.read(MAX_MAT_BYTES + 1)
         check_content(content[:HEAD], f"{path} is not a BSDS500 ground truth", ImageError)
-        maps = read_segmentations(content)
+        maps = [_whole(labels) for labels in read_segmentations(content)]  # MATLAB's own numbers are floats
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}; check the path") from error
     except (ValueError, struct.error, zlib.error) as error:
-        raise ImageError(f"{path} is not a BSDS500 ground truth ({error}): damaged or half downloaded; fetch it again") from error
+        raise ImageError(f"{path} is not a BSDS500 ground truth: {error}; if it was one, it is damaged: fetch it again") from error
     if not maps:
         raise ImageError(f"{path} holds no annotation; fetch it again")
     return [_checked(labels, f"annotation {number} of {path}") for number, labels in enumerate(maps)]
@@ -167,6 +167,13 @@ def _read_csv(file: Path) -> NDArray[Any]:
             raise ValueError("it is empty")
         lines.seek(0)
         values = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)  # float64: as integers, numpy 1 would cut off fractions
+    return _whole(values)
+
+
+def _whole(values: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers that are floats as integers, others as they are."""
+    if values.dtype.kind != "f":
+        return values
     with np.errstate(invalid="ignore"):
         ids = values.astype(np.int64)
     if not np.array_equal(ids, values):
@@ -176,6 +183,8 @@ def _read_csv(file: Path) -> NDArray[Any]:
 
 def _read_png(file: Path) -> NDArray[Any]:
     with open_image(file, formats=["PNG"]) as image:
+        if getattr(image, "n_frames", 1) > 1:
+            raise ImageError(f"{file} is an animation; save each frame as a label map of its own")
         if image.mode.startswith("RGB") and loses_depth(image):
             raise ImageError(f"{file} has colours of 16 bits per channel; save the ids as grey of 16 bits")
         values = np.array(turned_upright(image))
@@ -198,6 +207,8 @@ def _write_csv(file: Path, labels: NDArray[np.integer[Any]]) -> None:
 
 
 def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
+    if labels.min() < 0:
+        raise OutputError(f"{file}: the ids begin at {labels.min()}, and a PNG holds none below 0; use --format npy")
     if labels.max() > np.iinfo(np.uint16).max:
         raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
     if labels.size > MAX_DECODED_PIXELS:  # which could not be read again

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 
 from ainet.arguments import check_choice
-from ainet.errors import ModelError, UsageError
-from ainet.files import is_file, is_folder
+from ainet.errors import ModelError, UsageError, short
+from ainet.files import is_file, is_folder, path_text
 from ainet.wrong_content import looks_like_onnx, read_head
 
 BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package
@@ -44,16 +44,16 @@ class Device:
             UsageError: it has none of the forms in `DEVICES`.
         """
         if not isinstance(text, str):
-            raise UsageError(f"device must be a string, not {text!r}; choose {DEVICES}")
+            raise UsageError(f"device must be a string, not {short(text)}; choose {DEVICES}")
         if text in ("auto", "cpu", "openvino"):
             return cls(text)
-        if match := re.fullmatch(r"(cuda|tensorrt)(?::([0-9]+))?", text):
+        if match := re.fullmatch(r"(cuda|tensorrt)(?::([0-9]{1,4}))?", text):
             return cls(match[1], int(match[2] or 0))
         if match := re.fullmatch(r"torch(?::(.*))?", text):
             name = match[1] or "cpu"
-            gpu = re.fullmatch(r"cuda(?::([0-9]+))?", name)
+            gpu = re.fullmatch(r"cuda(?::([0-9]{1,4}))?", name)
             return cls("torch", None if gpu is None else int(gpu[1] or 0), name)
-        raise UsageError(f"unknown device '{text}'; choose {DEVICES}")
+        raise UsageError(f"unknown device {short(text)}; choose {DEVICES}")
 
     @property
     def model_suffix(self) -> str:
@@ -68,11 +68,7 @@ def model_path(model: str | os.PathLike[str] | None, device: Device) -> Path:
         UsageError: it is neither a name nor a path.
         ModelError: the bundled file is missing.
     """
-    if model is not None and not isinstance(model, str | os.PathLike):
-        raise UsageError(f"a model is named by a path, or one of {', '.join(BUNDLED)}, not by {model!r}")
-    name = DEFAULT if model is None else os.fspath(model)
-    if "\0" in name:
-        raise UsageError(f"no file can have the name {name!r}, with a null character; name another")
+    name = DEFAULT if model is None else path_text(model, f"a model is named by a path, or one of {', '.join(BUNDLED)}")
     return bundled(name + device.model_suffix) if name in BUNDLED else Path(name)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.arguments import checked_integer
-from ainet.regions import Labels, checked_labels
+from ainet.arrays import checked_labels
+from ainet.regions import Labels
 from ainet.runtime.label_map import Ring, outlines
 from ainet.runtime.postprocess import enforce_connectivity
 

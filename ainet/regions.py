@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arrays import checked_array, checked_colour
+from ainet.arrays import checked_colour, checked_labels
 from ainet.errors import UsageError
 from ainet.images import as_rgb
 from ainet.metrics.label_map import count_other_neighbours
@@ -95,18 +95,6 @@ def adjacency(labels: Labels) -> NDArray[np.integer[Any]]:
         keys.append(np.minimum(a, b) * len(values) + np.maximum(a, b))
     pairs = np.divmod(np.unique(np.concatenate(keys)), len(values))
     return values[np.stack(pairs, 1)]
-
-
-def checked_labels(labels: Labels) -> Labels:
-    """Labels (H, W) as an array.
-
-    Raises:
-        UsageError: they are no such array of integers, or empty.
-    """
-    labels = checked_array("labels", labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu" or labels.size == 0:
-        raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {labels.dtype} of shape {labels.shape}")
-    return labels
 
 
 def _matching(image: Any, labels: Labels) -> NDArray[np.uint8]:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from ainet.arguments import checked_integer
-from ainet.arrays import checked_array, short
-from ainet.errors import ImageError, UsageError
+from ainet.arrays import checked_array
+from ainet.errors import ImageError, UsageError, short
 from ainet.images import as_array, as_mask, as_rgb
 from ainet.one_call import segment
 
@@ -71,7 +71,7 @@ def slic(
     )
     first = checked_integer("start_label", start_label)
     if first not in (0, 1):
-        raise UsageError(f"start_label={start_label!r}: choose 0 or 1, as of skimage.segmentation.slic")
+        raise UsageError(f"start_label={short(start_label)}: choose 0 or 1, as of skimage.segmentation.slic")
     pixels = _channels_last(image, channel_axis)
     inside = _inside(pixels, mask)
     if inside is None:

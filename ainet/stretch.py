@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.arguments import checked_integer
-from ainet.errors import ImageError, UsageError
+from ainet.errors import ImageError, UsageError, short
 from ainet.scratch import allocate
 
 Stretch: TypeAlias = str | tuple[float, float] | None
@@ -104,7 +104,7 @@ def checked_stretch(stretch: Any) -> Stretch:
     try:
         low, high = map(float, stretch.split(",") if isinstance(stretch, str) else stretch)
     except (TypeError, ValueError, OverflowError):  # the last of an integer that no float can hold
-        raise UsageError(f"stretch must be one of {', '.join(WORDS)}, or a range such as 0,4095, not {stretch!r}") from None
+        raise UsageError(f"stretch must be one of {', '.join(WORDS)}, or a range such as 0,4095, not {short(stretch)}") from None
     if not (np.isfinite([low, high]).all() and low < high):
         raise UsageError(f"stretch={low:g},{high:g} is no range: the first value becomes black, the second, which is larger, white")
     return low, high
@@ -121,9 +121,9 @@ def checked_bands(bands: Any) -> tuple[int, ...] | None:
     try:
         entries = [int(entry) for entry in bands.split(",")] if isinstance(bands, str) else [checked_integer("bands", b) for b in bands]
     except (TypeError, ValueError):
-        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {bands!r}") from None
+        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {short(bands)}") from None
     if len(entries) not in (1, 3) or min(entries) < 1:
-        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {bands!r}")
+        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {short(bands)}")
     return tuple(entries)
 
 

@@ -7,6 +7,7 @@ with open_tiff(Path("scene.tif")) as pages:
 import contextlib
 import logging
 import math
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -23,9 +24,9 @@ MAX_PAGE_BYTES = 2**33
 MAX_PIXEL_BYTES = 32  # on the average of a page of as many pixels as may be
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
-COMPRESSION, PLANES, EXTRA_SAMPLES, DEPTH = 259, 284, 338, 32997
+DESCRIPTION, COMPRESSION, PLANES, EXTRA_SAMPLES, DEPTH = 270, 259, 284, 338, 32997
 BAND_AFTER_BAND = 2  # value of PLANES
-MULTIPLIED = 1  # value of EXTRA_SAMPLES: alpha by which the colours are multiplied
+MULTIPLIED, NOT_MULTIPLIED = 1, 2  # values of EXTRA_SAMPLES: alpha, by which the colours are multiplied or not
 UNSIGNED, SIGNED = 1, 2  # values of SAMPLE_FORMAT
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of PHOTOMETRIC
 KINDS = {5: "CMYK", 6: "YCbCr", 8: "L*a*b*", 9: "L*a*b*", 10: "L*a*b*", 32803: "raw camera data", 34892: "raw camera data"}  # others
@@ -37,6 +38,14 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # or Python wou
 def is_page(kind: int, old_kind: int) -> bool:
     """Whether the tags KIND and OLD_KIND speak of a page, not of a smaller copy of one, such as a thumbnail, or of a mask."""
     return not kind & (1 | 4) and old_kind != 2
+
+
+def holds_stack(description: str, values: int) -> bool:
+    """Whether the description of a file's only page, of so many values, speaks of more behind it, as in stacks by ImageJ or tifffile."""
+    if description.startswith("ImageJ="):
+        return re.search(r"^images=0*([2-9]|[1-9]\d+)\s*$", description, re.MULTILINE) is not None
+    shape = re.search(r'"shape": \[([\d, ]+)\].*"truncated": true', description)
+    return shape is not None and math.prod(map(int, shape[1].split(","))) > values
 
 
 class TiffPages:
@@ -76,6 +85,8 @@ class TiffPages:
             pixels = np.moveaxis(pixels, 0, -1)
         if photometric == WHITE_IS_ZERO and pixels.dtype.kind == "f":
             np.subtract(1, pixels, out=pixels)
+        elif photometric == WHITE_IS_ZERO and pixels.dtype.kind == "u":
+            np.subtract(pixels.dtype.type(2**page.bitspersample - 1), pixels, out=pixels)
         elif photometric == WHITE_IS_ZERO:
             np.invert(pixels, out=pixels)
         elif photometric == PALETTE:
@@ -87,13 +98,17 @@ class TiffPages:
             first = samples - len(page.extrasamples)
             _divide_by_alpha(pixels[:, :, :first], pixels[:, :, first + page.extrasamples.index(MULTIPLIED)])
         pixels = upright(pixels, _orientation(page))
-        return pixels if native or samples == 1 else pixels[:, :, :3]
+        if native or samples == 1:
+            return pixels
+        return pixels[:, :, :1] if _is_grey_with_alpha(page) else pixels[:, :, :3]
 
     def _check(self, page: Any, samples: int, photometric: int, native: bool) -> None:
         """Raise `ImageError` for a page that is too large, or whose bands cannot be told to be colours."""
         size = page.imagelength, page.imagewidth
         if page.imagedepth > 1:
             raise ImageError(f"{self._file} has a volume of {page.imagedepth} planes; save each as a page or file of its own")
+        if len(self._tiff.pages) == 1 and holds_stack(str(page.description), math.prod(size) * samples):
+            raise ImageError(f"{self._file} has a stack of planes behind its only page; save each as a page or file of its own")
         if self._most <= MAX_DECODED_PIXELS:
             check_decoded_size(*size, self._file)
         check_size(*size, self._file, self._most)
@@ -109,8 +124,9 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} has colours of the kind {kind}, {page.dtype}, which are not converted here; {how_to_convert(self._file)}"
             )
-        if samples not in (1, 3) and photometric != RGB:
-            raise ImageError(f"{self._file} has {samples} bands; choose one or three with bands= (--bands), such as 3,2,1")
+        if samples not in (1, 3) and photometric != RGB and not _is_grey_with_alpha(page):
+            choice = "one with bands= (--bands), such as 1" if samples == 2 else "one or three with bands= (--bands), such as 3,2,1"
+            raise ImageError(f"{self._file} has {samples} bands; choose {choice}")
 
     def _check_pieces(self, page: Any, samples: int) -> None:
         """Raise `ImageError` unless a large page is decoded piece by piece, each of which is there."""
@@ -121,6 +137,10 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
             )
+
+
+def _is_grey_with_alpha(page: Any) -> bool:
+    return int(page.samplesperpixel) == 2 and tuple(page.extrasamples) in ((MULTIPLIED,), (NOT_MULTIPLIED,))
 
 
 def _divide_by_alpha(colours: NDArray[Any], alpha: NDArray[Any]) -> None:

@@ -26,6 +26,13 @@ def looks_like_onnx(head: bytes) -> bool:
     return len(head) > 2 and head[0] == 0x08 and head[1] < 32 and head[2] in (0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42)
 
 
+def looks_like_video(head: bytes) -> bool:
+    """Whether a file begins as MP4 and QuickTime, AVI, Matroska and WebM files do."""
+    if head[4:8] == b"ftyp":  # as HEIC and AVIF images do too
+        return head[8:11] in (b"iso", b"mp4", b"qt ", b"M4V", b"avc", b"3gp")
+    return (head[:4] == b"RIFF" and head[8:12] == b"AVI ") or head.startswith(b"\x1aE\xdf\xa3")
+
+
 def wrong_content(head: bytes) -> str | None:
     """The mistake and its mend, by the first `HEAD` bytes of a file; None where they look like none of these."""
     if not head:

@@ -21,7 +21,7 @@ class WithOutput(nn.Module):
 
     logits, association: normalised RGB float32 (N, 3, H, W) -> float32 (N, 9, H, W).
     labels: RGB uint8 (N, H, W, 3) -> int32 cell ids (N, H, W). H and W are multiples of 16.
-    At fp16 the network alone runs in half precision, save for the layers `islands`; input, normalisation, softmax and output
+    At fp16 the network alone runs in half precision, save for its first layer and `islands`; input, normalisation, softmax and output
     stay as they are.
     With a `head` there is a second output, its border map: float32 (N, H/2, W/2, C), see `ainet.runtime.merging`.
     """
@@ -32,7 +32,6 @@ class WithOutput(nn.Module):
         self, network: UNet, output: Output, precision: Precision, islands: Collection[str] = (), head: BorderHead | None = None
     ) -> None:
         super().__init__()
-        self.dtype = torch.float16 if precision == "fp16" else torch.float32
         self.network = to_half(network, islands) if precision == "fp16" else network
         self.output = output
         self.head = head
@@ -41,7 +40,7 @@ class WithOutput(nn.Module):
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         if self.output == "labels":
             image = (image.float() / 255 - self.mean).permute(0, 3, 1, 2)  # (N, 3, H, W)
-        features = self.network.encode(image.to(self.dtype))
+        features = self.network.encode(image)
         pixel = self.network.decode(features)
         output = self._finish(self.network.predict(features, pixel).float())
         if self.head is None:

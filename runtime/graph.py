@@ -52,7 +52,7 @@ def check_types(info: ModelInfo, inputs: Sequence[TensorType], output: TensorTyp
     if len(inputs) != 1 or inputs[0].dtype != wanted.dtype or not _fits(inputs[0], wanted):
         raise ModelError(f"{source} takes {found}, where its metadata promise {wanted}; {AGAIN}")
     if any(size is not None and free is None for size, free in zip(inputs[0].shape, wanted.shape, strict=True)):
-        raise ModelError(f"{source} takes {found} alone, but images are of many sizes; {AGAIN}")
+        raise ModelError(f"{source} takes {found} alone, but batch, height and width have to be free; {AGAIN}")
     if output.dtype != given.dtype or not _fits(output, given):
         raise ModelError(f"{source} gives {output}, where its metadata promise {given}; {AGAIN}")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, SupportsIndex
 
 from ainet.arguments import checked_integer, checked_number
-from ainet.errors import ImageError, UsageError
+from ainet.errors import ImageError, UsageError, short
 from ainet.spec import CELL_SIZE
 
 MIN_SIZE = 16  # smallest height and width of an image
@@ -50,7 +50,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not isinstance(self.compact, bool):
-            raise UsageError(f"compact must be True or False, not {self.compact!r}")
+            raise UsageError(f"compact must be True or False, not {short(self.compact)}")
 
     @property
     def smoothing(self) -> int:
@@ -124,7 +124,7 @@ def checked_scale(scale: Any) -> float:
     except UsageError:
         number = 0.0
     if number <= 0:
-        raise UsageError(f"scale must be a positive number, not {scale!r}")
+        raise UsageError(f"scale must be a positive number, not {short(scale)}")
     if number > MAX_SCALE:
         raise UsageError(f"scale={number:g} is out of range: choose at most 8, which gives a quarter of the pixels")
     return number
@@ -133,7 +133,7 @@ def checked_scale(scale: Any) -> float:
 def check_protocol(protocol: str | None) -> None:
     """Raise `UsageError` unless `protocol` is None or "public"."""
     if protocol is not None and not (isinstance(protocol, str) and protocol == "public"):
-        raise UsageError(f"unknown protocol '{protocol}'; the one there is: 'public'")
+        raise UsageError(f"unknown protocol {short(protocol)}; the one there is: 'public'")
 
 
 def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ainet.arguments import checked_integer
 from ainet.arrays import checked_array
-from ainet.errors import UsageError
+from ainet.errors import UsageError, short
 from ainet.runtime import _native
 from ainet.runtime.quarters import as_planes, in_quarters
 from ainet.runtime.resampling import Taps, resize_tables
@@ -211,7 +211,7 @@ def _checked_images(images: ArrayLike) -> NDArray[np.uint8]:
 def _checked_mean(mean: Sequence[float]) -> NDArray[np.float32]:
     means = np.asarray(mean, dtype=np.float32)
     if means.shape != (3,):
-        raise UsageError(f"mean must have three values, for R, G and B, not {mean!r}")
+        raise UsageError(f"mean must have three values, for R, G and B, not {short(mean)}")
     return means
 
 

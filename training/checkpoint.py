@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from ainet import __version__
 from ainet.errors import ModelError
-from ainet.files import atomic_path, parse_json
+from ainet.files import atomic_path, parse_json, path_text
 from ainet.models import unknown_name
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
@@ -63,8 +63,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
     Raises:
         ModelError: no such file, not a checkpoint, holds anything but plain tensors, or its keys, shapes or values fit no network.
+        UsageError: `path` is none.
     """
-    file = Path(path)
+    file = Path(path_text(path))
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -76,6 +77,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     network = build(config["network"])
     of_merging = {key.removeprefix(MERGING): state.pop(key) for key in list(state) if key.startswith(MERGING)}
     _load_state(network, state, file)
+    if "merging" in config and not of_merging:
+        raise ModelError(f"{file} lacks the cost for merging that its metadata speaks of: an incomplete copy; fetch or export it again")
     merging = None
     if of_merging:
         channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)
@@ -94,6 +97,7 @@ def save_checkpoint(path: str | os.PathLike[str], network: nn.Module, config: di
         OutputError: the file cannot be written.
     """
     tensors = dict(network.state_dict())
+    config = {key: value for key, value in config.items() if key != "merging"}  # which is of the tensors of another file
     if merging is not None:
         config = {**config, "merging": list(merging.sizes)}
         tensors |= {MERGING + key: tensor for key, tensor in merging.state_dict().items()}
@@ -144,7 +148,7 @@ def _load_state(network: nn.Module, state: dict[str, Tensor], file: Path) -> Non
     if problems:
         shown = "; ".join(problems[:3]) + (f"; and {len(problems) - 3} more" if len(problems) > 3 else "")
         kind = type(network).__name__
-        raise ModelError(f"{file} does not fit the network {kind}: {shown}. Is it a checkpoint of another network?")
+        raise ModelError(f"{file} does not fit the network {kind}: {shown}. Is it a checkpoint of another network, or but a part of one?")
     network.load_state_dict(state)
 
 
@@ -153,7 +157,8 @@ def _problems_of(key: str, found: Tensor, expected: Tensor) -> list[str]:
     if found.shape != expected.shape:
         problems.append(f"{key} is {tuple(found.shape)} instead of {tuple(expected.shape)}")
     if not _is_plain(found, expected):
-        problems.append(f"{key} is no plain array of real numbers, but {found.dtype}")
+        kind = "a meta tensor, without values" if found.is_meta else f"{found.layout} of {found.dtype}"
+        problems.append(f"{key} is no plain array of real numbers, but {kind}")
     elif not found.float().isfinite().all():
         problems.append(f"{key} has NaN or infinite values")
     return problems

@@ -36,7 +36,8 @@ def load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> 
     """Take up what an optimizer of the same parameters had gathered, from its `state_dict`; all else is as this one was made.
 
     Raises:
-        ValueError: it is not whole, or has values that are not finite. Whatever torch raises, for another structure.
+        ValueError: it is not whole, or has values that are not finite, or negative where none can be. Whatever torch raises, for
+            another structure.
     """
     own = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state["state"], "param_groups": own})
@@ -49,6 +50,9 @@ def load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> 
         if shapes != {name: torch.Size() if name == "step" else parameter.shape for name in names}:
             raise ValueError(f"moments {shapes} of a parameter of {tuple(parameter.shape)}")
         check_finite(moments)
+        for name in moments.keys() & {"step", "exp_avg_sq"}:  # a count, and means of squares
+            if (moments[name] < 0).any():
+                raise ValueError(f"{name} is negative")
 
 
 def check_finite(tensors: Mapping[str, Tensor]) -> None:

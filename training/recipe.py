@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ainet.errors import UsageError
+from ainet.errors import UsageError, short
 from ainet.spec import CELL_SIZE
 from ainet.training.jitter import Jitter
 from ainet.training.losses import BOUNDARY_WEIGHT, POSITION_WEIGHT
 
+MAX_FLOAT = 1e30  # well below the largest number of the tensors that it meets, which have 32 bits
 FOLDER = Path(__file__).parent / "recipes"
 CHOICES = {
     "schedule": ("constant", "step", "poly", "cosine", "warmup-stable-decay"),
@@ -79,8 +80,12 @@ class Recipe:
         self._require(0 <= self.colour <= 1, "colour", "in [0, 1]")
         self._require(self.colour == 0 or self.scales != (1, 1), "colour", "0 without a range of scales")
         self._require(self.jitter == "off" or self.scales == (1, 1), "jitter", "off with a range of scales")
+        for field in ("iterations", "halve_every", "warmup", "boundary_start"):
+            self._require(getattr(self, field) < 2**31, field, "below 2^31")
+        for field in ("batch_size", "crop", "annotations"):
+            self._require(getattr(self, field) < 2**16, field, "below 2^16")
         for number in (field.name for field in dataclasses.fields(self) if field.type is float):
-            self._require(math.isfinite(getattr(self, number)), number, "finite")
+            self._require(abs(getattr(self, number)) <= MAX_FLOAT, number, f"finite, and at most {MAX_FLOAT:g}")
         self._require(0 <= self.seed < 2**63, "seed", "in 0..2^63 - 1")
         self._require(self.crop % CELL_SIZE == 0 and self.crop > CELL_SIZE, "crop", f"a multiple of {CELL_SIZE} above it")
         for field, choices in CHOICES.items():
@@ -95,7 +100,7 @@ class Recipe:
 
     def _require(self, condition: bool, field: str, wanted: str) -> None:
         if not condition:
-            raise UsageError(f"recipe '{self.name}': {field} is {getattr(self, field)!r}; it must be {wanted}")
+            raise UsageError(f"recipe '{self.name}': {field} is {short(getattr(self, field))}; it must be {wanted}")
 
     def lr_at(self, iteration: float) -> float:
         """Learning rate of the step from `iteration` to `iteration` + 1; a run within a time is also between two of them."""
@@ -154,8 +159,8 @@ def recipe_from_dict(values: dict[str, Any]) -> Recipe:
         elif wanted == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
             value = tuple(value)
         elif wanted == tuple[str, ...]:
-            raise UsageError(f"recipe '{name}': {key} is {value!r}; it must be a list of strings")
+            raise UsageError(f"recipe '{name}': {key} is {short(value)}; it must be a list of strings")
         elif isinstance(wanted, type) and type(value) is not wanted:  # bool is not taken for int
-            raise UsageError(f"recipe '{name}': {key} is {value!r}; it must be of the type {wanted.__name__}")
+            raise UsageError(f"recipe '{name}': {key} is {short(value)}; it must be of the type {wanted.__name__}")
         checked[key] = value
     return Recipe(**checked)

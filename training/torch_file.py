@@ -9,8 +9,9 @@ such as the options of the training, is not built at all: a stand-in takes its p
 import pickle
 import re
 import threading
+import zipfile
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,9 @@ from ainet.errors import ModelError
 from ainet.quiet import quiet
 from ainet.wrong_content import check_content, read_head
 
-FIRST_KEY = "conv0a.0.weight"  # of every network; what stands before it stands before all keys
+FIRST_KEY = "conv0a.0.weight"  # of every network but AINet-lite; what stands before it stands before all keys
+SECOND_KEY = "conv0b.0.weight"  # of every network but AINet-lite
+FIRST_KEY_OF_LITE = "conv1a.0.weight"  # which begins at half the resolution
 UNUSED = ("pred_mask1.", "pred_mask2.", "pred_mask3.")  # in the public files, never used by the public code
 WRAPPERS = re.compile(r"(?<![^.])(_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")  # that torch puts into keys
 MAX_DEPTH = 4  # of mappings in mappings that are searched for weights
@@ -90,6 +93,7 @@ STAND_INS = [
 ]
 
 COMPRESSED = (b"\x1f\x8b", b"\xfd7zXZ", b"BZh", b"\x28\xb5\x2f\xfd")  # how files of gzip, xz, bzip2 and zstd begin
+TAR, TAR_PLACE = b"ustar", 257  # what stands where in those of tar
 
 
 def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -100,8 +104,8 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             several networks.
     """
     head = read_head(file)
-    if head.startswith(COMPRESSED):
-        raise ModelError(f"{file} is compressed; unpack it first")
+    if head.startswith(COMPRESSED) or head[TAR_PLACE:].startswith(TAR):
+        raise ModelError(f"{file} is packed; unpack it first")
     check_content(head, f"{file} is not a checkpoint", ModelError)
     try:
         safe = torch.serialization.safe_globals(STAND_INS)  # type: ignore[arg-type]
@@ -110,6 +114,8 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
     except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
+        if zipfile.is_zipfile(file) and not any(name.endswith("/data.pkl") for name in zipfile.ZipFile(file).namelist()):
+            raise ModelError(f"{file} is an archive of other files; unpack it first") from error
         kind = type(error).__name__
         raise ModelError(
             f"{file} is not a checkpoint: neither safetensors nor a PyTorch file ({kind}); "
@@ -140,7 +146,10 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     unwrapped = {WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
     if len(unwrapped) == len(tensors):  # else those of two networks would fall together
         tensors = unwrapped
-    prefixes = sorted({key.removesuffix(FIRST_KEY) for key in tensors if key == FIRST_KEY or key.endswith("." + FIRST_KEY)})
+    prefixes = _before(FIRST_KEY, tensors)
+    is_lite = not prefixes and not _before(SECOND_KEY, tensors)
+    if is_lite:
+        prefixes = _before(FIRST_KEY_OF_LITE, tensors)
     if not prefixes:
         seen = ", ".join(list(tensors)[:3]) or "nothing"
         more = f", and {len(tensors) - 3} more" if len(tensors) > 3 else ""
@@ -150,13 +159,20 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     prefix = prefixes[0]
     state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     state = {key: tensor for key, tensor in state.items() if not key.startswith(UNUSED)}
-    if "sp_pred.QConv1.0.weight" in state:  # the public files name both networks alike: only the keys tell them apart
+    if is_lite:
+        name = "ainet-lite"
+    elif "sp_pred.QConv1.0.weight" in state:  # the public files name both networks alike: only the keys tell them apart
         name = "ainet-public"
     elif "merge_sp.0.weight" in state:
         name = "ainet"
     else:
         name = "scn"
     return state, {"network": name, "source": file.name}
+
+
+def _before(first: str, names: Iterable[str]) -> list[str]:
+    """What stands before the name `first` where it occurs, sorted."""
+    return sorted({name.removesuffix(first) for name in names if name == first or name.endswith("." + first)})
 
 
 def _values(content: Mapping[Any, Any], kind: type[T], depth: int, seen: set[int]) -> dict[str, T]:
@@ -177,6 +193,11 @@ def _values(content: Mapping[Any, Any], kind: type[T], depth: int, seen: set[int
 def _refusal(error: pickle.UnpicklingError) -> str:
     """Why torch does not open a file, from its message."""
     needed = re.search(r"GLOBAL (\S+)", str(error))
+    if "Unsupported operand" in str(error):
+        return (
+            "it is of another kind, damaged, or pickled by a protocol that torch.load does not read here; "
+            "save it by torch.save(model.state_dict(), file) as torch does by itself"
+        )
     if needed is None:
         return "it is no plain PyTorch checkpoint, or damaged; get it from its authors again"
     return (

@@ -80,8 +80,14 @@ class Job:
         paths = {kind: self.checked(result_path(self.out, name, kind)) for kind in self.formats}
         for path in paths.values():
             check_replaceable(path)
-        for kind, path in paths.items():
-            write(path, kind, image, labels, item.path)
+        problems: list[AINetError] = []
+        for kind, path in paths.items():  # one that cannot be written does not keep the others back
+            try:
+                write(path, kind, image, labels, item.path)
+            except AINetError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
 
     def checked(self, path: Path) -> Path:
         """The path of a result.

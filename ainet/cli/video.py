@@ -3,7 +3,8 @@
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_folder, atomic_path
 from ainet.regions import overlay
+from ainet.results import is_result
+from ainet.wrong_content import read_head, wrong_content
 
 DEFAULT_RATE = 25.0  # frames a second of videos that do not say
 MAX_RATE = 1e5
@@ -34,15 +37,18 @@ def segment_video(job: Job, item: Input) -> str:
     Raises:
         ImageError: no frame can be read.
         OutputError: a result cannot be written, or would replace anything but an earlier result.
-        UsageError: labelme, which opens no videos, is among the formats.
+        UsageError: labelme, which opens no videos, is among the formats, or there is a stretch or choice of bands.
     """
     if Format.LABELME in job.formats:
         raise UsageError(f"{item.path} is a video, which labelme cannot open; cut it into images, or leave --format labelme out")
+    given = [f"--{name}" for name, value in job.reading.items() if value is not None]
+    if given:
+        raise UsageError(f"{item.path} is a video, whose frames are read as RGB of 8 bits: leave {' and '.join(given)} out for it")
     frame_formats = [kind for kind in job.formats if kind is not Format.OVERLAY]
     with ExitStack() as stack:
         video = _Video(item.path)
         stack.callback(video.close)
-        folder = stack.enter_context(_frame_folder(job, job.out / item.name)) if frame_formats else None
+        folder = stack.enter_context(_frame_folder(job, job.out / item.name, frame_formats)) if frame_formats else None
         movie = None
         if Format.OVERLAY in job.formats:
             path = job.checked(job.out / item.name.with_name(f"{item.name.name}_overlay.mp4"))
@@ -70,6 +76,8 @@ class _Video:
         first = self._next()
         if first is None:
             self.close()
+            if mistake := wrong_content(read_head(path)):
+                raise ImageError(f"{path} is not a video: {mistake}")
             raise ImageError(f"no frame can be read from {path}: damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4")
         self.first = first
         self.announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
@@ -101,16 +109,28 @@ class _Video:
 
 
 @contextlib.contextmanager
-def _frame_folder(job: Job, folder: Path) -> Iterator[Path]:
-    """The folder of label maps, complete or not there; replaces one of an earlier run, nothing else."""
-    endings = "|".join(re.escape(str(result_path(Path(), Path("0"), kind))[1:]) for kind in Format)
-    is_result = re.compile(rf"\d{{6,}}({endings})").fullmatch
+def _frame_folder(job: Job, folder: Path, formats: Collection[Format]) -> Iterator[Path]:
+    """The folder of label maps, complete or not there; replaces those of an earlier run in the same formats, and keeps those in others."""
+    kinds = {kind: _names(kind) for kind in Format if kind not in (Format.OVERLAY, Format.LABELME)}
 
     def replaceable(old: Path) -> bool:
-        return all(file.is_file() and is_result(file.name) and not job.is_input(file) for file in old.iterdir())
+        return all(
+            file.is_file() and any(name(file.name) for name in kinds.values()) and is_result(file) and not job.is_input(file)
+            for file in old.iterdir()
+        )
 
     with atomic_folder(folder, replaceable) as temporary:
         yield temporary
+        others = [name for kind, name in kinds.items() if kind not in formats]
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if any(name(file.name) for name in others):
+                shutil.copy2(file, temporary / file.name)
+
+
+def _names(kind: Format) -> Callable[[str], re.Match[str] | None]:
+    """What the names of frames in this format match."""
+    ending = re.escape(str(result_path(Path(), Path("0"), kind))[1:])
+    return re.compile(rf"\d{{6,}}{ending}").fullmatch
 
 
 @dataclass

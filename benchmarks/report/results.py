@@ -33,9 +33,12 @@ class Result:
         """What stands at `keys`; None where nothing does."""
         value: Any = self.data
         for key in keys:
-            if isinstance(value, dict) and key not in value:
+            if isinstance(value, list):
+                value = value[int(key)]
+            elif isinstance(value, dict) and key in value:
+                value = value[key]
+            else:
                 return None
-            value = value[key]
         return value
 
     def pointer(self, *keys: str | int) -> str:

@@ -17,8 +17,9 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 
-from ainet.errors import AINetError, DeviceError, ModelError, UsageError
+from ainet.errors import AINetError, DeviceError, ModelError, UsageError, import_failed
 from ainet.files import is_file, is_folder
 from ainet.models import ENGINE, Device, unknown_name
 from ainet.runtime.backends.base import Backend
@@ -112,19 +113,20 @@ def _open_tensorrt(model: Path, gpu: int) -> Backend:
 
 
 def _open_cpu(model: Path, threads: int) -> Backend:
-    if not _installed("onnxruntime"):
-        raise DeviceError("device 'cpu' needs ONNX Runtime: pip install 'ainet-toolkit[cpu]'")
-    from ainet.runtime.backends.onnx_runtime import OnnxRuntimeBackend
-
-    return OnnxRuntimeBackend(model, threads)
+    return _onnx_runtime("cpu", "cpu").OnnxRuntimeBackend(model, threads)
 
 
 def _open_cuda(model: Path, gpu: int, threads: int) -> Backend:
-    if not _installed("onnxruntime"):
-        raise DeviceError("device 'cuda' needs ONNX Runtime: pip install 'ainet-toolkit[gpu]'")
-    from ainet.runtime.backends.onnx_runtime import open_cuda
+    return _onnx_runtime("cuda", "gpu").open_cuda(model, gpu, threads)
 
-    return open_cuda(model, gpu, threads)
+
+def _onnx_runtime(device: str, extra: str) -> ModuleType:
+    if not _installed("onnxruntime"):
+        raise DeviceError(f"device '{device}' needs ONNX Runtime: pip install 'ainet-toolkit[{extra}]'")
+    try:
+        return importlib.import_module("ainet.runtime.backends.onnx_runtime")
+    except (ImportError, OSError) as error:  # such as of a build for GPUs without the libraries of CUDA
+        raise import_failed("ONNX Runtime", error, "pip install --force-reinstall onnxruntime") from error
 
 
 def _open_openvino(model: Path, threads: int, int8: Path | None) -> Backend:
@@ -134,7 +136,7 @@ def _open_openvino(model: Path, threads: int, int8: Path | None) -> Backend:
         from ainet.runtime.backends.openvino import OpenVinoBackend
         from ainet.runtime.backends.openvino_processor import computes_int8_exactly
     except (ImportError, OSError) as error:
-        raise DeviceError(f"OpenVINO cannot be loaded ({error}): pip install --force-reinstall openvino") from error
+        raise import_failed("OpenVINO", error, "pip install --force-reinstall openvino") from error
     return OpenVinoBackend(model if int8 is None or not computes_int8_exactly() else int8, threads)
 
 

@@ -158,7 +158,7 @@ def _check_shape(output: NDArray[Any], expected: tuple[int, ...], backend: Backe
     if output.shape != expected:
         raise DeviceError(
             f"{backend.name} gave an output of {output.shape} where {expected} was asked for; "
-            "free memory of other programs, or try a smaller image"
+            "free memory of other programs, or try a smaller image; if it is so at every size, export the model again"
         )
 
 

@@ -36,7 +36,7 @@ def test_checkpoints_that_are_cut_off(tmp_path: Path, public_checkpoints: dict[s
     (tmp_path / "cut.tar").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "packed.tar.gz").write_bytes(gzip.compress(whole[:1000]))
     assert message_of(ModelError, tmp_path / "cut.tar", "torch").endswith("fetch it again")
-    assert message_of(ModelError, tmp_path / "packed.tar.gz", "torch").endswith("is compressed; unpack it first")
+    assert message_of(ModelError, tmp_path / "packed.tar.gz", "torch").endswith("is packed; unpack it first")
 
 
 def test_videos_and_text_as_images(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -249,3 +250,40 @@ def test_what_is_no_array(image: Any, segmenter: Segmenter) -> None:
 def test_lists_of_paths_are_refused_as_a_path_is(segmenter: Segmenter, names: Any) -> None:
     with pytest.raises(ImageError, match=r"no array of pixels; read the file first"):
         segmenter(names, 12)
+
+
+DIGITS = 10**5000  # which Python writes out for nobody
+
+
+@pytest.mark.parametrize("number", [DIGITS, -DIGITS], ids=["large", "small"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        *({name: None} for name in ("n_segments", "scale", "start_label", "quality", "protocol", "compact")),
+        *(["read_image", name] for name in ("stretch", "bands", "page")),
+        *(["load", name] for name in ("model", "device", "threads", "precision")),
+    ],
+    ids=lambda call: "-".join(call),
+)
+def test_numbers_of_thousands_of_digits(number: int, call: Any, tmp_path: Path) -> None:
+    photo = np.zeros((100, 100, 3), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "x.png")
+    with pytest.raises(UsageError, match="this int"):
+        match call:
+            case ["read_image", name]:
+                ainet.read_image(tmp_path / "x.png", **{name: number})
+            case ["load", name]:
+                ainet.Segmenter.load(**{name: number})
+            case _:
+                ainet.segment(photo, **dict.fromkeys(call, number))
+
+
+@pytest.mark.parametrize("scale", [np.timedelta64(5), np.datetime64(5, "s"), Fraction(DIGITS, 1), Fraction(1, DIGITS)])
+def test_scales_that_are_none(scale: Any) -> None:
+    with pytest.raises(UsageError, match="scale"):
+        ainet.segment(np.zeros((40, 50, 3), np.uint8), scale=scale)
+
+
+def test_bands_that_can_be_read_once() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+    np.testing.assert_array_equal(ainet.read_image(picture, bands=iter([3, 2, 1])), picture[:, :, ::-1])

@@ -161,3 +161,53 @@ def test_a_page_of_another_kind_leaves_the_others(tmp_path: Path, dtype: type) -
         image = ainet.read_image(tmp_path / "x.tif", page=number, stretch=(0, 255))
         np.testing.assert_array_equal(image, page)
     np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.tif", page=0), RAMP)
+
+
+# --- what other headers say -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bits", [1, 4, 7])
+def test_few_bits_of_jpeg_2000(bits: int) -> None:
+    """Pillow shifts them: white of 1 bit becomes 128."""
+    content = bytearray(jpeg2000(RAMP))
+    content[content.index(b"ihdr") + 14] = bits - 1
+    for component in range(3):
+        content[content.index(b"\xff\x4f\xff\x51") + 42 + 3 * component] = bits - 1
+    with pytest.raises(ImageError, match=f"values of {bits} bits, which are not read"):
+        ainet.read_image(bytes(content))
+
+
+def test_nine_bits_of_jpeg_2000() -> None:
+    values = RAMP[:, :, 0].astype(np.uint16) * 2
+    np.testing.assert_array_equal(ainet.read_image(grey_jpeg2000(values, 9), stretch=(0, 510))[:, :, 0], RAMP[:, :, 0])
+
+
+def fits(values: NDArray[Any], **entries: float) -> bytes:
+    """One image: cards of 80 bytes in blocks of 2,880, and the values from the first row, as the standard has it."""
+    bits = -32 if values.dtype.kind == "f" else 8 * values.dtype.itemsize
+    cards = {"SIMPLE": "T", "BITPIX": bits, "NAXIS": 2, "NAXIS1": values.shape[1], "NAXIS2": values.shape[0], **entries}
+    lines = [f"{key:<8}= {value!s:>20}".ljust(80) for key, value in cards.items()]
+    header = "".join([*lines, "END".ljust(80)])
+    data = values.astype(values.dtype.newbyteorder(">")).tobytes()
+    return header.ljust(-(-len(header) // 2880) * 2880).encode() + data.ljust(-(-len(data) // 2880) * 2880, b"\0")
+
+
+@pytest.mark.parametrize(
+    ("dtype", "entries"), [("i2", {}), ("i2", {"BZERO": 32768}), ("f4", {"BSCALE": 2.0, "BZERO": 100.0}), ("u1", {"BZERO": -128})]
+)
+def test_fits_is_refused(tmp_path: Path, dtype: str, entries: dict[str, float]) -> None:
+    """Pillow opens it, and neither applies the scale in its header nor takes values of 16 bits for signed."""
+    content = fits(RAMP[:, :, 0].astype(dtype), **entries)
+    (tmp_path / "x.fits").write_bytes(content)
+    with Image.open(tmp_path / "x.fits") as opened:
+        assert opened.format == "FITS"
+    for source in (content, tmp_path / "x.fits"):
+        with pytest.raises(ImageError, match="is a FITS file, whose header scales its values"):
+            ainet.read_image(source, stretch="minmax")
+
+
+def test_bands_of_one_bit(tmp_path: Path) -> None:
+    Image.fromarray(RAMP[:, :, 0] > 60).save(tmp_path / "x.png")
+    np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.png", bands=(1,))[:, :, 0], (RAMP[:, :, 0] > 60) * 255)
+    with pytest.raises(UsageError, match="has 1 bands, so there is no band 2"):
+        ainet.read_image(tmp_path / "x.png", bands=(2,))

@@ -9,11 +9,16 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from ainet.errors import OutputError
+import ainet
+import ainet.labels
+from ainet.errors import OutputError, UsageError
 from ainet.files import atomic_folder, atomic_path, clear_leftovers, is_file, is_folder
+from ainet.training.checkpoint import load_checkpoint
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o002])
@@ -191,3 +196,15 @@ def test_folder_that_is_there_stays_as_it_is(tmp_path: Path, kind: str) -> None:
         pytest.fail("the block must not run")
     assert (tmp_path / "folder" / "mine").read_text() == (tmp_path / "file").read_text() == "precious"
     assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("path", [5, None, b"x", "", "x\0y", "\ud800", pytest.param(10**5000, id="digits"), ["x"]])
+def test_what_is_no_path(path: Any) -> None:
+    for read in (ainet.labels.read_labels, ainet.labels.read_bsds_truths, load_checkpoint):
+        with pytest.raises(UsageError):
+            read(path)
+    with pytest.raises(UsageError):
+        ainet.labels.write_labels(path, np.zeros((2, 2), np.int32))
+    if isinstance(path, str):
+        with pytest.raises(UsageError, match="no file can have the name"):
+            ainet.read_image(path)

@@ -4,12 +4,14 @@ import re
 import resource
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.io import savemat
 from support.blocks import write_sample
 from support.pngs import png_chunk, png_header
 
@@ -212,3 +214,54 @@ def test_label_pictures_are_turned_as_their_photos_are(tmp_path: Path, orientati
     Image.fromarray(ids).save(tmp_path / "x.png", exif=exif)
     turned = {2: ids[:, ::-1], 3: ids[::-1, ::-1], 4: ids[::-1], 6: ids.T[:, ::-1], 8: ids.T[::-1]}
     np.testing.assert_array_equal(read_labels(tmp_path / "x.png"), turned[orientation])
+
+
+NO_LABELS: dict[str, Any] = {
+    "fractions": np.full((3, 4), 0.5),
+    "NaN": np.full((3, 4), np.nan),
+    "three axes": np.zeros((3, 4, 1), np.int32),
+    "one axis": np.zeros(4, np.int32),
+    "empty": np.zeros((0, 4), np.int32),
+    "booleans": np.zeros((3, 4), bool),
+    "text": "labels",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values())
+@pytest.mark.parametrize("name", NO_LABELS)
+def test_what_is_no_label_map_is_not_written(tmp_path: Path, name: str, ending: str) -> None:
+    with pytest.raises(UsageError, match=r"labels must be a non-empty \(H, W\) array of integers"):
+        write_labels(tmp_path / f"x{ending}", NO_LABELS[name])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values())
+def test_lists_are_written(tmp_path: Path, ending: str) -> None:
+    write_labels(tmp_path / f"x{ending}", [[0, 1], [2, 2]])
+    np.testing.assert_array_equal(read_labels(tmp_path / f"x{ending}"), [[0, 1], [2, 2]])
+
+
+def test_ids_below_zero_are_in_no_png(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="the ids begin at -5"):
+        write_labels(tmp_path / "x.png", np.array([[-5, 0]]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_animation_is_no_label_map(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((16, 16), value, np.uint8)) for value in (1, 2)]
+    frames[0].save(tmp_path / "x.png", save_all=True, append_images=frames[1:])
+    with pytest.raises(ImageError, match="is an animation"):
+        read_labels(tmp_path / "x.png")
+
+
+def test_ground_truths_in_numbers_as_matlab_has_them(tmp_path: Path) -> None:
+    labels = np.array([[1, 1, 2], [3, 3, 2]])
+    cell = np.empty((1, 1), object)
+    cell[0, 0] = {"Segmentation": labels.astype(float)}
+    savemat(tmp_path / "x.mat", {"groundTruth": cell})
+    (found,) = read_bsds_truths(tmp_path / "x.mat")
+    np.testing.assert_array_equal(found, labels)
+    cell[0, 0] = {"Segmentation": labels + 0.5}
+    savemat(tmp_path / "x.mat", {"groundTruth": cell})
+    with pytest.raises(ImageError, match="not all values are whole numbers"):
+        read_bsds_truths(tmp_path / "x.mat")

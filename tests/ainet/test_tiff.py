@@ -120,3 +120,44 @@ def test_nothing_is_printed_of_odd_files(tmp_path: Path, recwarn: pytest.Warning
     assert ainet.read_image(tmp_path / "x.jpg").shape == (20, 30, 3)
     assert not recwarn.list
     assert capfd.readouterr() == ("", "")
+
+
+# --- stacks behind one page, grey with alpha ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("imagej", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_stack_behind_one_page_is_refused(tmp_path: Path, imagej: bool, dtype: type[np.generic]) -> None:
+    """As ImageJ writes stacks of over 4 GB: one page, whose description alone speaks of the planes behind it."""
+    stack = np.arange(3 * 40 * 50).reshape(3, 40, 50).astype(dtype)
+    tifffile.imwrite(tmp_path / "x.tif", stack, imagej=imagej, truncate=True, photometric="minisblack")
+    with tifffile.TiffFile(tmp_path / "x.tif") as file:
+        assert len(file.pages) == 1 and file.series[0].shape == (3, 40, 50)
+    with pytest.raises(ImageError, match="has a stack of planes behind its only page"):
+        ainet.read_image(tmp_path / "x.tif", stretch="none")
+    with Image.open(tmp_path / "x.tif") as opened, pytest.raises(ImageError, match=r"read it with ainet.read_image"):
+        ainet.segment(opened)
+    tifffile.imwrite(tmp_path / "one.tif", stack[:1], imagej=imagej, truncate=True, photometric="minisblack")
+    assert ainet.read_image(tmp_path / "one.tif", stretch="none").shape == (40, 50, 3)
+
+
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
+def test_deep_grey_with_alpha(tmp_path: Path, kind: str) -> None:
+    grey = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint16) * 40
+    tifffile.imwrite(tmp_path / "x.tif", np.dstack([grey, np.full_like(grey, 65535)]), photometric="minisblack", extrasamples=[kind])
+    if kind == "unspecified":
+        with pytest.raises(ImageError, match=r"has 2 bands; choose one with bands="):
+            ainet.read_image(tmp_path / "x.tif", stretch=(0, 4080))
+    else:
+        np.testing.assert_allclose(ainet.read_image(tmp_path / "x.tif", stretch=(0, 4080))[:, :, 1], grey / 16, atol=0.51)
+    np.testing.assert_allclose(ainet.read_image(tmp_path / "x.tif", stretch=(0, 4080), bands=(1,))[:, :, 1], grey / 16, atol=0.51)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_white_is_zero_of_fewer_bits_than_the_type(tmp_path: Path, bits: int) -> None:
+    if bits < 16:
+        pytest.importorskip("imagecodecs")  # which packs them
+    values = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint16) * 10
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="miniswhite", bitspersample=bits)
+    top = 2**bits - 1
+    np.testing.assert_allclose(ainet.read_image(tmp_path / "x.tif", stretch=(0, top))[:, :, 0], (top - values) * (255 / top), atol=0.51)

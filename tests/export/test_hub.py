@@ -101,7 +101,7 @@ def test_precisions_of_the_weights(folder: Path) -> None:
         for name, tensors in weights.items()
     }
     kinds = onnx.TensorProto
-    assert (types["model"], types["model_fp16"]) == ({kinds.FLOAT}, {kinds.FLOAT16})
+    assert (types["model"], types["model_fp16"]) == ({kinds.FLOAT}, {kinds.FLOAT, kinds.FLOAT16})
     assert kinds.INT8 in types["model_int8"]
 
 

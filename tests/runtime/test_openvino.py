@@ -167,6 +167,24 @@ def test_an_openvino_that_cannot_be_imported(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_an_onnx_runtime_that_cannot_be_imported(tmp_path: Path) -> None:
+    """Such as one for GPUs without the libraries of CUDA: device auto has OpenVINO all the same."""
+    (tmp_path / "onnxruntime").mkdir()
+    (tmp_path / "onnxruntime/__init__.py").write_text("raise ImportError('libcudart.so.12: cannot open shared object file')")
+    code = (
+        "import ainet; from ainet.errors import DeviceError\n"
+        "print(ainet.Segmenter.load().device)\n"
+        "try:\n"
+        "    ainet.Segmenter.load(device='cpu')\n"
+        "except DeviceError as error:\n"
+        "    print('libcudart.so.12' in str(error), '--force-reinstall' in str(error))"
+    )
+    result = in_new_process(code, PYTHONPATH=os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
+    first, second = result.stdout.splitlines()
+    assert "OpenVINO" in first and second == "True True"
+
+
+@pytest.mark.slow
 def test_signals_are_handled_after_engines_were_closed() -> None:
     """The plugins of two cores would leave the thread with a stack for signals that is unmapped."""
     code = (

@@ -6,7 +6,9 @@ import functools
 import json
 import pickle
 import struct
+import tarfile
 import uuid
+import zipfile
 from collections import defaultdict, deque
 from decimal import Decimal
 from fractions import Fraction
@@ -287,3 +289,44 @@ def test_missing_file_and_unwritable_output(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
         save_checkpoint(tmp_path / "file" / "x.safetensors", build("scn"), {"network": "scn"})
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "net.model."])
+def test_bare_weights_of_ainet_lite(tmp_path, prefix):
+    torch.manual_seed(0)
+    original = build("ainet-lite")
+    state = {prefix + key: value for key, value in original.state_dict().items()}
+    torch.save(state, tmp_path / "x.pth")
+    save_file(state, tmp_path / "x.safetensors")
+    for name in ("x.pth", "x.safetensors"):
+        loaded = load_checkpoint(tmp_path / name)
+        assert loaded.config["network"] == "ainet-lite"
+        assert all(torch.equal(value, loaded.network.state_dict()[key]) for key, value in original.state_dict().items())
+
+
+def test_what_is_no_torch_file_is_named(tmp_path):
+    torch.save(build("scn").state_dict(), tmp_path / "x.pth")
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(tmp_path / "x.pth", "x.pth")
+    with tarfile.open(tmp_path / "x.tar", "w") as archive:
+        archive.add(tmp_path / "x.pth", "x.pth")
+    for name in ("x.zip", "x.tar"):
+        with pytest.raises(ModelError, match="unpack it first"):
+            load_checkpoint(tmp_path / name)
+    torch.save(build("scn").state_dict(), tmp_path / "x.pth", pickle_protocol=4)
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(600))
+    for name in ("x.pth", "x.png"):
+        with pytest.raises(
+            ModelError, match=r"of another kind, damaged, or pickled by a protocol .*torch\.save\(model\.state_dict\(\), file\)"
+        ):
+            load_checkpoint(tmp_path / name)
+
+
+def test_an_incomplete_copy_lacks_the_cost_for_merging(tmp_path):
+    loaded = load_checkpoint(bundled("ainet-lite.safetensors"))
+    metadata = {"ainet": json.dumps({**loaded.config, "format": 1})}
+    save_file(loaded.network.state_dict(), tmp_path / "x.safetensors", metadata)
+    with pytest.raises(ModelError, match="lacks the cost for merging"):
+        load_checkpoint(tmp_path / "x.safetensors")
+    save_checkpoint(tmp_path / "without.safetensors", loaded.network, loaded.config)
+    assert load_checkpoint(tmp_path / "without.safetensors").merging is None

@@ -44,6 +44,8 @@ CHANGES: dict[str, Callable[[State], object]] = {
     "one moment only": lambda state: moments(state).pop("exp_avg"),
     "a moment of another shape": lambda state: moments(state).update(exp_avg=torch.zeros(5)),
     "a moment that is not finite": lambda state: moments(state)["exp_avg_sq"].fill_(float("nan")),
+    "a count of steps that no training has": lambda state: moments(state)["step"].fill_(-1e9),
+    "a mean of squares that is negative": lambda state: moments(state)["exp_avg_sq"].fill_(-1.0),
     "a moment that is no tensor": lambda state: moments(state).update(exp_avg="x"),
     "an iteration after the last": lambda state: state.update(iteration=3),
     "an iteration before the first": lambda state: state.update(iteration=-1),

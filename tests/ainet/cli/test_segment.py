@@ -197,3 +197,10 @@ def test_exact_counts_and_the_plain_grid(run: Run, segmenter: Segmenter) -> None
     assert run("segment", "a.png", "-o", "plain", "--device", "cpu", "-n", "20", "--quality", "fast").code == 0
     np.testing.assert_array_equal(np.load("plain/a.npy"), segmenter(ainet.read_image("a.png"), 20, quality="fast"))
     assert run("segment", "a.png", "-o", "plain", "--quality", "good").errors == ["error: unknown quality 'good'; choose one of best, fast"]
+
+
+def test_a_result_that_cannot_be_written_leaves_the_others(run: Run) -> None:
+    Path("out/a.csv").mkdir(parents=True)
+    result = run("segment", "a.png", "-o", "out", "--format", "csv", "--format", "npy", *FAST)
+    assert result.code == 1 and "out/a.csv" in " ".join(result.errors)
+    assert np.load("out/a.npy").shape == ainet.read_image("a.png").shape[:2]

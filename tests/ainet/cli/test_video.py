@@ -167,3 +167,44 @@ def test_a_folder_of_the_name_of_a_video(run: Run, video: list[NDArray[np.uint8]
     assert (result.code, len(result.errors)) == (2, 1)
     assert "in/clip/000000.png would overwrite the results of in/clip.avi" in result.errors[0]
     assert len(tree()) == 5
+
+
+def test_label_maps_in_other_formats_stay(run: Run) -> None:
+    clip("clip.avi", 10, 48, 64)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST).code == 0
+    first = {path.name: path.read_bytes() for path in Path("out/clip").iterdir()}
+    clip("clip.avi", 10, 48, 64, count=3)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "csv", *FAST).code == 0
+    both = {path.name: path.read_bytes() for path in Path("out/clip").iterdir()}
+    assert both.keys() == first.keys() | {f"00000{number}.csv" for number in range(3)}
+    assert {name: both[name] for name in first} == first
+    assert run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST).code == 0
+    assert tree("out/clip") == sorted(f"00000{number}{ending}" for number in range(3) for ending in (".csv", ".npy"))
+
+
+@pytest.mark.parametrize(("name", "content"), [("000000.json", b'{"shapes": []}'), ("000000.csv", b"1,2\n"), ("000001.npy", b"mine")])
+def test_own_files_named_like_frames_are_not_replaced(run: Run, name: str, content: bytes) -> None:
+    clip("clip.avi", 10, 48, 64)
+    Path("out/clip").mkdir(parents=True)
+    Path("out/clip", name).write_bytes(content)
+    result = run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST)
+    assert result.code == 1 and "out/clip" in " ".join(result.errors)
+    assert tree("out") == [f"clip/{name}"] and Path("out/clip", name).read_bytes() == content
+
+
+@pytest.mark.parametrize("reading", [("--stretch", "0,100"), ("--bands", "3,2,1")])
+def test_how_images_are_read_is_not_ignored_for_videos(run: Run, reading: tuple[str, str]) -> None:
+    clip("clip.avi", 10, 48, 64)
+    result = run("segment", "clip.avi", "-o", "out", *reading, *FAST)
+    assert result.code != 0 and reading[0] in " ".join(result.errors)
+    assert not Path("out/clip").exists()
+
+
+def test_what_is_no_video(run: Run) -> None:
+    clip("clip.avi", 10, 48, 64)
+    Path("clip.avi").rename("clip.png")
+    Path("empty.mp4").touch()
+    Path("page.mp4").write_bytes(b"<!DOCTYPE html><html></html>")
+    for name, words in {"empty.mp4": "it is empty", "page.mp4": "it is a web page", "clip.png": "clip.png is a video"}.items():
+        result = run("segment", name, "-o", "out", *FAST)
+        assert result.code == 1 and words in " ".join(result.errors)
