@@ -4,7 +4,7 @@ import contextlib
 import io
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -65,27 +65,31 @@ def _jpeg2000_loses_depth(image: Image.Image) -> bool:
         return False
     place = file.tell()
     file.seek(0)
-    components = _jpeg2000_layout(file.read())[1]
+    colours = _colours(_jpeg2000_layout(file.read())[1])
     file.seek(place)
-    return any(signed or bits < 8 or (bits > 8 and not (bits == 16 and image.mode in DEEP_GREY)) for bits, signed in components)
+    return any(signed or bits < 8 or (bits > 8 and not (bits == 16 and image.mode in DEEP_GREY)) for bits, signed in colours)
 
 
 def _check_jpeg2000(image: Image.Image, content: bytes, name: object) -> None:
     size, components = _jpeg2000_layout(content)
     if size != image.size:
         raise ImageError(f"{name} is damaged: its header and its content differ in size; fetch it again")
-    bits = max(bits for bits, _ in components)
-    if bits < 8:
-        kind = f"values of {bits} bits"
-    elif any(signed for _, signed in components):
+    colours = _colours(components)
+    bits = max(bits for bits, _ in colours)
+    if any(signed for _, signed in colours):
         kind = "signed values"
-    elif bits > 16:
+    elif not 8 <= bits <= 16:
         kind = f"values of {bits} bits"
     elif image.mode not in (*DEEP_GREY, "L", "RGB", "RGBA"):  # L of 9 bits
         kind = f"{len(components)} bands of {bits} bits"
     else:
         return
     raise ImageError(f"{name} has {kind}, which are not read from JPEG 2000; convert it to TIFF, which keeps them")
+
+
+def _colours(components: Sequence[tuple[int, bool]]) -> Sequence[tuple[int, bool]]:
+    """The components but alpha, which may have fewer bits."""
+    return components[:1] if len(components) < 3 else components[:3]
 
 
 def _jpeg2000_layout(content: bytes) -> tuple[tuple[int, int], list[tuple[int, bool]]]:

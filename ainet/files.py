@@ -59,7 +59,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be written, or `path` is a folder or device.
     """
-    target = Path(path)
+    target = Path(path_text(path))
     with _errors_of(target), contextlib.ExitStack() as stack:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists() and not target.is_file():
@@ -76,7 +76,7 @@ def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bo
     Raises:
         OutputError: the folder cannot be made, or something is at `path` that is not to be replaced.
     """
-    target = Path(path)
+    target = Path(path_text(path))
     with _errors_of(target), contextlib.ExitStack() as stack:
         _check_free(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -86,6 +86,9 @@ def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bo
         if target.exists():
             earlier = stack.enter_context(_locked(target, folder=True))
             target.replace(earlier)
+            if not replaceable(earlier):  # what somebody has put there since
+                earlier.rename(target)
+                _check_free(target, replaceable)
         temporary.rename(target)
 
 

@@ -24,7 +24,6 @@ from ainet.deep_files import DEEP_GREY, WITH_OPENCV, loses_depth, read_deep
 from ainet.errors import ImageError
 from ainet.wrong_content import looks_like_video, read_head, wrong_content
 
-SCALED = frozenset({"FITS"})  # formats whose headers say by what each value is to be multiplied, of which Pillow takes no notice
 ONE_IMAGE = frozenset({"MPO", "PSD"})  # formats whose further pictures are previews, depth, gain maps or layers
 VIDEO_SUFFIXES = frozenset({
     ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv",
@@ -79,10 +78,7 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
         except UnidentifiedImageError as error:
             raise UnknownImageError(_not_an_image(file, formats, data)) from error
         with opened as image:
-            if image.format in SCALED:
-                raise ImageError(
-                    f"{file} is a {image.format} file, whose header scales its values; that is not done here: convert it to TIFF"
-                )
+            _check_scale(image, file)
             check_decoded_size(image.height, image.width, file)
             yield image
 
@@ -93,6 +89,7 @@ def pixels_of(image: Image.Image, name: object, native: bool = False) -> NDArray
     Raises:
         ImageError: what Pillow has not read whole from its file, such as colours of 16 bits; CMYK without a profile.
     """
+    _check_scale(image, name)
     if loses_depth(image):
         raise ImageError(f"{name} has deep or signed values, which Pillow changes; read its file with ainet.read_image and stretch=")
     if image.format == "TIFF" and _pillow_would_drop(image, native):
@@ -111,6 +108,12 @@ def turned_upright(image: Image.Image) -> Image.Image:
     """A Pillow image turned as its EXIF entry says, in colours that are not multiplied by alpha."""
     turned = ImageOps.exif_transpose(image)
     return turned.convert(turned.mode.upper()) if turned.mode in ("La", "RGBa") else turned  # which convert to nothing else
+
+
+def _check_scale(image: Image.Image, name: object) -> None:
+    """Raise `ImageError` where the header of a file scales its values, which Pillow does not do."""
+    if image.format == "FITS" or (image.format == "PPM" and image.info.get("scale", 1) != 1):
+        raise ImageError(f"{name} is a {image.format} file whose header may scale its values, which is not done here: convert it to TIFF")
 
 
 class _PillowPages:
@@ -173,7 +176,8 @@ def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
         return True
     if bits > 8 and (samples > 1 or photometric == tiff.WHITE_IS_ZERO):
         return True
-    if getattr(image, "n_frames", 1) == 1 and tiff.holds_stack(str(tags.get(tiff.DESCRIPTION, "")), image.width * image.height * samples):
+    planes = tiff.planes_described(tags, image.width * image.height * samples)
+    if planes > 1 and planes > getattr(image, "n_frames", 1):  # asked for last, as Pillow goes through the file for it
         return True
     if samples > len(image.getbands()) and (native or photometric != tiff.RGB):
         return True

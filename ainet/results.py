@@ -43,12 +43,11 @@ def compact_json(content: Mapping[str, Any]) -> str:
 def check_replaceable(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where another's file is in the place of a result."""
     file = Path(path)
-    if is_file(file) and not is_result(file):
+    if is_file(file) and not _is_result(file):
         raise UsageError(f"cannot write {file}: the file there is no result of ainet segment; move it, or choose another output folder")
 
 
-def is_result(file: Path) -> bool:
-    """Whether a file in the place of a result is one."""
+def _is_result(file: Path) -> bool:
     try:
         head = read_head(file)
         if file.name.endswith(OVERLAY_ENDING):

@@ -66,7 +66,7 @@ def to_rgb(pixels: NDArray[Any], name: str, stretch: Stretch = None, bands: Band
         advice: what errors recommend.
 
     Raises:
-        ImageError: another shape; a type that has no range, or values outside it; a `stretch` whose white is beyond the type.
+        ImageError: another shape; a type that has no range, or values outside it; a `stretch` for values of another.
         UsageError: no such stretch, no such bands.
     """
     limits = checked_stretch(stretch)
@@ -151,11 +151,8 @@ def _wrong_shape(pixels: NDArray[Any], name: str, advice: Advice) -> ImageError:
 def _range(pixels: NDArray[Any], stretch: Stretch, name: str, advice: Advice) -> tuple[float, float]:
     """The values that become 0 and 255."""
     if isinstance(stretch, tuple):
-        if pixels.dtype.kind != "f" and stretch[1] > np.iinfo(pixels.dtype).max:  # meant for deeper values, it makes these black
-            raise ImageError(
-                f"{name} has {pixels.dtype} values, which do not reach the white of stretch={stretch[0]:g},{stretch[1]:g}; "
-                "choose a range within them, or read it without one"
-            )
+        if pixels.dtype.kind != "f":
+            _check_range(stretch, np.iinfo(pixels.dtype), name)
         return stretch
     if stretch in (None, "none") and pixels.dtype.kind == "f":
         least, largest = float(pixels.min()), float(pixels.max())
@@ -182,6 +179,15 @@ def _range(pixels: NDArray[Any], stretch: Stretch, name: str, advice: Advice) ->
     if np.isnan(low):
         raise ImageError(f"{name} has no finite value to stretch; is it empty of data?")
     return float(low), float(high)
+
+
+def _check_range(stretch: tuple[float, float], kind: Any, name: str) -> None:
+    """Raise `ImageError` for a range that was meant for other values: it would make all of these dark, or black, or white."""
+    if stretch[1] > 2 * kind.max or stretch[0] >= kind.max or stretch[1] <= kind.min:
+        raise ImageError(
+            f"{name} has {kind.dtype} values, which go from {kind.min} to {kind.max}; stretch={stretch[0]:g},{stretch[1]:g} is for others: "
+            "choose a range of these, or read it without one"
+        )
 
 
 def _least_and_largest(pixels: NDArray[Any]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,7 +24,7 @@ MAX_PAGE_BYTES = 2**33
 MAX_PIXEL_BYTES = 32  # on the average of a page of as many pixels as may be
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLES, BITS, PHOTOMETRIC, SAMPLE_FORMAT, KIND, OLD_KIND, ORIENTATION = 277, 258, 262, 339, 254, 255, 274  # numbers of tags
-DESCRIPTION, COMPRESSION, PLANES, EXTRA_SAMPLES, DEPTH = 270, 259, 284, 338, 32997
+DESCRIPTION, METAMORPH, COMPRESSION, PLANES, EXTRA_SAMPLES, DEPTH = 270, 33629, 259, 284, 338, 32997
 BAND_AFTER_BAND = 2  # value of PLANES
 MULTIPLIED, NOT_MULTIPLIED = 1, 2  # values of EXTRA_SAMPLES: alpha, by which the colours are multiplied or not
 UNSIGNED, SIGNED = 1, 2  # values of SAMPLE_FORMAT
@@ -40,12 +40,19 @@ def is_page(kind: int, old_kind: int) -> bool:
     return not kind & (1 | 4) and old_kind != 2
 
 
-def holds_stack(description: str, values: int) -> bool:
-    """Whether the description of a file's only page, of so many values, speaks of more behind it, as in stacks by ImageJ or tifffile."""
+def planes_described(tags: Mapping[int, Any], values: int) -> int:
+    """How many planes a page of so many values has behind it, itself counted, as ImageJ, tifffile and MetaMorph write stacks: 1 for none.
+
+    The page's description alone says so, which other programs may have copied to a page without them.
+    """
+    description = str(tags.get(DESCRIPTION, ""))
     if description.startswith("ImageJ="):
-        return re.search(r"^images=0*([2-9]|[1-9]\d+)\s*$", description, re.MULTILINE) is not None
+        images = re.search(r"^images=(\d{1,18})\s*$", description, re.MULTILINE)
+        return 1 if images is None else int(images[1])
+    if METAMORPH in tags:
+        return len(tags[METAMORPH]) if hasattr(tags[METAMORPH], "__len__") else 1
     shape = re.search(r'"shape": \[([\d, ]+)\].*"truncated": true', description)
-    return shape is not None and math.prod(map(int, shape[1].split(","))) > values
+    return 1 if shape is None else math.prod(map(int, shape[1].split(","))) // values
 
 
 class TiffPages:
@@ -83,12 +90,8 @@ class TiffPages:
             raise
         if page.axes.startswith("S"):  # band after band
             pixels = np.moveaxis(pixels, 0, -1)
-        if photometric == WHITE_IS_ZERO and pixels.dtype.kind == "f":
-            np.subtract(1, pixels, out=pixels)
-        elif photometric == WHITE_IS_ZERO and pixels.dtype.kind == "u":
-            np.subtract(pixels.dtype.type(2**page.bitspersample - 1), pixels, out=pixels)
-        elif photometric == WHITE_IS_ZERO:
-            np.invert(pixels, out=pixels)
+        if photometric == WHITE_IS_ZERO:
+            _invert(pixels if samples == 1 else pixels[:, :, : samples - len(page.extrasamples)], page.bitspersample)
         elif photometric == PALETTE:
             palette = (page.colormap.T >> 8).astype(np.uint8)
             pixels = np.take(palette, pixels, axis=0, out=allocate((*pixels.shape, 3), np.uint8), mode="clip")
@@ -107,8 +110,8 @@ class TiffPages:
         size = page.imagelength, page.imagewidth
         if page.imagedepth > 1:
             raise ImageError(f"{self._file} has a volume of {page.imagedepth} planes; save each as a page or file of its own")
-        if len(self._tiff.pages) == 1 and holds_stack(str(page.description), math.prod(size) * samples):
-            raise ImageError(f"{self._file} has a stack of planes behind its only page; save each as a page or file of its own")
+        if self._has_planes_behind(page, math.prod(size) * samples):
+            raise ImageError(f"{self._file} has a stack of planes behind one page; save each as a page or file of its own")
         if self._most <= MAX_DECODED_PIXELS:
             check_decoded_size(*size, self._file)
         check_size(*size, self._file, self._most)
@@ -128,6 +131,12 @@ class TiffPages:
             choice = "one with bands= (--bands), such as 1" if samples == 2 else "one or three with bands= (--bands), such as 3,2,1"
             raise ImageError(f"{self._file} has {samples} bands; choose {choice}")
 
+    def _has_planes_behind(self, page: Any, values: int) -> bool:
+        planes = planes_described({tag.code: tag.value for tag in page.tags}, values)
+        if planes <= len(self._frames):  # each has a page of its own
+            return False
+        return page.tags.get(METAMORPH) is not None or page.dataoffsets[0] + planes * page.nbytes <= self._tiff.filehandle.size
+
     def _check_pieces(self, page: Any, samples: int) -> None:
         """Raise `ImageError` unless a large page is decoded piece by piece, each of which is there."""
         piece = math.prod(page.chunks) // (samples if page.planarconfig == 1 else 1)
@@ -137,6 +146,16 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} is damaged: {len(page.dataoffsets)} of {math.prod(page.chunked)} tiles are there; fetch it again"
             )
+
+
+def _invert(grey: NDArray[Any], bits: int) -> None:
+    """Make black of white, in place; bits: of a value, which may be fewer than those of its type."""
+    if grey.dtype.kind == "f":
+        np.subtract(1, grey, out=grey)
+    elif grey.dtype.kind == "u":
+        np.subtract(grey.dtype.type(2**bits - 1), grey, out=grey)
+    else:
+        np.invert(grey, out=grey)
 
 
 def _is_grey_with_alpha(page: Any) -> bool:

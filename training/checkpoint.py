@@ -78,7 +78,9 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     of_merging = {key.removeprefix(MERGING): state.pop(key) for key in list(state) if key.startswith(MERGING)}
     _load_state(network, state, file)
     if "merging" in config and not of_merging:
-        raise ModelError(f"{file} lacks the cost for merging that its metadata speaks of: an incomplete copy; fetch or export it again")
+        raise ModelError(
+            f"{file} lacks the cost for merging that its metadata speaks of: an incomplete copy; load and save the original again"
+        )
     merging = None
     if of_merging:
         channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)

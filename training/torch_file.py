@@ -114,7 +114,7 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except pickle.UnpicklingError as error:
         raise ModelError(f"refused {file}: {_refusal(error)}") from error
     except Exception as error:  # torch.load raises whatever its zip and pickle readers meet in a damaged file
-        if zipfile.is_zipfile(file) and not any(name.endswith("/data.pkl") for name in zipfile.ZipFile(file).namelist()):
+        if _is_archive_of_others(file):
             raise ModelError(f"{file} is an archive of other files; unpack it first") from error
         kind = type(error).__name__
         raise ModelError(
@@ -146,10 +146,9 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     unwrapped = {WRAPPERS.sub("", key): tensor for key, tensor in tensors.items()}
     if len(unwrapped) == len(tensors):  # else those of two networks would fall together
         tensors = unwrapped
-    prefixes = _before(FIRST_KEY, tensors)
-    is_lite = not prefixes and not _before(SECOND_KEY, tensors)
-    if is_lite:
-        prefixes = _before(FIRST_KEY_OF_LITE, tensors)
+    others = _before(FIRST_KEY, tensors) | _before(SECOND_KEY, tensors)
+    of_lite = _before(FIRST_KEY_OF_LITE, tensors) - others
+    prefixes = sorted(_before(FIRST_KEY, tensors) | of_lite)
     if not prefixes:
         seen = ", ".join(list(tensors)[:3]) or "nothing"
         more = f", and {len(tensors) - 3} more" if len(tensors) > 3 else ""
@@ -159,7 +158,7 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     prefix = prefixes[0]
     state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     state = {key: tensor for key, tensor in state.items() if not key.startswith(UNUSED)}
-    if is_lite:
+    if prefix in of_lite:
         name = "ainet-lite"
     elif "sp_pred.QConv1.0.weight" in state:  # the public files name both networks alike: only the keys tell them apart
         name = "ainet-public"
@@ -170,9 +169,18 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
     return state, {"network": name, "source": file.name}
 
 
-def _before(first: str, names: Iterable[str]) -> list[str]:
-    """What stands before the name `first` where it occurs, sorted."""
-    return sorted({name.removesuffix(first) for name in names if name == first or name.endswith("." + first)})
+def _before(first: str, names: Iterable[str]) -> set[str]:
+    """What stands before the name `first` where it occurs."""
+    return {name.removesuffix(first) for name in names if name == first or name.endswith("." + first)}
+
+
+def _is_archive_of_others(file: Path) -> bool:
+    """Whether it is a zip archive without anything of what torch puts into its own."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return not any(name.endswith(("/data.pkl", "/version")) or "/data/" in name for name in archive.namelist())
+    except (zipfile.BadZipFile, NotImplementedError, OSError):
+        return False
 
 
 def _values(content: Mapping[Any, Any], kind: type[T], depth: int, seen: set[int]) -> dict[str, T]:

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import re
-import shutil
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +11,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ainet.cli.frame_folder import frame_folder
 from ainet.cli.frame_times import ascending
 from ainet.cli.inputs import Input
 from ainet.cli.job import Job
 from ainet.cli.mp4 import set_times
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError, UsageError
-from ainet.files import atomic_folder, atomic_path
+from ainet.files import atomic_path
 from ainet.regions import overlay
-from ainet.results import is_result
 from ainet.wrong_content import read_head, wrong_content
 
 DEFAULT_RATE = 25.0  # frames a second of videos that do not say
@@ -48,7 +46,7 @@ def segment_video(job: Job, item: Input) -> str:
     with ExitStack() as stack:
         video = _Video(item.path)
         stack.callback(video.close)
-        folder = stack.enter_context(_frame_folder(job, job.out / item.name, frame_formats)) if frame_formats else None
+        folder = stack.enter_context(frame_folder(job, job.out / item.name, frame_formats)) if frame_formats else None
         movie = None
         if Format.OVERLAY in job.formats:
             path = job.checked(job.out / item.name.with_name(f"{item.name.name}_overlay.mp4"))
@@ -106,31 +104,6 @@ class _Video:
             return None
         self.times.append(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
         return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
-
-
-@contextlib.contextmanager
-def _frame_folder(job: Job, folder: Path, formats: Collection[Format]) -> Iterator[Path]:
-    """The folder of label maps, complete or not there; replaces those of an earlier run in the same formats, and keeps those in others."""
-    kinds = {kind: _names(kind) for kind in Format if kind not in (Format.OVERLAY, Format.LABELME)}
-
-    def replaceable(old: Path) -> bool:
-        return all(
-            file.is_file() and any(name(file.name) for name in kinds.values()) and is_result(file) and not job.is_input(file)
-            for file in old.iterdir()
-        )
-
-    with atomic_folder(folder, replaceable) as temporary:
-        yield temporary
-        others = [name for kind, name in kinds.items() if kind not in formats]
-        for file in folder.iterdir() if folder.is_dir() else ():
-            if any(name(file.name) for name in others):
-                shutil.copy2(file, temporary / file.name)
-
-
-def _names(kind: Format) -> Callable[[str], re.Match[str] | None]:
-    """What the names of frames in this format match."""
-    ending = re.escape(str(result_path(Path(), Path("0"), kind))[1:])
-    return re.compile(rf"\d{{6,}}{ending}").fullmatch
 
 
 @dataclass

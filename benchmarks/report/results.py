@@ -33,11 +33,9 @@ class Result:
         """What stands at `keys`; None where nothing does."""
         value: Any = self.data
         for key in keys:
-            if isinstance(value, list):
-                value = value[int(key)]
-            elif isinstance(value, dict) and key in value:
+            try:
                 value = value[key]
-            else:
+            except (KeyError, IndexError, TypeError):  # the last of a number where a list or mapping belongs
                 return None
         return value
 

@@ -126,7 +126,7 @@ def _onnx_runtime(device: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module("ainet.runtime.backends.onnx_runtime")
     except (ImportError, OSError) as error:  # such as of a build for GPUs without the libraries of CUDA
-        raise import_failed("ONNX Runtime", error, "pip install --force-reinstall onnxruntime") from error
+        raise import_failed("ONNX Runtime", error, f"pip install --force-reinstall 'ainet-toolkit[{extra}]'") from error
 
 
 def _open_openvino(model: Path, threads: int, int8: Path | None) -> Backend:

@@ -202,8 +202,18 @@ def test_fits_is_refused(tmp_path: Path, dtype: str, entries: dict[str, float]) 
     with Image.open(tmp_path / "x.fits") as opened:
         assert opened.format == "FITS"
     for source in (content, tmp_path / "x.fits"):
-        with pytest.raises(ImageError, match="is a FITS file, whose header scales its values"):
+        with pytest.raises(ImageError, match="is a FITS file whose header may scale its values"):
             ainet.read_image(source, stretch="minmax")
+    with Image.open(io.BytesIO(content)) as opened, pytest.raises(ImageError, match="is a FITS file"):
+        ainet.read_image(opened, stretch="minmax")
+
+
+def test_jpeg_2000_whose_alpha_has_one_bit() -> None:
+    content = bytearray(jpeg2000(RGBA))
+    content[content.index(b"\xff\x4f\xff\x51") + 42 + 3 * 3] = 0
+    with Image.open(io.BytesIO(bytes(content))) as opened:
+        expected = np.array(opened.convert("RGB"))
+    np.testing.assert_array_equal(ainet.read_image(bytes(content)), expected)
 
 
 def test_bands_of_one_bit(tmp_path: Path) -> None:

@@ -208,3 +208,21 @@ def test_what_is_no_path(path: Any) -> None:
     if isinstance(path, str):
         with pytest.raises(UsageError, match="no file can have the name"):
             ainet.read_image(path)
+
+
+def test_what_comes_into_a_folder_meanwhile_is_not_lost(tmp_path: Path) -> None:
+    """As between the last look at it and its replacement."""
+    (tmp_path / "frames").mkdir()
+    looks = []
+
+    def replaceable(folder: Path) -> bool:
+        names = [file.name for file in folder.iterdir()]
+        looks.append(names)
+        if len(looks) == 2:
+            (folder / "notes.txt").write_text("mine")
+        return names == []
+
+    with pytest.raises(OutputError, match="there already"), atomic_folder(tmp_path / "frames", replaceable) as temporary:
+        (temporary / "0").touch()
+    assert [file.name for file in (tmp_path / "frames").iterdir()] == ["notes.txt"] and len(looks) >= 3
+    assert [file.name for file in tmp_path.iterdir()] == ["frames"]

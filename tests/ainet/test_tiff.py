@@ -133,12 +133,31 @@ def test_a_stack_behind_one_page_is_refused(tmp_path: Path, imagej: bool, dtype:
     tifffile.imwrite(tmp_path / "x.tif", stack, imagej=imagej, truncate=True, photometric="minisblack")
     with tifffile.TiffFile(tmp_path / "x.tif") as file:
         assert len(file.pages) == 1 and file.series[0].shape == (3, 40, 50)
-    with pytest.raises(ImageError, match="has a stack of planes behind its only page"):
+    with pytest.raises(ImageError, match="has a stack of planes behind one page"):
         ainet.read_image(tmp_path / "x.tif", stretch="none")
     with Image.open(tmp_path / "x.tif") as opened, pytest.raises(ImageError, match=r"read it with ainet.read_image"):
         ainet.segment(opened)
     tifffile.imwrite(tmp_path / "one.tif", stack[:1], imagej=imagej, truncate=True, photometric="minisblack")
     assert ainet.read_image(tmp_path / "one.tif", stretch="none").shape == (40, 50, 3)
+
+
+def test_a_page_of_a_stack_with_the_description_of_the_whole(tmp_path: Path) -> None:
+    """As other programs copy it with the page."""
+    stack = np.arange(3 * 40 * 50).reshape(3, 40, 50).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, imagej=True)
+    for number in range(3):
+        expected = ainet.read_image(tmp_path / "stack.tif", page=number, stretch="none")
+        with tifffile.TiffFile(tmp_path / "stack.tif") as file:
+            text = file.pages[0].description
+        tifffile.imwrite(tmp_path / "one.tif", stack[number], photometric="minisblack", description=text, metadata=None)
+        np.testing.assert_array_equal(ainet.read_image(tmp_path / "one.tif", stretch="none"), expected)
+
+
+def test_white_is_zero_leaves_alpha(tmp_path: Path) -> None:
+    values = np.full((40, 50, 2), 65535, np.uint16)
+    tifffile.imwrite(tmp_path / "x.tif", values, photometric="miniswhite", extrasamples=["unassalpha"])
+    assert not ainet.read_image(tmp_path / "x.tif", stretch="none", bands=(1,)).any()
+    assert (ainet.read_image(tmp_path / "x.tif", stretch="none", bands=(2,)) == 255).all()
 
 
 @pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])

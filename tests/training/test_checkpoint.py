@@ -330,3 +330,17 @@ def test_an_incomplete_copy_lacks_the_cost_for_merging(tmp_path):
         load_checkpoint(tmp_path / "x.safetensors")
     save_checkpoint(tmp_path / "without.safetensors", loaded.network, loaded.config)
     assert load_checkpoint(tmp_path / "without.safetensors").merging is None
+
+
+def test_a_torch_file_with_a_damaged_directory(tmp_path):
+    torch.save(build("scn").state_dict(), tmp_path / "x.pth")
+    content = (tmp_path / "x.pth").read_bytes()
+    (tmp_path / "x.pth").write_bytes(content.replace(b"PK\x01\x02", b"PK\x01\x07", 1))
+    with pytest.raises(ModelError, match="fetch it again"):
+        load_checkpoint(tmp_path / "x.pth")
+
+
+def test_two_networks_of_different_kinds_in_a_file(tmp_path):
+    torch.save({"teacher": build("ainet").state_dict(), "student": build("ainet-lite").state_dict()}, tmp_path / "x.pth")
+    with pytest.raises(ModelError, match=r"the weights of 2 networks \(student\., teacher\.\)"):
+        load_checkpoint(tmp_path / "x.pth")

@@ -95,7 +95,7 @@ def test_video(run: Run, segmenter: Segmenter, video: list[NDArray[np.uint8]]) -
     assert (result.code, result.errors) == (0, [])
     assert f"clip.avi: 5 frames; {segmenter.plan(48, 64, 12)}" in result.lines
     labels = [f"clip/{i:06d}{suffix}" for i in range(5) for suffix in (".npy", "_labels.png")]
-    assert tree() == sorted(["a.npy", "a_labels.png", "a_overlay.png", *labels, "clip_overlay.mp4"])
+    assert tree() == sorted(["a.npy", "a_labels.png", "a_overlay.png", "clip/.ainet-frames.json", *labels, "clip_overlay.mp4"])
     for i, frame in enumerate(video):
         np.testing.assert_array_equal(np.load(f"out/clip/{i:06d}.npy"), segmenter(frame, 12))
     drawn = list(frames("out/clip_overlay.mp4"))

@@ -142,7 +142,7 @@ def test_results_of_videos_replace_earlier_results(run: Run, segmenter: Segmente
     for count in ("20", "12"):
         result = run("segment", "clip.avi", "-o", "out", "--device", "cpu", "-n", count, "--format", "npy", "--format", "overlay")
         assert (result.code, result.errors) == (0, [])
-    assert tree() == [*(f"clip/{number:06}.npy" for number in range(5)), "clip_overlay.mp4"]
+    assert tree() == ["clip/.ainet-frames.json", *(f"clip/{number:06}.npy" for number in range(5)), "clip_overlay.mp4"]
     np.testing.assert_array_equal(np.load("out/clip/000004.npy"), segmenter(video[4], 12))
 
 
@@ -166,20 +166,32 @@ def test_a_folder_of_the_name_of_a_video(run: Run, video: list[NDArray[np.uint8]
     result = run("segment", "in", "-o", "out", *FAST)
     assert (result.code, len(result.errors)) == (2, 1)
     assert "in/clip/000000.png would overwrite the results of in/clip.avi" in result.errors[0]
-    assert len(tree()) == 5
+    assert tree() == ["clip/.ainet-frames.json", *(f"clip/{number:06}.npy" for number in range(5))]
 
 
 def test_label_maps_in_other_formats_stay(run: Run) -> None:
     clip("clip.avi", 10, 48, 64)
     assert run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST).code == 0
-    first = {path.name: path.read_bytes() for path in Path("out/clip").iterdir()}
+    first = {path.name: path.read_bytes() for path in Path("out/clip").glob("*.npy")}
+    assert len(first) == 4
     clip("clip.avi", 10, 48, 64, count=3)
     assert run("segment", "clip.avi", "-o", "out", "--format", "csv", *FAST).code == 0
-    both = {path.name: path.read_bytes() for path in Path("out/clip").iterdir()}
+    both = {path.name: path.read_bytes() for path in Path("out/clip").glob("[!.]*")}
     assert both.keys() == first.keys() | {f"00000{number}.csv" for number in range(3)}
     assert {name: both[name] for name in first} == first
     assert run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST).code == 0
-    assert tree("out/clip") == sorted(f"00000{number}{ending}" for number in range(3) for ending in (".csv", ".npy"))
+    names = sorted(path.name for path in Path("out/clip").glob("[!.]*"))
+    assert names == sorted(f"00000{number}{ending}" for number in range(3) for ending in (".csv", ".npy"))
+
+
+def test_label_maps_that_were_changed_since_are_not_replaced(run: Run) -> None:
+    clip("clip.avi", 10, 48, 64)
+    assert run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST).code == 0
+    painted = np.load("out/clip/000001.npy") + 1
+    np.save("out/clip/000001.npy", painted)
+    result = run("segment", "clip.avi", "-o", "out", "--format", "npy", *FAST)
+    assert result.code == 1 and "out/clip" in " ".join(result.errors)
+    np.testing.assert_array_equal(np.load("out/clip/000001.npy"), painted)
 
 
 @pytest.mark.parametrize(("name", "content"), [("000000.json", b'{"shapes": []}'), ("000000.csv", b"1,2\n"), ("000001.npy", b"mine")])
