@@ -10,6 +10,7 @@ from typing import Any, SupportsIndex, TypeVar
 from ainet.errors import UsageError, short
 
 QUALITIES = ("best", "fast")
+MAX_BITS = 4096  # of an integer, far above any that has a meaning
 T = TypeVar("T")
 
 
@@ -17,7 +18,7 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
     """The argument `name` as an int.
 
     Raises:
-        UsageError: its value is no integer, or takes more than 64 bits.
+        UsageError: its value is no integer, or of so many digits that Python would not write its square.
     """
     if isinstance(value, bool):
         raise UsageError(f"{name} must be an integer, not {short(value)}")
@@ -25,8 +26,8 @@ def checked_integer(name: str, value: SupportsIndex) -> int:
         number = operator.index(value)
     except TypeError:
         raise UsageError(f"{name} must be an integer, not {short(value)}") from None
-    if abs(number) >= 2**63:
-        raise UsageError(f"{name} must be an integer of 64 bits, not {short(number)}")
+    if number.bit_length() > MAX_BITS:
+        raise UsageError(f"{name} must be an integer of at most {MAX_BITS} bits, not {short(number)}")
     return number
 
 

@@ -89,7 +89,7 @@ class TestBSDS500:
             path.write_text("404: Not Found")
         else:
             savemat(path, {"something": np.ones(3)})
-        with pytest.raises(ImageError, match=r"1\.mat is not a BSDS500 ground truth .* fetch it again"):
+        with pytest.raises(ImageError, match=r"1\.mat is not a BSDS500 ground truth: .* fetch it again"):
             bsds500(bsds, "train")[0].segmentations()
 
     def test_damaged_image(self, bsds: Path) -> None:
