@@ -31,7 +31,7 @@ class OutputError(AINetError):
     """A result cannot be written."""
 
 
-def import_failed(what: str, error: ImportError | OSError, install: str) -> DeviceError:
+def import_failed(what: str, error: Exception, install: str) -> DeviceError:
     """The error of a feature whose imports fail: a package is not there, or it is and cannot be loaded.
 
     what: the feature. install: the command that mends it.

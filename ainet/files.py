@@ -5,6 +5,7 @@ writes into the folder knows those that are nobody's, and removes them.
 """
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import os
@@ -17,6 +18,7 @@ from typing import Any
 
 from ainet.errors import OutputError, UsageError, short
 
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
 PREFIX = ".ainet-"  # of temporary names
 _temporary = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(\..*)?").fullmatch
 _cleared: set[Path] = set()  # folders, by this process
@@ -77,19 +79,20 @@ def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bo
         OutputError: the folder cannot be made, or something is at `path` that is not to be replaced.
     """
     target = Path(path_text(path))
+    target = target.resolve() if target.is_symlink() else target
     with _errors_of(target), contextlib.ExitStack() as stack:
         _check_free(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = stack.enter_context(_locked(target, folder=True))
         yield temporary
         _check_free(target, replaceable)
-        if target.exists():
-            earlier = stack.enter_context(_locked(target, folder=True))
-            target.replace(earlier)
-            if not replaceable(earlier):  # what somebody has put there since
-                earlier.rename(target)
-                _check_free(target, replaceable)
-        temporary.rename(target)
+        if not target.exists():
+            temporary.rename(target)
+            return
+        _swap(temporary, target)
+        if not replaceable(temporary):  # what somebody has put there since
+            _swap(temporary, target)
+            _check_free(target, replaceable)
 
 
 def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
@@ -122,6 +125,17 @@ def clear_leftovers(folder: Path) -> None:
 def _check_free(folder: Path, replaceable: Callable[[Path], bool]) -> None:
     if folder.exists() and not (folder.is_dir() and replaceable(folder)):
         raise OutputError(f"cannot write {folder}: it is there already; remove it, or choose another place")
+
+
+def _swap(one: Path, other: Path) -> None:
+    """Exchange two folders, in one step where the system can, so that a process killed in between loses neither."""
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
+    if exchange is not None and exchange(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return
+    third = one.with_name(f"{PREFIX}{secrets.token_hex(8)}")
+    other.rename(third)
+    one.rename(other)
+    third.rename(one)
 
 
 @contextlib.contextmanager

@@ -172,11 +172,13 @@ def _pillow_would_drop(image: Image.Image, native: bool) -> bool:
     samples, bits, photometric = tags.get(tiff.SAMPLES, 1), _bits(image), tags.get(tiff.PHOTOMETRIC)
     if tags.get(tiff.DEPTH, 1) > 1 or tags.get(tiff.COMPRESSION) == tiff.COMPRESSED_WEBP:
         return True
-    if tags.get(tiff.PLANES, 1) == tiff.BAND_AFTER_BAND and tiff.MULTIPLIED in tags.get(tiff.EXTRA_SAMPLES, ()):
+    if tags.get(tiff.PLANES, 1) == tiff.BAND_AFTER_BAND and (samples == 2 or tiff.MULTIPLIED in tags.get(tiff.EXTRA_SAMPLES, ())):
         return True
     if bits > 8 and (samples > 1 or photometric == tiff.WHITE_IS_ZERO):
         return True
-    planes = tiff.planes_described(tags, image.width * image.height * samples)
+    of_metamorph = tags.get(tiff.METAMORPH, ())
+    count = len(of_metamorph) if isinstance(of_metamorph, tuple) else 1
+    planes = tiff.planes_described(str(tags.get(tiff.DESCRIPTION, "")), count, image.width * image.height * samples)
     if planes > 1 and planes > getattr(image, "n_frames", 1):  # asked for last, as Pillow goes through the file for it
         return True
     if samples > len(image.getbands()) and (native or photometric != tiff.RGB):

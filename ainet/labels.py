@@ -68,13 +68,17 @@ def write_labels(path: str | os.PathLike[str], labels: Any) -> None:
 
     Raises:
         UsageError: another suffix, or no such array, or one of `numpy.ma` that hides some of its values.
-        OutputError: the file cannot be written; as PNG: ids below 0 or above 65,535, or over 67 megapixels.
+        OutputError: the file cannot be written; ids outside [0, 2**31); as PNG: above 65,535, or over 67 megapixels.
     """
     file = Path(path_text(path))
     writer = _WRITERS.get(file.suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
-    writer(file, checked_labels(labels))
+    array = checked_labels(labels)
+    low, high = int(array.min()), int(array.max())
+    if low < 0 or high >= 2**31:
+        raise OutputError(f"cannot write {file}: ids from {low} to {high}; relabel them to lie in [0, 2**31)")
+    writer(file, array)
 
 
 def check_png_size(file: Path, height: int, width: int) -> None:
@@ -207,8 +211,6 @@ def _write_csv(file: Path, labels: NDArray[np.integer[Any]]) -> None:
 
 
 def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
-    if labels.min() < 0:
-        raise OutputError(f"{file}: the ids begin at {labels.min()}, and a PNG holds none below 0; use --format npy")
     if labels.max() > np.iinfo(np.uint16).max:
         raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
     if labels.size > MAX_DECODED_PIXELS:  # which could not be read again

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,19 +40,18 @@ def is_page(kind: int, old_kind: int) -> bool:
     return not kind & (1 | 4) and old_kind != 2
 
 
-def planes_described(tags: Mapping[int, Any], values: int) -> int:
-    """How many planes a page of so many values has behind it, itself counted, as ImageJ, tifffile and MetaMorph write stacks: 1 for none.
+def planes_described(description: str, of_metamorph: int, values: int) -> int:
+    """How many planes a page of so many values has behind it, itself counted, as ImageJ, MetaMorph and tifffile write stacks; 1 for none.
 
-    The page's description alone says so, which other programs may have copied to a page without them.
+    description: of the page, which other programs may have copied to one without planes. of_metamorph: values of MetaMorph's tag, or 0.
     """
-    description = str(tags.get(DESCRIPTION, ""))
     if description.startswith("ImageJ="):
         images = re.search(r"^images=(\d{1,18})\s*$", description, re.MULTILINE)
         return 1 if images is None else int(images[1])
-    if METAMORPH in tags:
-        return len(tags[METAMORPH]) if hasattr(tags[METAMORPH], "__len__") else 1
-    shape = re.search(r'"shape": \[([\d, ]+)\].*"truncated": true', description)
-    return 1 if shape is None else math.prod(map(int, shape[1].split(","))) // values
+    shape = re.search(r'"shape": \[(\d{1,18}(?:, \d{1,18})*)\].*"truncated": true', description)
+    if shape is not None:
+        return math.prod(map(int, shape[1].split(","))) // values
+    return max(1, of_metamorph)
 
 
 class TiffPages:
@@ -127,15 +126,17 @@ class TiffPages:
             raise ImageError(
                 f"{self._file} has colours of the kind {kind}, {page.dtype}, which are not converted here; {how_to_convert(self._file)}"
             )
-        if samples not in (1, 3) and photometric != RGB and not _is_grey_with_alpha(page):
+        has_alpha = not {MULTIPLIED, NOT_MULTIPLIED}.isdisjoint(page.extrasamples)
+        if photometric != RGB and not (samples == 1 or (samples == 3 and not has_alpha) or _is_grey_with_alpha(page)):
             choice = "one with bands= (--bands), such as 1" if samples == 2 else "one or three with bands= (--bands), such as 3,2,1"
             raise ImageError(f"{self._file} has {samples} bands; choose {choice}")
 
     def _has_planes_behind(self, page: Any, values: int) -> bool:
-        planes = planes_described({tag.code: tag.value for tag in page.tags}, values)
+        of_metamorph = page.tags.get(METAMORPH)
+        planes = planes_described(str(page.description), 0 if of_metamorph is None else of_metamorph.count, values)
         if planes <= len(self._frames):  # each has a page of its own
             return False
-        return page.tags.get(METAMORPH) is not None or page.dataoffsets[0] + planes * page.nbytes <= self._tiff.filehandle.size
+        return of_metamorph is not None or page.dataoffsets[0] + planes * page.nbytes <= self._tiff.filehandle.size
 
     def _check_pieces(self, page: Any, samples: int) -> None:
         """Raise `ImageError` unless a large page is decoded piece by piece, each of which is there."""

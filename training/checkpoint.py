@@ -77,13 +77,15 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     network = build(config["network"])
     of_merging = {key.removeprefix(MERGING): state.pop(key) for key in list(state) if key.startswith(MERGING)}
     _load_state(network, state, file)
-    if "merging" in config and not of_merging:
+    if "merging" not in config:  # whose sizes are not known
+        of_merging = {}
+    elif not of_merging:
         raise ModelError(
             f"{file} lacks the cost for merging that its metadata speaks of: an incomplete copy; load and save the original again"
         )
     merging = None
     if of_merging:
-        channels, middle, codes, hidden = _merging_sizes(config.get("merging", []), file)
+        channels, middle, codes, hidden = _merging_sizes(config["merging"], file)
         merging = MergeNetwork(channels, middle, codes, hidden, sources=network.border_channels)
         _load_state(merging, of_merging, file)
         merging.eval()

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ainet.errors import UsageError, short
+from ainet.files import path_text
 from ainet.spec import CELL_SIZE
 from ainet.training.jitter import Jitter
 from ainet.training.losses import BOUNDARY_WEIGHT, POSITION_WEIGHT
@@ -129,6 +130,7 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         UsageError: no such recipe, not TOML in UTF-8, an unknown or missing field, a value of the wrong type or out of range.
     """
+    name = path_text(name, "a recipe is named by a word or by the path of a .toml file")
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:
         values = tomllib.loads(path.read_text("utf-8"))
@@ -146,6 +148,8 @@ def recipe_from_dict(values: dict[str, Any]) -> Recipe:
     """Check field names and types. Raises UsageError."""
     fields = {field.name: field for field in dataclasses.fields(Recipe)}
     name = values.get("name")
+    if not isinstance(name, str):
+        raise UsageError(f"a recipe's name must be text, not {short(name)}")
     if unknown := sorted(values.keys() - fields.keys()):
         raise UsageError(f"recipe '{name}': unknown field '{unknown[0]}'; the fields are {', '.join(fields)}")
     needed = [field.name for field in fields.values() if field.default is dataclasses.MISSING]

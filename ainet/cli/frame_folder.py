@@ -8,6 +8,7 @@ import contextlib
 import json
 import shutil
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from ainet.cli.job import Job
@@ -45,14 +46,21 @@ def _is_as_written(folder: Path) -> bool:
 
 
 def _keep_others(folder: Path, new: Path, formats: Collection[Format]) -> None:
+    """Take over the label maps of the same frames in other formats."""
     endings = tuple(str(result_path(Path(), Path("0"), kind))[1:] for kind in formats)
+    frames = {_frame(file.name) for file in new.iterdir()}
     for file in folder.iterdir() if folder.is_dir() else ():
-        if file.name == LIST or file.name.endswith(endings):
+        if file.name.endswith(endings) or _frame(file.name) not in frames:
             continue
         try:
             (new / file.name).hardlink_to(file)
         except OSError:  # of file systems without links
             shutil.copy2(file, new / file.name)
+
+
+def _frame(name: str) -> str:
+    """The number that a file's name begins with."""
+    return "".join(takewhile(str.isdigit, name))
 
 
 def _signature(file: Path) -> list[int]:

@@ -126,7 +126,7 @@ def _read(path: Path, name: str) -> Result:
         data = parse_json(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
-    if not isinstance(data, dict) or data.get("benchmark") not in KINDS:
+    if not isinstance(data, dict) or not isinstance(data.get("method", ""), str) or data.get("benchmark") not in [*KINDS]:
         raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
     missing = [key for key in KINDS[data["benchmark"]] if key not in data]
     if missing:

@@ -125,7 +125,7 @@ def _onnx_runtime(device: str, extra: str) -> ModuleType:
         raise DeviceError(f"device '{device}' needs ONNX Runtime: pip install 'ainet-toolkit[{extra}]'")
     try:
         return importlib.import_module("ainet.runtime.backends.onnx_runtime")
-    except (ImportError, OSError) as error:  # such as of a build for GPUs without the libraries of CUDA
+    except Exception as error:  # of a build for GPUs without the libraries of CUDA, or of what an uninstalled one has left
         raise import_failed("ONNX Runtime", error, f"pip install --force-reinstall 'ainet-toolkit[{extra}]'") from error
 
 

@@ -172,5 +172,5 @@ def _on(device: str, module: torch.nn.Module) -> torch.nn.Module:
         if torch.device(device).type == "meta":
             raise DeviceError("PyTorch's device 'meta' computes nothing; use another device")
         return module.eval().to(device)
-    except (RuntimeError, AssertionError) as error:  # no CUDA in this build of torch: AssertionError
+    except (RuntimeError, AssertionError, ImportError) as error:  # no CUDA in this build of torch: AssertionError
         raise DeviceError(f"PyTorch cannot use the device '{device}': {first_line(error)}; use another device") from error

@@ -226,3 +226,21 @@ def test_what_comes_into_a_folder_meanwhile_is_not_lost(tmp_path: Path) -> None:
         (temporary / "0").touch()
     assert [file.name for file in (tmp_path / "frames").iterdir()] == ["notes.txt"] and len(looks) >= 3
     assert [file.name for file in tmp_path.iterdir()] == ["frames"]
+
+
+def test_a_folder_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with atomic_folder(tmp_path / "link", lambda folder: True) as temporary:
+        (temporary / "0").touch()
+    assert (tmp_path / "link").is_symlink() and [file.name for file in (tmp_path / "real").iterdir()] == ["0"]
+
+
+def test_folders_are_replaced_where_the_system_cannot_exchange_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames/old").touch()
+    with atomic_folder(tmp_path / "frames", lambda folder: True) as temporary:
+        (temporary / "new").touch()
+    assert [path.name for path in tmp_path.iterdir()] == ["frames"]
+    assert [path.name for path in (tmp_path / "frames").iterdir()] == ["new"]

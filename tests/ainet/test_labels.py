@@ -241,9 +241,11 @@ def test_lists_are_written(tmp_path: Path, ending: str) -> None:
     np.testing.assert_array_equal(read_labels(tmp_path / f"x{ending}"), [[0, 1], [2, 2]])
 
 
-def test_ids_below_zero_are_in_no_png(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="the ids begin at -5"):
-        write_labels(tmp_path / "x.png", np.array([[-5, 0]]))
+@pytest.mark.parametrize("ending", ENDINGS.values())
+@pytest.mark.parametrize("ids", [[-5, 0], [0, 2**31], [2**63, 2**64 - 1]])
+def test_ids_that_would_not_be_read_are_not_written(tmp_path: Path, ending: str, ids: list[int]) -> None:
+    with pytest.raises(OutputError, match="relabel them to lie in"):
+        write_labels(tmp_path / f"x{ending}", np.array([ids]))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -180,3 +180,34 @@ def test_white_is_zero_of_fewer_bits_than_the_type(tmp_path: Path, bits: int) ->
     tifffile.imwrite(tmp_path / "x.tif", values, photometric="miniswhite", bitspersample=bits)
     top = 2**bits - 1
     np.testing.assert_allclose(ainet.read_image(tmp_path / "x.tif", stretch=(0, top))[:, :, 0], (top - values) * (255 / top), atol=0.51)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_metamorph_stacks(tmp_path: Path, bits: int) -> None:
+    """Their tag UIC2 has as many values as there are planes; one is a picture as others are."""
+    plane = (np.add.outer(np.arange(40), np.arange(50)) % 251).astype(f"u{bits // 8}")
+    for planes in (1, 3):
+        uic2 = (33629, "2I", planes, tuple(range(2 * planes)), False)
+        tifffile.imwrite(tmp_path / f"{planes}.tif", plane, photometric="minisblack", metadata=None, extratags=[uic2])
+    assert (ainet.read_image(tmp_path / "1.tif", stretch=(0, 255))[:, :, 0] == plane).all()
+    with pytest.raises(ImageError, match="has a stack of planes behind one page"):
+        ainet.read_image(tmp_path / "3.tif", stretch=(0, 255))
+
+
+def test_grey_with_alpha_and_more_is_no_rgb(tmp_path: Path) -> None:
+    grey = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8)
+    bands = np.dstack([grey, np.full_like(grey, 255), np.full_like(grey, 255)])
+    tifffile.imwrite(tmp_path / "x.tif", bands, photometric="minisblack", extrasamples=["unassalpha", "unspecified"], metadata=None)
+    with pytest.raises(ImageError, match="has 3 bands; choose"):
+        ainet.read_image(tmp_path / "x.tif")
+    np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.tif", bands=(1,))[:, :, 0], grey)
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_grey_with_alpha(tmp_path: Path, layout: str) -> None:
+    grey = np.add.outer(np.arange(40), np.arange(50)).astype(np.uint8)
+    bands = np.stack([grey, np.full_like(grey, 9)], -1 if layout == "contig" else 0)
+    kind = {"photometric": "minisblack", "extrasamples": ["unassalpha"], "planarconfig": layout, "metadata": None}
+    tifffile.imwrite(tmp_path / "x.tif", bands, **kind)
+    np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.tif")[:, :, 0], grey)
+    assert (ainet.read_image(tmp_path / "x.tif", bands=(2,)) == 9).all()

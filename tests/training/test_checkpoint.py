@@ -344,3 +344,10 @@ def test_two_networks_of_different_kinds_in_a_file(tmp_path):
     torch.save({"teacher": build("ainet").state_dict(), "student": build("ainet-lite").state_dict()}, tmp_path / "x.pth")
     with pytest.raises(ModelError, match=r"the weights of 2 networks \(student\., teacher\.\)"):
         load_checkpoint(tmp_path / "x.pth")
+
+
+def test_bundled_tensors_without_their_metadata(tmp_path):
+    for name in ("ainet-lite", "ainet"):
+        save_file(load_file(bundled(f"{name}.safetensors")), tmp_path / "x.safetensors")
+        loaded = load_checkpoint(tmp_path / "x.safetensors")
+        assert (loaded.config["network"], loaded.merging) == (name, None)
