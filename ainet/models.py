@@ -154,7 +154,5 @@ def bundled(name: str) -> Path:
     """
     path = Path(str(resources.files("ainet") / "weights" / name))
     if not path.is_file():
-        raise ModelError(
-            f"the bundled weights {name} are not in this installation (wheels leave out what ONNX files hold too); name a model"
-        )
+        raise ModelError(f"the bundled weights {name} are not in this installation; name a model")
     return path

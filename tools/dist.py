@@ -36,7 +36,7 @@ def make_wheel(source: Path, python: str, out: Path, options: Sequence[str] = ()
     """Build a wheel of the sdist or folder `source` with a Python, and give it its manylinux tag."""
     with tempfile.TemporaryDirectory() as scratch:
         command = [sys.executable, "-m", "pip", "--python", python, "wheel", "--quiet", "--no-deps", *options, "-w", scratch, str(source)]
-        subprocess.run(command, check=True, env={**os.environ, "AINET_DIST": "1"})
+        subprocess.run(command, check=True)
         (built,) = Path(scratch).glob("*.whl")
         before = set(out.glob("*.whl"))
         repair = [sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", str(out), str(built)]
