@@ -2,11 +2,11 @@
 
 import multiprocessing
 import pickle
-import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from support import processes
 from support.fixed_backend import FixedBackend
@@ -14,11 +14,13 @@ from support.processes import IMAGE, labels_of, run_alone
 
 from ainet import Segmenter
 from ainet.errors import ModelError, UsageError
+from ainet.export.whole import load_whole
 from ainet.models import bundled
 
 
 def test_a_pickle_opens_anew(segmenter: Segmenter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "own.onnx").symlink_to(bundled("scn.onnx"))
+    onnx.save(load_whole(bundled("scn.onnx")), tmp_path / "model.onnx")
+    (tmp_path / "own.onnx").symlink_to("model.onnx")
     monkeypatch.chdir(tmp_path)
     with Segmenter.load("own.onnx", "cpu", 1) as own:
         content = pickle.dumps(own)
@@ -38,7 +40,7 @@ def test_a_pickle_opens_anew(segmenter: Segmenter, tmp_path: Path, monkeypatch: 
 def test_what_cannot_be_opened_anew_says_so_when_it_is_used(tmp_path: Path) -> None:
     """Not while it is unpickled, which would end a worker of a pool, and leave its parent waiting."""
     own = tmp_path / "own.onnx"
-    shutil.copy(bundled("scn.onnx"), own)
+    onnx.save(load_whole(bundled("scn.onnx")), own)
     with Segmenter.load(own, "cpu", 1) as opened:
         content = pickle.dumps(opened)
     own.unlink()

@@ -79,8 +79,8 @@ def test_graphs_that_were_changed_are_refused_on_loading(tmp_path: Path, device:
 @pytest.mark.parametrize("device", DEVICES)
 def test_metadata_that_are_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, device: str) -> None:
     """Where the package onnx, whose checker would find them, is not installed."""
+    path, good = tmp_path / "x.onnx", load_whole(bundled("scn.onnx")).SerializeToString()
     monkeypatch.setitem(sys.modules, "onnx", None)
-    path, good = tmp_path / "x.onnx", bundled("scn.onnx").read_bytes()
     path.write_bytes(good.replace(b'"network"', b'"\xff\xfetwork"'))
     with pytest.raises(ModelError, match="that are no text"):
         open_backend(path, device)

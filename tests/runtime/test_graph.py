@@ -14,13 +14,14 @@ from ainet.runtime.graph import check_weights
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+from ainet.export.whole import load_whole  # noqa: E402 - needs onnx
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_weights_that_are_no_numbers(tmp_path: Path, value: float, dtype: type) -> None:
     """They would give all pixels of an image one label, without a word."""
-    model = onnx.load(bundled("scn.onnx"))
+    model = load_whole(bundled("scn.onnx"))
     tensor = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
     weights = onnx.numpy_helper.to_array(tensor).astype(dtype)
     weights[0, 0, 0, 0] = value
@@ -37,7 +38,7 @@ def test_weights_that_are_no_numbers(tmp_path: Path, value: float, dtype: type) 
 
 @pytest.mark.parametrize("content", [b"\0" * 6, b"\0" * 8], ids=["no whole number", "too few"])
 def test_weights_of_another_size(content: bytes) -> None:
-    model = onnx.load(bundled("scn.onnx"))
+    model = load_whole(bundled("scn.onnx"))
     tensor = next(tensor for tensor in model.graph.initializer if len(tensor.dims) == 4)
     tensor.raw_data = content
     with pytest.raises(ModelError, match=f"a file has damaged weights '{tensor.name}'"):
@@ -55,7 +56,7 @@ def test_scores_that_are_no_numbers() -> None:
 
 @pytest.mark.parametrize("device", ["auto", "cpu"])
 def test_weights_in_a_file_that_is_not_there(tmp_path: Path, device: str) -> None:
-    model = onnx.load(bundled("scn.onnx"))
+    model = load_whole(bundled("scn.onnx"))
     onnx.save(model, tmp_path / "x.onnx", save_as_external_data=True, location="x.data", size_threshold=1000)
     (tmp_path / "x.data").rename(tmp_path / "y.data")
     with pytest.raises(ModelError, match=r"x\.onnx has its weights in x\.data, which is not beside it; copy or fetch that file too"):
