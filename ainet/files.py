@@ -79,7 +79,7 @@ def atomic_folder(path: str | os.PathLike[str], replaceable: Callable[[Path], bo
         OutputError: the folder cannot be made, or something is at `path` that is not to be replaced.
     """
     target = Path(path_text(path))
-    target = target.resolve() if target.is_symlink() else target
+    target = target.resolve() if os.path.islink(target) else target  # noqa: PTH114 - as in `is_file`
     with _errors_of(target), contextlib.ExitStack() as stack:
         _check_free(target, replaceable)
         target.parent.mkdir(parents=True, exist_ok=True)
