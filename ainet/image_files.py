@@ -78,7 +78,6 @@ def open_image(file: Path, formats: list[str] | None = None, data: BinaryIO | No
         except UnidentifiedImageError as error:
             raise UnknownImageError(_not_an_image(file, formats, data)) from error
         with opened as image:
-            _check_scale(image, file)
             check_decoded_size(image.height, image.width, file)
             yield image
 

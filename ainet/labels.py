@@ -75,9 +75,8 @@ def write_labels(path: str | os.PathLike[str], labels: Any) -> None:
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
     array = checked_labels(labels)
-    low, high = int(array.min()), int(array.max())
-    if low < 0 or high >= 2**31:
-        raise OutputError(f"cannot write {file}: ids from {low} to {high}; relabel them to lie in [0, 2**31)")
+    if outside := _ids_outside(array):
+        raise OutputError(f"cannot write {file}: {outside}")
     writer(file, array)
 
 
@@ -228,7 +227,12 @@ def _checked(labels: NDArray[Any], source: str) -> NDArray[np.int32]:
     if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ImageError(f"{source} holds {labels.dtype} of shape {labels.shape}; a label map is a 2-D array of integers, not empty")
     check_size(*labels.shape)
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= 2**31:
-        raise ImageError(f"{source} has ids from {low} to {high}; relabel them to lie in [0, 2**31)")
+    if outside := _ids_outside(labels):
+        raise ImageError(f"{source} has {outside}")
     return labels.astype(np.int32, copy=False)
+
+
+def _ids_outside(labels: NDArray[np.integer[Any]]) -> str | None:
+    """What is wrong with ids outside [0, 2**31), or None where there are none."""
+    low, high = int(labels.min()), int(labels.max())
+    return f"ids from {low} to {high}; relabel them to lie in [0, 2**31)" if low < 0 or high >= 2**31 else None

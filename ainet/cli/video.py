@@ -20,7 +20,7 @@ from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_path
 from ainet.regions import overlay
-from ainet.wrong_content import read_head, wrong_content
+from ainet.wrong_content import check_content, read_head
 
 DEFAULT_RATE = 25.0  # frames a second of videos that do not say
 MAX_RATE = 1e5
@@ -74,8 +74,7 @@ class _Video:
         first = self._next()
         if first is None:
             self.close()
-            if mistake := wrong_content(read_head(path)):
-                raise ImageError(f"{path} is not a video: {mistake}")
+            check_content(read_head(path), f"{path} is not a video", ImageError)
             raise ImageError(f"no frame can be read from {path}: damaged, or a codec that OpenCV lacks; re-encode it as H.264 MP4")
         self.first = first
         self.announced = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))  # in some containers an estimate, so fewer frames are no error
