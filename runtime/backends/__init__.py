@@ -24,7 +24,7 @@ from ainet.files import is_file, is_folder
 from ainet.models import ENGINE, Device, unknown_name
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
-from ainet.wrong_content import check_content, read_head
+from ainet.wrong_content import check_content, read_model_head
 
 MAX_THREADS = 4096
 
@@ -50,7 +50,7 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
         raise ModelError(f"{model} is a folder; name the file of a model in it")
     if not is_file(model):
         raise unknown_name(model, "model") or ModelError(f"no model file at {model}; make one with: ainet export CHECKPOINT -o {model}")
-    _check_content(model)
+    check_content(read_model_head(model), f"{model} is not a model", ModelError)
     if device == "auto" and model.suffix == ENGINE:
         device = "tensorrt"
     chosen = Device.parse(device)
@@ -93,15 +93,6 @@ def _open_fastest(model: Path, threads: int, int8: Path | None) -> Backend:
     for device, failure in failures.items():
         _log.warning("device auto goes on without %s: %s", device, " ".join(str(failure).split()))
     return backend
-
-
-def _check_content(model: Path) -> None:
-    """Raise `ModelError` for a file that is no model at all."""
-    try:
-        head = read_head(model)
-    except OSError as error:
-        raise ModelError(f"cannot read the model {model}: {error.strerror}; check its permissions") from error
-    check_content(head, f"{model} is not a model", ModelError)
 
 
 def _open_tensorrt(model: Path, gpu: int) -> Backend:

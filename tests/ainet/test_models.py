@@ -62,6 +62,16 @@ def test_unknown_names_are_answered_with_the_known_ones(tmp_path: Path, monkeypa
         Segmenter.load("anet", "cpu")
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that even root cannot read")
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_a_model_that_cannot_be_read(tmp_path: Path, device: str) -> None:
+    link = tmp_path / "model.onnx"
+    link.symlink_to("/proc/self/mem")
+    for model in ("/proc/self/mem", link):
+        with pytest.raises(ModelError, match="cannot read the model .*: Input/output error"):
+            Segmenter.load(model, device)
+
+
 def test_the_file_in_int8() -> None:
     """Of bundled names alone, for the engine that runs it, unless float32 is asked for."""
     for name in BUNDLED:
