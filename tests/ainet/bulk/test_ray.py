@@ -16,7 +16,7 @@ from support.paths import PHOTOS, ROOT
 
 import ainet
 from ainet import Segmenter
-from ainet.errors import DeviceError, ImageError, UsageError
+from ainet.errors import DeviceError, ImageError, OutputError, UsageError
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ainet-toolkit[ray,cpu]'")
 import psutil
@@ -72,6 +72,22 @@ def test_what_a_worker_writes(photos: Path, segmenter: Segmenter, tmp_path: Path
     before = (tmp_path / "images-x.parquet").stat().st_mtime_ns
     assert worker(part) == (2, [(name, message)])  # as when the worker before it was lost after it had written
     assert (tmp_path / "images-x.parquet").stat().st_mtime_ns == before
+
+
+def test_what_does_not_fit_into_a_png_is_an_error_of_that_image(tmp_path: Path) -> None:
+    """A disk that takes no file ends the job."""
+    Image.new("RGB", (1_000_016, 16)).save(tmp_path / "wide.png")
+    Image.new("RGB", (64, 48)).save(tmp_path / "small.png")
+    part = Part("images-x.parquet", tuple((name, str(tmp_path / f"{name}.png")) for name in ("wide", "small")))
+    out = tmp_path / "out"
+    worker = Worker(Task(str(out), device="cpu", options={"n_segments": 4, "quality": "fast"}, formats=("npy", "png16")))
+    count, ((name, message),) = worker(part)
+    assert (count, name) == (2, "wide")
+    assert message.startswith("wide: 16x1000016 is too large for a PNG")
+    assert sorted(file.name for file in out.iterdir()) == ["images-x.parquet", "small.npy", "small_labels.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        Worker(Task(str(tmp_path / "file"), device="cpu", options={"n_segments": 4, "quality": "fast"}, formats=("npy",)))(part)
 
 
 def test_parquet_in(photos: Path, segmenter: Segmenter, tmp_path: Path) -> None:
