@@ -95,7 +95,7 @@ def test_bad_images_do_not_stop_the_batch(run: Run, jobs: int) -> None:
         "huge.png": "huge.png has 10000x10000 pixels, more than 67 megapixels; scale it",
         "gone.png": "cannot read gone.png: no such file; check the path",
         "gone*.png": "cannot read gone*.png: no such file; check the path",
-        "dangling.png": "cannot read dangling.png: no such file; check the path",
+        "dangling.png": "cannot read dangling.png: a link to gone.png, which is not there",
         "nothing": "the folder nothing holds no images; known are .apng",
         "deep": "deep/a.jpg would overwrite the results of a.png; rename one, or use another output folder",
     }
