@@ -14,14 +14,14 @@ from pathlib import Path
 
 from ainet.errors import ImageError, UsageError
 from ainet.files import is_file, is_folder
-from ainet.labels import ENDINGS, OVERLAY_ENDING
+from ainet.labels import ENDINGS, MOVIE_ENDING, OVERLAY_ENDING
 
 # What Pillow reads and people keep pictures in. Left out: formats for printing, and of scientific data without pictures.
 IMAGE_SUFFIXES = frozenset({
     ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg",
     ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })  # fmt: skip
-RESULT_ENDINGS = (ENDINGS["png16"], OVERLAY_ENDING, "_overlay.mp4")  # images and videos that `ainet segment` writes
+RESULT_ENDINGS = (ENDINGS["png16"], OVERLAY_ENDING, MOVIE_ENDING)  # images and videos that `ainet segment` writes
 NAMED = 20  # of what is left out for one reason
 
 

@@ -35,7 +35,7 @@ from ainet.mat_file import read_segmentations
 from ainet.wrong_content import HEAD, check_content, read_head
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
-OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
+OVERLAY_ENDING, MOVIE_ENDING = "_overlay.png", "_overlay.mp4"  # the picture or video that it writes beside them
 MAX_PNG_SIZE = 1_000_000  # height or width that libpng takes
 
 # --- one file -------------------------------------------------------------------------------------------------------------------------
