@@ -1,7 +1,7 @@
 """Results of `ainet segment` that lie there already: told from the files of others, which it never replaces.
 
-Pictures, videos and JSON files name the toolkit. Label maps have no place for a name, but are numbered as no others are: from 0, in order of
-first appearance, each label one 4-connected region; in .npy files as int32, in .png files with 16 bits.
+Pictures, videos and JSON files name the toolkit. Label maps have no place for a name, but are numbered as no others are: from 0, in order
+of first appearance, each label one 4-connected region; in .npy files as int32, in .png files with 16 bits.
 """
 
 import json
