@@ -21,6 +21,7 @@ from ainet.errors import DeviceError, ImageError, OutputError, UsageError
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ainet-toolkit[ray,cpu]'")
 import psutil
 import pyarrow
+import typer
 from pyarrow import parquet
 
 from ainet.bulk.parts import Part, parts_of_files, parts_of_parquet
@@ -144,6 +145,23 @@ def test_inputs_that_cannot_be(photos: Path, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DeviceError, match=r"127\.0\.0\.1:1"):
         call(str(photos), address="127.0.0.1:1")
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("extra", "code"), [((), 0), (("gone.png",), 1), (("deep",), 2), (("deep", "gone.png"), 2)])
+def test_the_exit_code_is_of_the_worst_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: tuple[str, ...], code: int) -> None:
+    """deep/a.jpg would overwrite the results of a.png; all else is done before, so that no cluster is asked."""
+    monkeypatch.chdir(tmp_path)
+    Path("deep").mkdir()
+    for name in ("a.png", "deep/a.jpg"):
+        Image.new("RGB", (64, 48)).save(name)
+    Path("out").mkdir()
+    parquet.write_table(pyarrow.table({"name": ["a"]}), "out/images-1.parquet")
+    found = 0
+    try:
+        segment_on_ray(("a.png", *extra), Path("out"), (), None, "cpu", "auto", 1, "local", {}, {})
+    except typer.Exit as end:
+        found = end.exit_code
+    assert found == code
 
 
 def ainet_on_ray(photos: Path, out: Path) -> "subprocess.Popen[str]":
