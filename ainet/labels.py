@@ -37,6 +37,7 @@ from ainet.wrong_content import HEAD, check_content, read_head
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
 OVERLAY_ENDING, MOVIE_ENDING = "_overlay.png", "_overlay.mp4"  # the picture or video that it writes beside them
 MAX_PNG_SIZE = 1_000_000  # height or width that libpng takes
+INSTEAD = "use --format npy (a job with --ray needs PNG in any case)"  # of a PNG that cannot be
 
 # --- one file -------------------------------------------------------------------------------------------------------------------------
 
@@ -89,17 +90,17 @@ def png16(labels: NDArray[np.integer[Any]], name: object) -> bytes:
     """
     height, width = labels.shape
     if labels.max() > np.iinfo(np.uint16).max:
-        raise ImageError(f"{name}: ids up to {int(labels.max())} do not fit into 16 bits; ask for fewer, or use --format npy without --ray")
+        raise ImageError(f"{name}: ids up to {int(labels.max())} do not fit into 16 bits; ask for fewer, or {INSTEAD}")
     check_png_size(name, height, width)
     if labels.size > MAX_DECODED_PIXELS:  # which could not be read again
-        raise ImageError(f"{name}: {height}x{width} labels are too many for a PNG; use --format npy without --ray")
+        raise ImageError(f"{name}: {height}x{width} labels are too many for a PNG; {INSTEAD}")
     return cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes()
 
 
 def check_png_size(name: object, height: int, width: int) -> None:
     """Raise `ImageError` where a picture of this size is no PNG that can be written; it is called `name`."""
     if max(height, width) > MAX_PNG_SIZE:
-        raise ImageError(f"{name}: {height}x{width} is too large for a PNG; use --format npy without --ray")
+        raise ImageError(f"{name}: {height}x{width} is too large for a PNG; {INSTEAD}")
 
 
 def check_same_size(labels: NDArray[np.integer[Any]], source: object, size: Sequence[int]) -> None:
