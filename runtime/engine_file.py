@@ -130,14 +130,16 @@ class EngineInfo:
         Raises:
             ModelError: names each field that differs, with both values.
         """
-        capabilities = self.compute_capabilities or (f"{OLDEST} or later",)
-        fits = compute_capability in capabilities or (not self.compute_capabilities and int(compute_capability[2:]) >= int(OLDEST[2:]))
+        if self.compute_capabilities:
+            takes, fits = " or ".join(self.compute_capabilities), compute_capability in self.compute_capabilities
+        else:
+            takes, fits = f"{OLDEST} or later", int(compute_capability[2:]) >= int(OLDEST[2:])
         differences = []
         for field, built, here in (("package", self.package, package), ("version", self.version, version)):
             if built != here:
                 differences.append(f"{field} is {built}, here it is {here}")
         if not fits:
-            differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
+            differences.append(f"compute capability is {takes}, this GPU has {compute_capability}")
         if differences:
             target = "" if self.compute_capabilities else f" --package {self.package} --target {compute_capability}"
             command = self.build_command(engine) + target

@@ -1,6 +1,6 @@
 """The kernels of native/device and what they need: arguments, tables, scratch memory, order.
 
-The functions here say which kernels run over which memory; a `Launch` runs them, on a GPU (`driver.py`) or on the host.
+The functions here say which kernels run over which memory; a `Launch` runs them, on a GPU (`gpu.py`) or on the host.
 Addresses are those of C-contiguous arrays, N images each, in the memory of that device.
 """
 
