@@ -72,7 +72,7 @@ class ResizeTables:
 
 
 def value_table(mean: Sequence[float], dtype: str) -> NDArray[np.floating[Any]]:
-    """(3, 256): what each byte of R, G and B becomes, in "float32" or "float16"; computed as `normalise` does."""
+    """(3, 256): what each byte of R, G and B becomes, in "float32" or "float16"; the same as `postprocess.network_planes` gives."""
     return (np.arange(256, dtype=np.float32) / np.float32(255) - np.asarray(mean, np.float32)[:, None]).astype(dtype)
 
 

@@ -8,6 +8,7 @@ import pytest
 from support import engine_host
 from support.engine_host import CONTENT, NAMES, SCRATCH, VERSIONS, Host, scores
 from support.host_memory import view
+from support.planes import normalise
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError
@@ -16,7 +17,7 @@ from ainet.runtime.cuda.errors import OutOfMemoryError
 from ainet.runtime.engine_file import Profile, cache_file, sidecar
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan
-from ainet.runtime.postprocess import normalise, postprocess
+from ainet.runtime.postprocess import postprocess
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.paths import PHOTOS
+from support.planes import normalise
 
 from ainet import Segmenter, read_image
 from ainet.calibration.graph import split_quarters
@@ -20,7 +21,6 @@ from ainet.models import BUNDLED, INT8, bundled
 from ainet.runtime.association import association
 from ainet.runtime.backends import open_backend
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import normalise
 from ainet.runtime.quarters import as_planes, in_quarters
 
 openvino = pytest.importorskip("openvino")
