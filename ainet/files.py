@@ -1,4 +1,5 @@
-"""Files and folders that are either whole or not there: write under a temporary name, then rename. And JSON.
+"""Files and folders that are either whole or not there: write under a temporary name, then rename. And JSON, and bytes
+that are kept to save time.
 
 A process that is killed leaves its temporary files behind. Each is locked as long as somebody writes it, so that the next process which
 writes into the folder knows those that are nobody's, and removes them.
@@ -7,6 +8,7 @@ writes into the folder knows those that are nobody's, and removes them.
 import contextlib
 import ctypes
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -20,6 +22,7 @@ from ainet.errors import OutputError, UsageError, short
 
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux's renameat2
 PREFIX = ".ainet-"  # of temporary names
+DIGEST_SIZE = hashlib.sha256().digest_size
 _temporary = re.compile(re.escape(PREFIX) + r"[0-9a-f]{16}(\..*)?").fullmatch
 _cleared: set[Path] = set()  # folders, by this process
 
@@ -104,6 +107,25 @@ def write_json(path: str | os.PathLike[str], values: Mapping[str, Any]) -> None:
         temporary.write_text(json.dumps(values, indent=1) + "\n")
 
 
+def read_sealed(path: Path, owner: str = "") -> bytes | None:
+    """What `write_sealed` left at `path` for the same owner; None where there is nothing, or it is damaged."""
+    try:
+        whole = path.read_bytes()
+    except OSError:
+        return None
+    seal, content = whole[:DIGEST_SIZE], whole[DIGEST_SIZE:]
+    return content if seal == _seal(owner, content) else None
+
+
+def write_sealed(path: Path, content: bytes, owner: str = "") -> None:
+    """Keep bytes, with a hash in front, that save time the next time and no more: where they cannot be written, nothing happens.
+
+    owner: what they are good for, such as a version of a library and a GPU.
+    """
+    with contextlib.suppress(OutputError), atomic_path(path) as temporary:
+        temporary.write_bytes(_seal(owner, content) + content)
+
+
 def parse_json(text: str) -> Any:
     """What a text of JSON says.
 
@@ -123,6 +145,10 @@ def clear_leftovers(folder: Path) -> None:
             if _temporary(entry.name):
                 with contextlib.suppress(OSError), _lock(Path(entry.path), wait=False):
                     _remove(Path(entry.path))
+
+
+def _seal(owner: str, content: bytes) -> bytes:
+    return hashlib.sha256(owner.encode() + b"\0" + content).digest()
 
 
 def _check_free(folder: Path, replaceable: Callable[[Path], bool]) -> None:

@@ -17,9 +17,9 @@ from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.inspector import check_precisions, inspect
 from ainet.export.model_file import read_model
 from ainet.export.profiles import DEFAULT_SIZES, parse_profiles, tuned_shape
-from ainet.files import atomic_path
+from ainet.files import atomic_path, read_sealed, write_sealed
 from ainet.runtime.cuda.devices import local_capability
-from ainet.runtime.engine_file import EngineInfo, Profile, Shape, read_cache, sidecar, write_cache
+from ainet.runtime.engine_file import EngineInfo, Profile, Shape, cache_file, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.runtime.tensorrt_api import NO_DRIVER, TensorRtPackage, load_package
 
@@ -54,7 +54,7 @@ def build_engine(
     capabilities = _capabilities(chosen, targets)
     model, info = read_model(Path(onnx_path))
     machine = f"times of {chosen} on {' '.join(capabilities)}"
-    content, timings = _build(chosen, model, info, onnx_path, profiles, capabilities, read_cache(path, machine))
+    content, timings = _build(chosen, model, info, onnx_path, profiles, capabilities, read_sealed(cache_file(path), machine) or b"")
     precisions = inspect(chosen, content, _input_shape(info, profiles[0].largest))
     check_precisions(precisions, info.precision)
     engine = EngineInfo(
@@ -71,7 +71,7 @@ def build_engine(
         engine_file.write_bytes(content)
         sidecar_file.write_text(engine.to_json(), encoding="utf-8")
     if timings:
-        write_cache(path, machine, timings)
+        write_sealed(cache_file(path), timings, machine)
     return engine
 
 

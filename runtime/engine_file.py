@@ -12,17 +12,15 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ainet.errors import ModelError, OutputError
-from ainet.files import atomic_path, parse_json
+from ainet.errors import ModelError
+from ainet.files import parse_json
 from ainet.runtime.model import ModelInfo
 
 Shape = tuple[int, int, int]  # batch, height, width
-_DIGEST_SIZE = hashlib.sha256().digest_size
 OLDEST = "sm80"  # GPUs from this one on run engines that were built for no GPU in particular; see `ainet build --target`
 
 
@@ -130,14 +128,16 @@ class EngineInfo:
         Raises:
             ModelError: names each field that differs, with both values.
         """
-        capabilities = self.compute_capabilities or (f"{OLDEST} or later",)
-        fits = compute_capability in capabilities or (not self.compute_capabilities and int(compute_capability[2:]) >= int(OLDEST[2:]))
+        if self.compute_capabilities:
+            takes, fits = " or ".join(self.compute_capabilities), compute_capability in self.compute_capabilities
+        else:
+            takes, fits = f"{OLDEST} or later", int(compute_capability[2:]) >= int(OLDEST[2:])
         differences = []
         for field, built, here in (("package", self.package, package), ("version", self.version, version)):
             if built != here:
                 differences.append(f"{field} is {built}, here it is {here}")
         if not fits:
-            differences.append(f"compute capability is {' or '.join(capabilities)}, this GPU has {compute_capability}")
+            differences.append(f"compute capability is {takes}, this GPU has {compute_capability}")
         if differences:
             target = "" if self.compute_capabilities else f" --package {self.package} --target {compute_capability}"
             command = self.build_command(engine) + target
@@ -171,32 +171,10 @@ def sidecar(engine: str | os.PathLike[str]) -> Path:
 def cache_file(engine: str | os.PathLike[str]) -> Path:
     """Where TensorRT leaves what makes it faster the next time: model.engine -> model.engine.cache. It may be deleted.
 
-    The full TensorRT keeps how long kernels took, for the next build; TensorRT-RTX the kernels that it compiled for this GPU.
+    The full TensorRT keeps how long kernels took, for the next build; TensorRT-RTX the kernels that it compiled for this GPU. The file is
+    sealed (`ainet.files.write_sealed`) for that version and GPU: TensorRT is never handed another's, or damaged ones.
     """
     return Path(f"{os.fspath(engine)}.cache")
-
-
-def read_cache(engine: str | os.PathLike[str], owner: str) -> bytes:
-    """What `write_cache` left beside the file `engine` for the same owner; nothing if there is none, or it is damaged."""
-    try:
-        content = cache_file(engine).read_bytes()
-    except OSError:
-        return b""
-    cached = content[_DIGEST_SIZE:]
-    return cached if content[:_DIGEST_SIZE] == _digest(owner, cached) else b""
-
-
-def write_cache(engine: str | os.PathLike[str], owner: str, cached: bytes) -> None:
-    """Keep bytes for the next time. They save time and no more: where they cannot be written, nothing happens.
-
-    owner: what they are good for, such as a version of TensorRT and a GPU; TensorRT is never handed another's, or damaged ones.
-    """
-    with suppress(OutputError), atomic_path(cache_file(engine)) as path:
-        path.write_bytes(_digest(owner, cached) + cached)
-
-
-def _digest(owner: str, cached: bytes) -> bytes:
-    return hashlib.sha256(owner.encode() + b"\0" + cached).digest()
 
 
 def _options(profiles: Sequence[Profile]) -> str:

@@ -1,7 +1,7 @@
 """Label maps with any labels, in native code: numbered, summed up by region, and outlined.
 
 values, numbers = number_labels(labels)          # labels (H, W) of any integers
-sums, boxes = region_sums(numbers, len(values))
+sums = region_sums(numbers, len(values))         # sums.area, sums.places, sums.colours, sums.boxes
 rings = outlines(regions)                        # regions (H, W) int32, 0..K-1, each 4-connected
 """
 
@@ -27,7 +27,7 @@ def number_labels(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.integer[
 
 
 class RegionSums(NamedTuple):
-    """Sums over the pixels of the regions 0..K-1, all int64.
+    """Sums over the pixels of the regions 0..K-1, int64, and where these lie.
 
     area: (K,). places: (K, 2) of rows and columns. colours: (K, 3) of R, G and B, 0 without an image.
     boxes: (K, 4) int32, first row and column, and one more than the last ones.

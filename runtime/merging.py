@@ -81,11 +81,14 @@ class MergeModel:
 
     def _check_shapes(self) -> None:
         """Raise ValueError where the weights do not fit together: native code relies on their shapes."""
+        shapes = [array.shape for array in self.arrays()]
+        if [len(shape) for shape in shapes] != 4 * [2, 1]:
+            raise ValueError(f"shapes {shapes}")
         inputs, middle = self.border1.shape
         codes, hidden = self.border2.shape[1], self.pair1.shape[1]
         expected = [(inputs, middle), (middle,), (middle, codes), (codes,), (PAIR_FEATURES + codes, hidden), (hidden,), (hidden, 1), (1,)]
-        if [array.shape for array in self.arrays()] != expected or inputs < PAIR_FEATURES or inputs % 2:
-            raise ValueError(f"shapes {[array.shape for array in self.arrays()]}")
+        if shapes != expected or inputs < PAIR_FEATURES or inputs % 2:
+            raise ValueError(f"shapes {shapes}")
         if not all(np.isfinite(array).all() for array in self.arrays()):
             raise ValueError("values that are not finite")
 

@@ -61,7 +61,7 @@ class ModelInfo:
             raise TypeError
         if len(info.mean) != 3 or not all(0 <= value <= 1 for value in info.mean):
             raise ValueError
-        if cell_size != CELL_SIZE or info.output not in ("logits", "association", "labels"):
+        if cell_size != CELL_SIZE or info.output not in OUTPUTS:
             raise ModelError(
                 f"{source} has cells of {cell_size} pixels and output '{info.output}', which this version cannot run; update the toolkit"
             )

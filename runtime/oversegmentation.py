@@ -14,7 +14,7 @@ from ainet.arguments import checked_integer
 from ainet.errors import UsageError
 from ainet.runtime.backends.base import Backend, MergingBackend
 from ainet.runtime.merging import BorderMap
-from ainet.runtime.pipeline import infer_with_map, network_input, output_to_labels, run_pipeline
+from ainet.runtime.pipeline import in_memory, infer_with_map, network_input, output_to_labels, run_pipeline
 from ainet.runtime.plan import MIN_SEGMENTS, Plan, check_image, plan_segments
 
 # How many superpixels there are for each region asked for, by the count asked for, linear between. From
@@ -67,9 +67,11 @@ def over_segment(backend: Backend, image: NDArray[np.uint8], plan: Plan, threads
     Raises:
         ModelError: the model's border map does not fit its cost.
         DeviceError: the engine gives an output of another size.
+        UsageError: the working image does not fit into memory.
     """
     if isinstance(backend, MergingBackend) and backend.merge_model is not None and not plan.in_tiles:
-        scores, values = infer_with_map(backend, network_input(image[None], plan, backend.info, threads))
-        labels = output_to_labels(scores, plan, backend.info, threads)[0]
-        return labels, BorderMap.of_image(values[0], plan.height, plan.width)
+        with in_memory(plan):
+            scores, values = infer_with_map(backend, network_input(image[None], plan, backend.info, threads))
+            labels = output_to_labels(scores, plan, backend.info, threads)[0]
+            return labels, BorderMap.of_image(values[0], plan.height, plan.width)
     return run_pipeline(backend, image[None], plan, threads)[0], None

@@ -13,6 +13,8 @@ normalises and takes the arg-max itself: the id of a pixel is the nearest one's.
 `threads`: of the CPU for the steps around the network, 0 for all cores; labels are the same for any number.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -37,12 +39,19 @@ def run_pipeline(backend: Backend, images: NDArray[np.uint8], plan: Plan, thread
     """
     if isinstance(backend, LabelBackend) and not plan.in_tiles and not plan.compact:
         return backend.labels(images, plan)
-    try:
+    with in_memory(plan):
         labels = []
         for start in range(0, len(images), plan.chunk_size):
             output = network_output(backend, images[start : start + plan.chunk_size], plan, threads)
             labels.append(output_to_labels(output, plan, backend.info, threads))
         return labels[0] if len(labels) == 1 else np.concatenate(labels)
+
+
+@contextmanager
+def in_memory(plan: Plan) -> Iterator[None]:
+    """Run the steps of a plan; raise `UsageError` where its working image does not fit into memory."""
+    try:
+        yield
     except MemoryError as error:
         size = f"{plan.working_height}x{plan.working_width}"
         raise UsageError(f"{plan.cells} superpixels need a working image of {size}, too large for this machine; ask for fewer") from error

@@ -151,9 +151,9 @@ def plan_segments(height: int, width: int, n_segments: SupportsIndex) -> Plan:
             f"n_segments={count} is out of range: choose {MIN_SEGMENTS} to {most}, a quarter of the pixels of a {height}x{width} image"
         )
     # The shorter of height and width first: it has fewer cells, so that rounding them matters more.
-    short = max(1, round(math.sqrt(count * min(height, width) / max(height, width))))
-    long = round(count / short)
-    rows, columns = (short, long) if height <= width else (long, short)
+    fewer = max(1, round(math.sqrt(count * min(height, width) / max(height, width))))
+    more = round(count / fewer)
+    rows, columns = (fewer, more) if height <= width else (more, fewer)
     return _with_sizes(height, width, rows * CELL_SIZE, columns * CELL_SIZE, rows * columns)
 
 

@@ -19,7 +19,7 @@ from ainet.arrays import checked_array
 from ainet.errors import UsageError, short
 from ainet.runtime import _native
 from ainet.runtime.quarters import as_planes, in_quarters
-from ainet.runtime.resampling import Taps, resize_tables
+from ainet.runtime.resampling import Taps
 from ainet.spec import CELL_SIZE, NEIGHBOURS
 
 Window: TypeAlias = tuple[tuple[int, int], tuple[int, int]]
@@ -172,7 +172,9 @@ def resize(images: ArrayLike, tables: tuple[Taps, Taps], threads: int = 0) -> ND
 
 
 def network_planes(images: ArrayLike, tables: tuple[Taps, Taps], mean: Sequence[float], threads: int = 0) -> NDArray[np.float32]:
-    """`resize`, then `normalise`, at once: (N, H, W, 3) uint8 -> (N, 3, h, w).
+    """`resize` to planes, of which each value is `value / 255 - mean` in single precision: (N, H, W, 3) uint8 -> (N, 3, h, w).
+
+    mean: of R, G and B, for values in [0, 1].
 
     Raises:
         UsageError: if `images` or `mean` is not such an array.
@@ -180,24 +182,6 @@ def network_planes(images: ArrayLike, tables: tuple[Taps, Taps], mean: Sequence[
     rows, columns = tables
     means = _checked_mean(mean)
     return _native.resample_to_planes(_checked_images(images), rows.first, rows.weights, columns.first, columns.weights, means, threads)
-
-
-def normalise(images: ArrayLike, mean: Sequence[float]) -> NDArray[np.float32]:
-    """Network input from RGB images: value / 255 - mean, in single precision, planes instead of interleaved channels.
-
-    Args:
-        images: (N, H, W, 3) uint8, RGB.
-        mean: of R, G and B, for values in [0, 1].
-
-    Returns:
-        (N, 3, H, W).
-
-    Raises:
-        UsageError: if `images` or `mean` is not such an array.
-    """
-    array = _checked_images(images)
-    height, width = array.shape[1:3]
-    return network_planes(array, resize_tables(height, width, height, width), mean)
 
 
 def _checked_images(images: ArrayLike) -> NDArray[np.uint8]:

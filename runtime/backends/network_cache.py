@@ -14,18 +14,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ainet.errors import OutputError
-from ainet.files import atomic_path
+from ainet.files import read_sealed, write_sealed
 
 LIMIT = 64 * 2**20  # bytes; a network takes 3 MB in INT8, 10 MB in float32
 SWITCH = "AINET_CACHE"
 SUFFIX = ".network"
-DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
 class NetworkCache:
-    """Files named by their key, each the SHA-256 of its content and then the content. `folder`: None keeps nothing."""
+    """Sealed files named by their key. `folder`: None keeps nothing."""
 
     folder: Path | None
 
@@ -41,26 +39,22 @@ class NetworkCache:
             return cls(None)
 
     def load(self, key: str) -> bytes | None:
-        """What was stored for `key`, whole; a damaged file is removed."""
+        """What was stored for `key`, whole."""
         if self.folder is None:
             return None
         file = self.folder / (key + SUFFIX)
-        with contextlib.suppress(OSError):
-            whole = file.read_bytes()
-            digest, content = whole[:DIGEST], whole[DIGEST:]
-            if hashlib.sha256(content).digest() == digest:
+        content = read_sealed(file)
+        if content is not None:
+            with contextlib.suppress(OSError):
                 os.utime(file)  # see `_shrink`
-                return content
-            file.unlink()
-        return None
+        return content
 
     def store(self, key: str, content: bytes) -> None:
         """Keep `content`; processes that store the same key at the same time all leave a whole file."""
         if self.folder is None:
             return
-        with contextlib.suppress(OSError, OutputError):
-            with atomic_path(self.folder / (key + SUFFIX)) as temporary:
-                temporary.write_bytes(hashlib.sha256(content).digest() + content)
+        write_sealed(self.folder / (key + SUFFIX), content)
+        with contextlib.suppress(OSError):
             self._shrink()
 
     def _shrink(self) -> None:

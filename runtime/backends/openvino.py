@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,6 +109,7 @@ class _Compiler:
 
     def __init__(self, model: Path, threads: int, precision: str) -> None:
         self._model = model
+        self._graph = key_of(model.read_bytes())  # now: the file may be another one when the last network is compiled
         self._options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": precision,
             "PERFORMANCE_HINT": "LATENCY",
@@ -119,7 +121,7 @@ class _Compiler:
 
     @kept_signal_stack()
     def compile(self, network: Any) -> _Compiled:
-        key = key_of(self._model.read_bytes(), f"{len(network.outputs)} outputs", str(self._options), *processor())
+        key = key_of(self._graph, *_constants(network), f"{len(network.outputs)} outputs", str(self._options), *processor())
         content = self._cache.load(key)
         if content is not None:
             try:
@@ -143,6 +145,11 @@ def _read(model: Path) -> Any:
         return reader.convert(reader.load(str(model)))
     except Exception as error:  # several classes, with C++ traces
         raise ModelError(f"OpenVINO cannot load {model}; export it again, and check it with: ainet info {model}") from error
+
+
+def _constants(network: Any) -> Iterator[bytes]:
+    """The values of all weights, which may lie in other files than the graph."""
+    return (node.data.tobytes() for node in network.get_ops() if node.get_type_name() == "Constant")
 
 
 def _parts_of_scores(network: Any) -> list[Any]:

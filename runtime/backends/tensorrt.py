@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from ainet.errors import DeviceError, ModelError
+from ainet.files import read_sealed, write_sealed
 from ainet.runtime.backends.base import failed
 from ainet.runtime.cuda.devices import open_gpu
 from ainet.runtime.cuda.errors import OutOfMemoryError, engine_error
 from ainet.runtime.cuda.kernels import Shape
 from ainet.runtime.cuda.network import Allocate, Enqueue, tensor_shapes
 from ainet.runtime.cuda.pipeline import GpuPipeline
-from ainet.runtime.engine_file import EngineInfo, read_cache, write_cache
+from ainet.runtime.engine_file import EngineInfo, cache_file
 from ainet.runtime.tensorrt_api import TensorRtPackage, load_package
 
 
@@ -100,7 +101,7 @@ class EngineNetwork:
     def close(self) -> None:
         compiled = None if self._cache is None else self._cache.serialize()  # None again if the GPU is lost
         if compiled is not None:
-            write_cache(self._file, self._cache_owner, bytes(compiled))
+            write_sealed(cache_file(self._file), bytes(compiled), self._cache_owner)
         del self._cache, self._engine, self._runtime
 
     def _new_context(self) -> Any:
@@ -117,7 +118,7 @@ class EngineNetwork:
         config.dynamic_shapes_kernel_specialization_strategy = strategies.EAGER
         if self._cache is None:
             self._cache = config.create_runtime_cache()
-            if compiled := read_cache(self._file, self._cache_owner):
+            if compiled := read_sealed(cache_file(self._file), self._cache_owner):
                 self._cache.deserialize(compiled)
         config.set_runtime_cache(self._cache)
         return self._engine.create_execution_context(config)

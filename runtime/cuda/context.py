@@ -101,13 +101,14 @@ class ContextPool:
             while True:
                 self._idle.pop().close()
 
-    def close(self) -> None:
-        """Refuse new borrowers, wait for those that there are, and free all memory."""
+    def close(self) -> bool:
+        """Refuse new borrowers, wait for those that there are, and free all memory; False where the pool was closed before."""
         with self._returned:
-            self._closed = True
+            was_open, self._closed = not self._closed, True
             self._returned.wait_for(lambda: self._borrowers == 0)
         with suppress(DeviceError):  # a GPU that is lost has nothing left to free
             self.close_idle()
+        return was_open
 
     def _idle_or_new(self) -> ExecutionContext:
         try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Device:
+class GpuInfo:
     """name: such as "NVIDIA H200". capability: its compute capability, such as "sm90". driver_cuda: the newest CUDA that its driver
     runs, such as "13.0"."""
 
@@ -20,7 +20,7 @@ class Device:
     driver_cuda: str
 
 
-def find_devices() -> list[Device]:
+def find_devices() -> list[GpuInfo]:
     """All GPUs, in CUDA's order; takes none of their memory.
 
     Raises:
@@ -29,7 +29,7 @@ def find_devices() -> list[Device]:
     core, driver = _started()
     version = driver.cuDriverGetVersion()[1]
     text = f"{version // 1000}.{version % 1000 // 10}"
-    return [Device(device.name.partition("\0")[0], f"sm{device.arch}", text) for device in core.Device.get_all_devices()]
+    return [GpuInfo(device.name.partition("\0")[0], f"sm{device.arch}", text) for device in core.Device.get_all_devices()]
 
 
 def local_capability() -> str:

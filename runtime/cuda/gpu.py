@@ -3,8 +3,8 @@
 It works in the device's primary context, which PyTorch, CuPy, Numba and ONNX Runtime use too, so memory can be shared.
 
 cuda-core (1.2) refuses structures as arguments of kernels (NVIDIA/cuda-python, issue 2343), and ours take one by value: so kernels
-are launched by `cuLaunchKernel` of cuda-bindings. cuda-core also lacks
-a few other calls, which go the same way: freeing memory at once, events as nodes of a graph, and the owner of an address.
+are launched by `cuLaunchKernel` of cuda-bindings. cuda-core also lacks a few other calls, which go the same way: freeing memory at
+once, events as nodes of a graph, and the owner of an address.
 """
 
 import ctypes

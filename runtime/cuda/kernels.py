@@ -1,6 +1,6 @@
 """The kernels of native/device and what they need: arguments, tables, scratch memory, order.
 
-The functions here say which kernels run over which memory; a `Launch` runs them, on a GPU (`driver.py`) or on the host.
+The functions here say which kernels run over which memory; a `Launch` runs them, on a GPU (`gpu.py`) or on the host.
 Addresses are those of C-contiguous arrays, N images each, in the memory of that device.
 """
 
@@ -72,7 +72,7 @@ class ResizeTables:
 
 
 def value_table(mean: Sequence[float], dtype: str) -> NDArray[np.floating[Any]]:
-    """(3, 256): what each byte of R, G and B becomes, in "float32" or "float16"; computed as `normalise` does."""
+    """(3, 256): what each byte of R, G and B becomes, in "float32" or "float16"; the same as `postprocess.network_planes` gives."""
     return (np.arange(256, dtype=np.float32) / np.float32(255) - np.asarray(mean, np.float32)[:, None]).astype(dtype)
 
 

@@ -1,4 +1,5 @@
-"""From images to labels on one GPU: all steps are one CUDA graph for each shape.
+"""From images to labels on one GPU. For each shape all steps are one CUDA graph, where the network can be part of one; copies of
+images and labels that stay on the GPU go around it.
 
 pipeline = GpuPipeline(open_gpu(0), network, "PyTorch (CUDA 0)")
 labels = pipeline.labels(images, plan)         # numpy arrays
@@ -103,9 +104,9 @@ class GpuPipeline:
         return dict(times)
 
     def close(self) -> None:
-        """Wait for the calls that are running, and release all memory; a call that follows is a `UsageError`."""
-        self._contexts.close()
-        self._network.close()
+        """Wait for the calls that are running, and release all memory; a call that follows is a `UsageError`. Again it does nothing."""
+        if self._contexts.close():
+            self._network.close()
 
     def _chunk_sizes(self, batch: Batch, start: int = 0, limit: int | None = None) -> deque[int]:
         """How many images each chunk from image number `start` on has."""

@@ -15,7 +15,7 @@ struct Places {
     std::vector<int32_t> source[2], cell[2];
     std::vector<float> weight;
 
-    // Targets from `begin` to `end`. Sources are counted from `offset` on. Single precision, as in resize.h.
+    // Targets from `begin` to `end`. Sources, and their cells, are counted from `offset` on. Single precision, as in resize.h.
     Places(int sources, int targets, int begin, int end, int offset, int cell_size) {
         const float scale = static_cast<float>(static_cast<double>(sources) / targets);
         for (int j = begin; j < end; ++j) {
@@ -24,7 +24,7 @@ struct Places {
             const int around[] = {std::max(before, 0), std::min(before + 1, sources - 1)};
             for (int k = 0; k < 2; ++k) {
                 source[k].push_back(around[k] - offset);
-                cell[k].push_back(around[k] / cell_size);
+                cell[k].push_back((around[k] - offset) / cell_size);
             }
             weight.push_back(centre - static_cast<float>(before));
         }
@@ -37,15 +37,17 @@ class Interpolation {
   public:
     Interpolation(const Score* scores, bool logits, const Part& part, const Sizes& sizes, const Window& window)
         : scores_(scores), logits_(logits), none_(logits ? -1e30f : 0.0f), part_(part), sizes_(sizes), window_(window),
-          plane_(int64_t{part.h} * part.w), rows_(sizes.h / sizes.cell), columns_(sizes.w / sizes.cell),
+          plane_(int64_t{part.h} * part.w), stride_(part.w / sizes.cell + 2),
           y_(sizes.h, sizes.height, window.top, window.bottom, part.top, sizes.cell),
           x_(sizes.w, sizes.width, window.left, window.right, part.left, sizes.cell), differ_(part.w),
           mixed_(window.right - window.left + 1) {
         for (Row& row : kept_) row.best.resize(part.w);
-        for (int i = -1; i <= rows_; ++i) {
-            for (int j = -1; j <= columns_; ++j) {
+        const int rows = sizes.h / sizes.cell, columns = sizes.w / sizes.cell;  // of the whole grid
+        for (int i = -1; i <= part.h / sizes.cell; ++i) {
+            const int row = std::clamp(part.top / sizes.cell + i, 0, rows - 1);
+            for (int j = -1; j <= part.w / sizes.cell; ++j) {
                 places_.push_back({i, j});
-                ids_.push_back(std::clamp(i, 0, rows_ - 1) * columns_ + std::clamp(j, 0, columns_ - 1));
+                ids_.push_back(row * columns + std::clamp(part.left / sizes.cell + j, 0, columns - 1));
             }
         }
     }
@@ -96,9 +98,10 @@ class Interpolation {
     const Sizes sizes_;
     const Window window_;
     const int64_t plane_;
-    const int rows_, columns_;  // of the grid
-    std::vector<Place> places_;   // of each cell of the grid with those around it outside, row by row, by which cells are numbered here
-    std::vector<int32_t> ids_;    // of these cells
+    // Cells are numbered here row by row: those of the part, and one more on every side. There may be far more in the whole grid.
+    const int stride_;            // how many a row has
+    std::vector<Place> places_;   // of these cells, counted from the first one of the part on
+    std::vector<int32_t> ids_;    // of these cells in the whole grid
     const Places y_, x_;
     std::vector<uint8_t> differ_; // whether a working pixel in the upper current row and those right, below and below right of it differ
     std::vector<int32_t> mixed_;  // columns of the current row where the four pixels around do not agree
@@ -114,14 +117,10 @@ class Interpolation {
         Row& row = kept_[y & 1];
         if (row.y == y) return row.best.data();
         row.y = y;
-        const int cell_row = (part_.top + y) / sizes_.cell;
         const Score* const scores = scores_ + row_start(y);
         for (int x = 0; x < part_.w; x += sizes_.cell) {
-            const int cell_column = (part_.left + x) / sizes_.cell;
             Ints ids[kNeighbours];
-            for (int n = 0; n < kNeighbours; ++n) {
-                ids[n] = Ints{} + ((cell_row + n / 3) * (columns_ + 2) + cell_column + n % 3);
-            }
+            for (int n = 0; n < kNeighbours; ++n) ids[n] = Ints{} + ((y / sizes_.cell + n / 3) * stride_ + x / sizes_.cell + n % 3);
             for (int first = x; first < x + sizes_.cell; first += kStep * kLanes) {
                 int32_t best[kStep][kLanes];
                 for (int column = 0; column < kStep; ++column) {

@@ -17,7 +17,7 @@ import pytest
 import ainet
 import ainet.labels
 from ainet.errors import OutputError, UsageError
-from ainet.files import atomic_folder, atomic_path, check_place, clear_leftovers, is_file, is_folder
+from ainet.files import atomic_folder, atomic_path, check_place, clear_leftovers, is_file, is_folder, read_sealed, write_sealed
 from ainet.training.checkpoint import load_checkpoint
 
 
@@ -135,6 +135,22 @@ def test_a_path_below_a_file(tmp_path: Path) -> None:
             with pytest.raises(OutputError, match="x: "), make(path):
                 pytest.fail("the block must not run")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_sealed_bytes_are_whole_and_of_their_owner_or_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "x.cache"
+    assert read_sealed(path, "a") is None
+    write_sealed(path, b"times", "a")
+    assert [read_sealed(path, owner) for owner in ("a", "b", "")] == [b"times", None, None]
+    content = path.read_bytes()
+    for damaged in (content[:-1], content + b"s", content[:3], b"", b"x" + content[1:]):
+        path.write_bytes(damaged)
+        assert read_sealed(path, "a") is None
+    write_sealed(path, b"")
+    assert read_sealed(path) == b""
+    write_sealed(path / "y.cache", b"times")  # below a file: cannot be written, and that is all
+    assert read_sealed(path / "y.cache") is None
+    assert [file.name for file in path.parent.iterdir()] == ["x.cache"]
 
 
 def test_long_names(tmp_path: Path) -> None:

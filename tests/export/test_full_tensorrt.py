@@ -9,9 +9,10 @@ from support.tensorrt_names import RECORDED, StandIn, names_of
 
 from ainet.errors import DeviceError, ModelError, UsageError
 from ainet.export.engine import build_engine
+from ainet.files import read_sealed, write_sealed
 from ainet.runtime import tensorrt_api as packages
 from ainet.runtime.cuda import devices
-from ainet.runtime.engine_file import cache_file, read_cache, write_cache
+from ainet.runtime.engine_file import cache_file
 
 pytestmark = pytest.mark.slow
 
@@ -52,18 +53,18 @@ def test_full_tensorrt_gets_calls_that_it_has(stand_in, models, tmp_path, versio
     made.context.set_input_shape.assert_called_once_with("image", fixed)
     made.config.create_timing_cache.assert_called_once_with(b"")
     made.config.set_timing_cache.assert_called_once_with(made.config.create_timing_cache.return_value, ignore_mismatch=False)
-    assert read_cache(tmp_path / "x.engine", f"times of tensorrt {version} on sm90") == b"times"
+    assert read_sealed(cache_file(tmp_path / "x.engine"), f"times of tensorrt {version} on sm90") == b"times"
     build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
     assert made.config.create_timing_cache.call_args.args == (b"times",)
 
 
 def test_times_that_the_builder_refuses(stand_in, models, tmp_path):
     made = stand_in("11.4.0.106")
-    write_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm90", b"of old drivers")
+    write_sealed(cache_file(tmp_path / "x.engine"), b"of old drivers", "times of tensorrt 11.4.0.106 on sm90")
     made.config.set_timing_cache.side_effect = [False, True]
     build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
     assert [call.args for call in made.config.create_timing_cache.call_args_list] == [(b"of old drivers",), (b"",)]
-    assert read_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm90") == b"times"
+    assert read_sealed(cache_file(tmp_path / "x.engine"), "times of tensorrt 11.4.0.106 on sm90") == b"times"
     made.config.set_timing_cache.side_effect = None
     made.config.set_timing_cache.return_value, made.config.get_timing_cache.return_value = False, None  # none at all
     assert build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["64x64"]).profiles[0].largest == (1, 64, 64)
@@ -75,7 +76,7 @@ def test_times_that_are_not_of_this_machine_reach_no_library(stand_in, models, t
     if kept == "junk":
         cache_file(tmp_path / "x.engine").write_bytes(b"times" * 20)
     else:
-        write_cache(tmp_path / "x.engine", "times of tensorrt 11.4.0.106 on sm86", b"times")
+        write_sealed(cache_file(tmp_path / "x.engine"), b"times", "times of tensorrt 11.4.0.106 on sm86")
     build_engine(models["fp16", "logits"], tmp_path / "x.engine", ["320x480"])
     made.config.create_timing_cache.assert_called_once_with(b"")
 

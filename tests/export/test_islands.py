@@ -11,6 +11,7 @@ import pytest
 import torch
 from onnx import TensorProto
 from support.paths import PHOTOS
+from support.planes import normalise
 
 from ainet import read_image
 from ainet.errors import ModelError
@@ -19,7 +20,6 @@ from ainet.export.islands import choose_islands, layers
 from ainet.export.onnx import export_onnx
 from ainet.export.search import Found
 from ainet.models import bundled
-from ainet.runtime.postprocess import normalise
 from ainet.spec import MEAN
 from ainet.training.checkpoint import Checkpoint, load_checkpoint
 from ainet.training.networks import build

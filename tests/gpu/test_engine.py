@@ -6,12 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from support.paths import PHOTOS
+from support.planes import normalise
 
 from ainet import Segmenter, read_image
 from ainet.models import DEFAULT, ONNX, bundled, bundled_checkpoint
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.postprocess import assign
 from ainet.runtime.tensorrt_api import MODULES
 from ainet.spec import MEAN
 

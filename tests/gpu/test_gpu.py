@@ -7,14 +7,14 @@ import pytest
 
 from ainet.errors import DeviceError
 from ainet.runtime.cuda import kernels
-from ainet.runtime.cuda.devices import Device, find_devices, local_capability, open_gpu
+from ainet.runtime.cuda.devices import GpuInfo, find_devices, local_capability, open_gpu
 from ainet.runtime.cuda.errors import OutOfMemoryError
 
 pytestmark = pytest.mark.gpu
 
 
 def test_the_gpus_of_this_machine(emulator):
-    assert find_devices() == [Device("Emulated GPU 0", "sm90", "13.0"), Device("Emulated GPU 1", "sm121", "13.0")]
+    assert find_devices() == [GpuInfo("Emulated GPU 0", "sm90", "13.0"), GpuInfo("Emulated GPU 1", "sm121", "13.0")]
     assert (local_capability(), open_gpu(1).capability) == ("sm90", "sm121")
     assert local_capability() == "sm121"  # the current one
     open_gpu(0)

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from support.label_maps import adversarial, blobs, ranks
 from support.paths import PHOTOS
+from support.planes import normalise
 
 from ainet import read_image
 from ainet.models import bundled
 from ainet.runtime import pipeline
 from ainet.runtime.backends import open_backend
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, resize, resize_nearest
+from ainet.runtime.postprocess import assign, enforce_connectivity, resize, resize_nearest
 from ainet.runtime.resampling import resize_tables
 from ainet.spec import MEAN
 

@@ -7,13 +7,14 @@ from unittest.mock import NonCallableMagicMock
 import numpy as np
 import pytest
 from support.host_memory import view
+from support.planes import normalise
 
 from ainet import Segmenter
 from ainet.errors import DeviceError
 from ainet.models import DEFAULT, ONNX, bundled, bundled_checkpoint
 from ainet.runtime.cuda.errors import OutOfMemoryError
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import normalise, postprocess
+from ainet.runtime.postprocess import postprocess
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu

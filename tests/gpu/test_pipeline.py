@@ -86,6 +86,7 @@ def test_a_closed_pipeline_leaves_nothing(make, check, emulator):
     check(pipeline, photos(20, PLAN))
     pipeline.run(np.zeros((1, 3, 32, 48), np.float32))
     pipeline.close()
+    pipeline.close()
     assert (emulator.allocations(), emulator.streams(), network.closed) == (*before, True)
     for run in (lambda: pipeline.labels(photos(1, PLAN), PLAN), lambda: pipeline.run(np.zeros((1, 3, 32, 48), np.float32))):
         with pytest.raises(UsageError, match="closed"):

@@ -8,14 +8,16 @@ import pytest
 from support import engine_host
 from support.engine_host import CONTENT, NAMES, SCRATCH, VERSIONS, Host, scores
 from support.host_memory import view
+from support.planes import normalise
 
 from ainet import Segmenter
 from ainet.errors import DeviceError, ModelError
+from ainet.files import read_sealed, write_sealed
 from ainet.runtime.cuda.errors import OutOfMemoryError
-from ainet.runtime.engine_file import Profile, cache_file, read_cache, sidecar, write_cache
+from ainet.runtime.engine_file import Profile, cache_file, sidecar
 from ainet.runtime.pipeline import run_pipeline
 from ainet.runtime.plan import Plan
-from ainet.runtime.postprocess import normalise, postprocess
+from ainet.runtime.postprocess import postprocess
 from ainet.spec import MEAN
 
 pytestmark = pytest.mark.gpu
@@ -172,7 +174,7 @@ def test_the_kernels_that_were_compiled_are_kept_for_the_next_time(host):
     if host.cache is None:
         assert not kept.exists()
         return
-    assert read_cache(host.path, f"kernels of {host.package} on sm90") == b"compiled"
+    assert read_sealed(kept, f"kernels of {host.package} on sm90") == b"compiled"
     host.cache.deserialize.assert_called_once_with(b"compiled")  # the second time, by the first context
     assert host.runtime_config.create_runtime_cache.call_count == 2
     assert [call.args for call in host.runtime_config.set_runtime_cache.call_args_list] == [(host.cache,)] * 4
@@ -183,7 +185,7 @@ def test_a_cache_that_is_not_of_this_machine_reaches_no_library(host, kept):
     if kept == "junk":
         cache_file(host.path).write_bytes(b"compiled" * 9)
     elif kept:
-        write_cache(host.path, f"kernels of {host.package} on sm86", b"compiled")
+        write_sealed(cache_file(host.path), b"compiled", f"kernels of {host.package} on sm86")
     host.open().labels(photos(1, 60, 90), Plan(60, 90, 64, 96, 4, 400))
     if host.cache is not None:
         host.cache.deserialize.assert_not_called()

@@ -134,6 +134,7 @@ def test_the_module_and_our_kernels_are_one_graph(cuda, device, emulator):
         assert (emulator.calls("cuLaunchKernel") == launches) == (run > 1)
     assert len(cuda.captured) == 1
     pipeline.close()
+    pipeline.close()
     assert (cuda.captured, cuda.emptied) == ([], 1)
 
 

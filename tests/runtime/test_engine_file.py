@@ -8,7 +8,7 @@ import pytest
 
 from ainet.errors import ModelError
 from ainet.export.profiles import parse_profiles
-from ainet.runtime.engine_file import EngineInfo, Profile, cache_file, read_cache, sidecar, write_cache
+from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
 from ainet.spec import MEAN
 
@@ -137,19 +137,6 @@ def test_bytes_that_are_no_text_are_refused(plan):
     sidecar(plan).write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ModelError, match="no readable sidecar"):
         EngineInfo.load(plan)
-
-
-def test_a_cache_is_whole_and_of_its_owner_or_not_there(tmp_path):
-    plan = tmp_path / "x.engine"
-    assert read_cache(plan, "a") == b""
-    write_cache(plan, "a", b"times")
-    assert (read_cache(plan, "a"), read_cache(plan, "b")) == (b"times", b"")
-    content = cache_file(plan).read_bytes()
-    for damaged in (content[:-1], content + b"s", content[:3], b""):
-        cache_file(plan).write_bytes(damaged)
-        assert read_cache(plan, "a") == b""
-    write_cache(tmp_path / "x.engine.cache" / "y.engine", "a", b"times")  # below a file: cannot be written, and that is all
-    assert not (tmp_path / "x.engine.cache" / "y.engine.cache").exists()
 
 
 def test_a_model_that_this_version_cannot_run_is_refused(plan):

@@ -166,6 +166,18 @@ def test_parts_make_up_the_whole(smoothing: int, lying: Callable[[NDArray[Any]],
 
 
 @pytest.mark.parametrize("smoothing", [1, 4])
+@pytest.mark.parametrize("lying", [as_planes, in_quarters])
+def test_a_part_far_inside_a_large_grid(smoothing: int, lying: Callable[[NDArray[Any]], NDArray[Any]]) -> None:
+    """The cells of the part alone, at their place among 512 x 512; at a quarter of the size all numbers are exact, wherever they are."""
+    scores = scores_of(13, 96, 96)
+    rows, columns = np.divmod(assign(scores, 24, 24, smoothing=smoothing)[0, 4:20, 4:20], 6)
+    out = np.zeros((2048, 2048), np.int32)
+    window = (1024 + 4, 1024 + 20), (512 + 4, 512 + 20)
+    assign_part(lying(scores), (4096, 2048), (8192, 8192), window, out, smoothing=smoothing, logits=True)
+    np.testing.assert_array_equal(out[1028:1044, 516:532], (256 + rows) * 512 + 128 + columns)
+
+
+@pytest.mark.parametrize("smoothing", [1, 4])
 @pytest.mark.parametrize("dtype", ["f2", "f4"])
 def test_nan_and_infinity_give_valid_cells(dtype: str, smoothing: int) -> None:
     rng = np.random.default_rng(8)

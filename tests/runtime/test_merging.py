@@ -181,6 +181,9 @@ def test_weights_travel_as_text() -> None:
         '{"format": 1, "weights": {}}',
         random_model(2).to_json().replace("[18, 8]", "[8, 18]"),
         random_model(2).to_json().replace("[6, 1]", "[3, 2]"),
+        random_model(2).to_json().replace("[8, 3]", "[24]"),  # one axis
+        random_model(2).to_json().replace("[17, 6]", "[102]"),
+        random_model(2).to_json().replace("[18, 8]", f"[{2**70}]"),
     ],
 )
 def test_damaged_weights(text: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.paths import PHOTOS
+from support.planes import normalise
 
 from ainet import Segmenter, read_image
 from ainet.calibration.graph import split_quarters
@@ -20,7 +21,6 @@ from ainet.models import BUNDLED, INT8, bundled
 from ainet.runtime.association import association
 from ainet.runtime.backends import open_backend
 from ainet.runtime.plan import plan_segments
-from ainet.runtime.postprocess import normalise
 from ainet.runtime.quarters import as_planes, in_quarters
 
 openvino = pytest.importorskip("openvino")
@@ -229,6 +229,25 @@ def test_a_cache_that_holds_something_else(tmp_path: Path, monkeypatch: pytest.M
     (file,) = tmp_path.glob("ainet/*.network")
     NetworkCache(file.parent).store(file.stem, b"no network at all")
     np.testing.assert_array_equal(labels_with_cache(tmp_path, monkeypatch), expected)
+
+
+def test_weights_beside_the_graph_are_part_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a graph whose weights lie in another file: it stays as it is when these are replaced."""
+    onnx = pytest.importorskip("onnx")
+    model = load_whole(bundled("ainet-lite.onnx"))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.data", size_threshold=1000)
+    graph = (tmp_path / "m.onnx").read_bytes()
+    weights = np.fromfile(tmp_path / "m.data", np.float32)
+    monkeypatch.setenv("AINET_CACHE", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    before = backends.OpenVinoBackend(tmp_path / "m.onnx", 1).run(IMAGE)
+    (tmp_path / "m.data").unlink()  # a new file: the old one may still be mapped
+    (weights / 2).tofile(tmp_path / "m.data")
+    after = backends.OpenVinoBackend(tmp_path / "m.onnx", 1).run(IMAGE)
+    monkeypatch.setenv("AINET_CACHE", "0")
+    np.testing.assert_array_equal(after, backends.OpenVinoBackend(tmp_path / "m.onnx", 1).run(IMAGE))
+    assert np.abs(after - before).max() > 0.1
+    assert (tmp_path / "m.onnx").read_bytes() == graph
 
 
 def test_a_cache_folder_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,15 +3,18 @@
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 from numpy.typing import NDArray
+from support.fixed_backend import FixedMap
 from support.paths import PHOTOS
 
 import ainet
 from ainet.errors import ModelError, UsageError
+from ainet.merge_tree import image_model
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
 from ainet.runtime.backends.base import MergingBackend
@@ -67,6 +70,16 @@ def test_files_without_the_map(photo: NDArray[np.uint8], tmp_path: Path) -> None
     assert border_map is None
     np.testing.assert_array_equal(labels, over_segment(open_backend(bundled("ainet.onnx"), "cpu"), photo, PLAN)[0])
     assert Segmenter(backend)(photo, 17).max() == 16  # by the cost that needs no network
+
+
+def test_a_working_image_beyond_memory(photo: NDArray[np.uint8]) -> None:
+    class Full(FixedMap):
+        def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
+            raise MemoryError
+
+    backend = Full(np.zeros(0), np.zeros(0, np.float32), image_model())
+    with pytest.raises(UsageError, match=f"{PLAN.working_height}x{PLAN.working_width}"):
+        over_segment(backend, photo, PLAN)
 
 
 def test_tiles_go_without_the_map(photo: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""assign, resize_nearest, postprocess and normalise against the reference vectors and plain numpy."""
+"""assign, resize_nearest, postprocess and network_planes against the reference vectors and plain numpy."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.planes import normalise
 
 from ainet.errors import UsageError
-from ainet.runtime.postprocess import assign, enforce_connectivity, normalise, postprocess, resize_nearest
+from ainet.runtime.postprocess import assign, enforce_connectivity, network_planes, postprocess, resize_nearest
+from ainet.runtime.resampling import resize_tables
 from ainet.spec import MEAN
 
 
@@ -147,16 +149,19 @@ def test_postprocess_is_assign_and_connectivity(size: tuple[int, int], public: b
         np.testing.assert_array_equal(postprocess(scores[i : i + 1], *size, 12, 300, public)[0], expected[i])
 
 
-def test_normalise_equals_numpy_bit_for_bit() -> None:
+SAME_SIZE = resize_tables(16, 16, 16, 16)
+
+
+def test_planes_equal_numpy_bit_for_bit() -> None:
     every_value = np.arange(256, dtype=np.uint8).repeat(3).reshape(1, 16, 16, 3)
     images = np.concatenate([every_value, np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)])
     for mean in (MEAN, (0.485, 0.456, 0.406), (0, 0, 0)):
-        expected = images.astype(np.float32) / np.float32(255) - np.array(mean, np.float32)
-        result = normalise(images, mean)
+        result = network_planes(images, SAME_SIZE, mean)
         assert result.dtype == np.float32
         assert result.flags.c_contiguous
-        np.testing.assert_array_equal(result.view(np.int32), expected.transpose(0, 3, 1, 2).copy().view(np.int32))
-    np.testing.assert_array_equal(normalise(images[:, ::2, ::-1], MEAN), normalise(images[:, ::2, ::-1].copy(), MEAN))
+        np.testing.assert_array_equal(result.view(np.int32), normalise(images, mean).view(np.int32))
+    turned = images[:, ::-1, ::-1]
+    np.testing.assert_array_equal(network_planes(turned, SAME_SIZE, MEAN), network_planes(turned.copy(), SAME_SIZE, MEAN))
 
 
 def test_threads_give_equal_results() -> None:
@@ -202,8 +207,8 @@ def test_wrong_ids_sizes_and_images() -> None:
     with pytest.raises(UsageError, match="max_size"):
         postprocess(ids, 16, 16, 1, 0)
     with pytest.raises(UsageError, match="uint8"):
-        normalise(np.zeros((1, 16, 16, 3)), MEAN)
+        network_planes(np.zeros((1, 16, 16, 3)), SAME_SIZE, MEAN)
     with pytest.raises(UsageError, match=r"\(1, 16, 16, 4\)"):
-        normalise(np.zeros((1, 16, 16, 4), np.uint8), MEAN)
+        network_planes(np.zeros((1, 16, 16, 4), np.uint8), SAME_SIZE, MEAN)
     with pytest.raises(UsageError, match="three values"):
-        normalise(np.zeros((1, 16, 16, 3), np.uint8), (0.5, 0.5))
+        network_planes(np.zeros((1, 16, 16, 3), np.uint8), SAME_SIZE, (0.5, 0.5))

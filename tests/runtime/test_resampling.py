@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from support.planes import normalise
 
 from ainet.errors import UsageError
 from ainet.runtime.plan import plan_public, plan_scale, plan_segments
-from ainet.runtime.postprocess import network_planes, normalise, resize
+from ainet.runtime.postprocess import network_planes, resize
 from ainet.runtime.resampling import make_taps, plan_tables, resize_tables
 from ainet.spec import MEAN
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from support.paths import PHOTOS
+from support.planes import normalise
 from support.reduction import Reduction
 
 from ainet import read_image
 from ainet.runtime import pipeline
 from ainet.runtime.plan import Plan, plan_image
-from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.postprocess import assign
 from ainet.runtime.tiles import margins_of, tiles
 from ainet.spec import MEAN
 

@@ -9,11 +9,12 @@ import numpy as np
 from ainet.runtime.backends import open_backend, tensorrt
 from ainet.runtime.engine_file import EngineInfo, Profile, sidecar
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.postprocess import assign
 from ainet.runtime.tensorrt_api import TensorRtPackage
 from ainet.spec import MEAN
 from support import tensorrt_names
 from support.host_memory import enqueue_host_function, view
+from support.planes import normalise
 
 NAMES = dict(tensorrt_names.RECORDED)
 if importlib.util.find_spec("tensorrt_rtx"):

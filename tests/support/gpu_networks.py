@@ -23,7 +23,8 @@ def enqueue_copy(target, source, size, stream):
 class Planes:
     """Gives its three planes three times, as nine scores. Takes `least` to `most` images at once, of at most 500 rows.
 
-    reserve: bytes that it holds until it is asked to free its cache. prepared: the shapes that it was made ready for.
+    reserve: bytes that it holds until it is asked to free its cache. prepared: the shapes that it was made ready for. As an engine, it
+    cannot be closed twice.
     """
 
     def __init__(self, gpu, least=1, most=100, capturable=True, dtype="float32", reserve=0):
@@ -54,6 +55,7 @@ class Planes:
             self.cache.close()
 
     def close(self):
+        assert not self.closed
         self.closed = True
 
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.runtime.model import ModelInfo
-from ainet.runtime.postprocess import assign, normalise
+from ainet.runtime.postprocess import assign
 from ainet.spec import MEAN
+from support.planes import normalise
 
 
 class Reduction:

@@ -170,10 +170,11 @@ AINET_DEVICE int32_t interpolated_id(const Assign& a, const Score* scores, int32
     }
     if (cells == 1) return id_of(a, row[0], column[0]);
 
+    const float none = a.logits ? -1e30f : 0.0f;  // the score of a cell that is not among a pixel's nine
     const auto score = [&](int k, int c) {
         const int32_t v = row[c] - own_row[k] + 1, u = column[c] - own_column[k] + 1;
         const bool known = v >= 0 && v < 3 && u >= 0 && u < 3;
-        return known ? number(pixels[k][(v * 3 + u) * plane]) : a.logits ? -1e30f : 0.0f;
+        return known ? number(pixels[k][(v * 3 + u) * plane]) : none;
     };
     const float up = minus(1.0f, down.weight), left = minus(1.0f, across.weight);
     const float weights[kAround] = {times(up, left), times(up, across.weight), times(down.weight, left), times(down.weight, across.weight)};

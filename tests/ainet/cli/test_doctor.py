@@ -9,7 +9,7 @@ import pytest
 from support.command_line import Run
 
 from ainet.cli import doctor
-from ainet.runtime.cuda.devices import Device
+from ainet.runtime.cuda.devices import GpuInfo
 from ainet.runtime.tensorrt_api import TensorRtPackage
 
 
@@ -40,7 +40,7 @@ def doctor_rows(run: Run) -> dict[str, str]:
 
 
 def test_doctor_on_a_machine_with_gpus(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    gpus = [Device("NVIDIA H200", "sm90", "13.0"), Device("NVIDIA GeForce RTX 5090", "sm120", "13.0")]
+    gpus = [GpuInfo("NVIDIA H200", "sm90", "13.0"), GpuInfo("NVIDIA GeForce RTX 5090", "sm120", "13.0")]
     monkeypatch.setattr(doctor, "find_devices", lambda: gpus)
     monkeypatch.setattr(doctor, "load_package", lambda name: TensorRtPackage(name, SimpleNamespace(__version__="11.4.0.106"), None))
     rows = doctor_rows(run)
