@@ -78,7 +78,7 @@ PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
         "region_figures": ("regions*", regions.region_figures),
         "proposals": ("proposals", regions.proposals),
     },
-    "docs/browser.md": {"page": ("page", places.page)},
+    "docs/browser.md": {"page": ("page", places.page), "page_starts": ("regions_page", regions.page_starts)},
     "docs/serving.md": {"serving": ("serving", places.serving)},
     "docs/export.md": {"parity": ("parity", accuracy.parity)},
     "docs/latency.md": {

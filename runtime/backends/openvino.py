@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -59,15 +60,16 @@ class OpenVinoBackend:
         self._lock = threading.Lock()
 
     def run(self, image: NDArray[Any]) -> NDArray[Any]:
-        return self._joined(self._infer(self._without_map(), image))
+        with self._outputs(self._without_map(), image) as outputs:
+            return self._joined(outputs)
 
     def run_with_map(self, image: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.float32]]:
-        results = self._infer(self._whole, image)
-        return self._joined(results), results[self._parts].copy()
+        with self._outputs(self._whole, image) as outputs:
+            return self._joined(outputs), outputs[self._parts].copy()
 
-    def _joined(self, results: Any) -> NDArray[Any]:
+    def _joined(self, outputs: Any) -> NDArray[Any]:
         """A copy of the first output, of which there may be parts."""
-        return np.concatenate([results[part] for part in range(self._parts)], axis=1)
+        return np.concatenate([outputs[part] for part in range(self._parts)], axis=1)
 
     def _without_map(self) -> "_Compiled | None":
         """The network without a border map, which would be computed for nothing; compiled when it is first asked for."""
@@ -77,13 +79,17 @@ class OpenVinoBackend:
                 self._scores = self._compiler.compile(scores)
             return self._scores
 
-    def _infer(self, compiled: "_Compiled | None", image: NDArray[Any]) -> Any:
+    @contextmanager
+    def _outputs(self, compiled: "_Compiled | None", image: NDArray[Any]) -> Iterator[Any]:
+        """The outputs, which a later run overwrites."""
         if compiled is None:
             raise closed(self.name)
-        try:
-            return compiled.infer(image)
-        except RuntimeError as error:
-            raise failed("OpenVINO", image.shape, first_line(error)) from error
+        with compiled.request() as request:
+            try:
+                outputs = request.infer([image], share_inputs=True, share_outputs=True)
+            except RuntimeError as error:
+                raise failed("OpenVINO", image.shape, first_line(error)) from error
+            yield outputs
 
     def close(self) -> None:
         with self._lock:
@@ -91,17 +97,25 @@ class OpenVinoBackend:
 
 
 class _Compiled:
-    """A compiled network with an infer request for each thread, as a request serves one at a time."""
+    """A compiled network, and the infer requests that are idle: each serves one run at a time.
+
+    They are not kept by thread: at the end of a thread that Python did not start, such as one of Qt, that of OpenVINO crashes the process.
+    """
 
     def __init__(self, compiled: Any) -> None:
         self._compiled = compiled
-        self._local = threading.local()
+        self._idle: list[Any] = []
 
-    def infer(self, image: NDArray[Any]) -> Any:
-        """The outputs, which the next run in this thread overwrites."""
-        if not hasattr(self._local, "request"):
-            self._local.request = self._compiled.create_infer_request()
-        return self._local.request.infer([image], share_inputs=True, share_outputs=True)
+    @contextmanager
+    def request(self) -> Iterator[Any]:
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._idle.append(request)
 
 
 class _Compiler:

@@ -201,6 +201,27 @@ def test_signals_are_handled_after_engines_were_closed() -> None:
     assert in_new_process(code).stdout == "handled\n"
 
 
+@pytest.mark.slow
+def test_threads_that_python_did_not_start() -> None:
+    """Such as those of Qt: what OpenVINO keeps for a thread may not be freed with it."""
+    code = """if True:
+        import ctypes
+        import numpy as np
+        from ainet import Segmenter
+
+        segmenter = Segmenter.load(device="openvino", threads=1)
+        image = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+        found = [segmenter(image, 20)]
+        work = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda nothing: found.append(segmenter(image, 20)))
+        libc, thread = ctypes.CDLL(None), ctypes.c_ulong()
+        for _ in range(2):
+            libc.pthread_create(ctypes.byref(thread), None, work, None)
+            libc.pthread_join(thread, None)
+        print([np.array_equal(labels, found[0]) for labels in found])
+    """
+    assert in_new_process(code).stdout == "[True, True, True]\n"
+
+
 def labels_with_cache(folder: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     monkeypatch.setenv("AINET_CACHE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))

@@ -53,6 +53,18 @@ def region_figures(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows) + "\n\n" + note
 
 
+def page_starts(result: dict[str, Any]) -> str:
+    """A row per network and number of superpixels: ASA of the regions merged from them by the learned cost."""
+    asa = {(row["method"], row["start"], row["count"]): row["all"]["asa"] for row in result["rows"] if row["cost"] == "network"}
+    counts = sorted({count for _, _, count in asa})
+    rows = [
+        [NAMES[method], f"{start:,}", *(f"{asa[method, start, count]:.4f}" for count in counts)]
+        for method, start in dict.fromkeys((method, start) for method, start, _ in asa)
+    ]
+    note = f"ASA on every second image of BSDS500 {result['split']}, {result['images']} images, in Python."
+    return table(["network", "superpixels", *(f"{count} regions" for count in counts)], rows) + "\n\n" + note
+
+
 def proposals(result: dict[str, Any]) -> str:
     counts = sorted({row["regions"] for row in result["rows"]})
     asa = {(row["method"], row["cost"], row["regions"]): row["asa"] for row in result["rows"]}
