@@ -11,6 +11,7 @@ from ainet.errors import UsageError, short
 
 QUALITIES = ("best", "fast")
 MAX_BITS = 4096  # of an integer, far above any that has a meaning
+MAX_THREADS = 4096
 T = TypeVar("T")
 
 
@@ -55,6 +56,18 @@ def checked_limit(name: str, value: Any) -> float:
     return number
 
 
+def checked_threads(threads: SupportsIndex) -> int:
+    """How many threads of the CPU, 0 for all cores.
+
+    Raises:
+        UsageError: it is no integer from 0 to 4,096.
+    """
+    number = checked_integer("threads", threads)
+    if not 0 <= number <= MAX_THREADS:
+        raise UsageError(f"threads={number} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
+    return number
+
+
 def checked_list(name: str, value: Iterable[T]) -> list[T]:
     """The argument `name` as a list.
 
@@ -73,18 +86,16 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
         raise UsageError(f"unknown {name} {short(value)}; choose one of {', '.join(choices)}")
 
 
-def check_quality(quality: str | None, scale: float | None, protocol: str | None, on_device: bool = False) -> str:
-    """The quality that a call gets: what does not ask for a count, and arrays on a GPU, have the plain grid.
+def check_quality(quality: str | None, scale: float | None, protocol: str | None) -> str:
+    """The quality that a call gets: what does not ask for a count has the plain grid.
 
     Raises:
         UsageError: there is no such quality, or none for these arguments.
     """
-    plain = scale is not None or protocol is not None or on_device
+    plain = scale is not None or protocol is not None
     if quality is None:
         return "fast" if plain else "best"
     check_choice("quality", quality, QUALITIES)
-    if quality == "best" and on_device:
-        raise UsageError("quality='best' is computed on the host, and the image is on a GPU: copy it to the host, or leave quality= out")
     if quality == "best" and plain:
         raise UsageError("quality='best' gives an exact count, which scale= and protocol= have not: leave them out, or quality=")
     return quality
@@ -120,8 +131,14 @@ def check_one_image(mask: Any, within: Any) -> None:
         raise UsageError("mask= and within= go with one image; segment the images of a batch one by one")
 
 
-def check_device_start(start_label: SupportsIndex | None) -> None:
-    """Raise `UsageError` where labels on a GPU are to start elsewhere than at 0."""
+def check_on_device(quality: str | None, mask: Any, within: Any, start_label: SupportsIndex | None) -> None:
+    """Raise `UsageError` for what an array on a GPU cannot have: it gets the plain grid, whose labels start at 0."""
+    if quality is not None:
+        check_choice("quality", quality, QUALITIES)
+    if quality == "best":
+        raise UsageError("quality='best' is computed on the host, and the image is on a GPU: copy it to the host, or leave quality= out")
+    if not (mask is None and within is None):
+        raise UsageError("mask= and within= are not for arrays on a GPU: copy the image to the host")
     if start_label is not None and checked_start(start_label) != 0:
         raise UsageError(f"labels on a GPU start at 0, not at start_label={start_label}; add it to them there")
 

@@ -32,16 +32,22 @@ def check_unmasked(name: str, value: Any) -> None:
         raise UsageError(f"{name} is a masked array; fill what it hides, such as with .filled(0)")
 
 
-def checked_labels(labels: Any) -> NDArray[np.integer[Any]]:
-    """Labels (H, W) as an array.
+def checked_labels(labels: Any, name: str = "labels") -> NDArray[np.integer[Any]]:
+    """The argument `name`, labels (H, W), as an array.
 
     Raises:
         UsageError: they are no such array of integers, or empty.
     """
-    array = checked_array("labels", labels)
+    array = checked_array(name, labels)
     if array.ndim != 2 or array.dtype.kind not in "iu" or array.size == 0:
-        raise UsageError(f"labels must be a non-empty (H, W) array of integers, not {array.dtype} of shape {array.shape}")
+        raise UsageError(f"{name} must be a non-empty (H, W) array of integers, not {array.dtype} of shape {array.shape}")
     return array
+
+
+def ids_outside(labels: NDArray[np.integer[Any]]) -> str | None:
+    """What is wrong with ids outside [0, 2**31), or None where there are none."""
+    low, high = int(labels.min()), int(labels.max())
+    return f"ids from {low} to {high}; relabel them to lie in [0, 2**31)" if low < 0 or high >= 2**31 else None
 
 
 def checked_mask(mask: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
     listing = walk(Path("photos"))
     paths = [listing.folder / file for file in listing.files]
-    print(listing.summary())   # photos: left out 2 hidden (._a.jpg, .DS_Store), 1 of another kind (notes.txt)
+    print(listing.summary())   # photos: left out 2 hidden (.DS_Store, ._a.jpg), 1 of another kind (notes.txt)
 
 Links to folders are followed, each folder once, wherever links lead.
 """
@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ainet.errors import ImageError, UsageError
-from ainet.files import is_folder
-from ainet.labels import ENDINGS, OVERLAY_ENDING
+from ainet.files import is_file, is_folder
+from ainet.labels import ENDINGS, MOVIE_ENDING, OVERLAY_ENDING
 
 # What Pillow reads and people keep pictures in. Left out: formats for printing, and of scientific data without pictures.
 IMAGE_SUFFIXES = frozenset({
     ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".ico", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc", ".jpe", ".jpeg", ".jpf", ".jpg",
     ".jpx", ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".psd", ".qoi", ".tga", ".tif", ".tiff", ".webp",
 })  # fmt: skip
-RESULT_ENDINGS = (ENDINGS["png16"], OVERLAY_ENDING, "_overlay.mp4")  # images and videos that `ainet segment` writes
+RESULT_ENDINGS = (ENDINGS["png16"], OVERLAY_ENDING, MOVIE_ENDING)  # images and videos that `ainet segment` writes
 NAMED = 20  # of what is left out for one reason
 
 
@@ -41,7 +41,7 @@ class Listing:
         self.left_out.setdefault(reason, []).append(file)
 
     def omissions(self) -> str:
-        """What was left out, or nothing: "left out 2 hidden (._a.jpg, .DS_Store)"."""
+        """What was left out, or nothing: "left out 2 hidden (.DS_Store, ._a.jpg)"."""
         parts = []
         for reason, files in self.left_out.items():
             names = sorted(map(str, files))
@@ -61,12 +61,24 @@ class Listing:
             self.leave_out("of another kind", file)
         elif file.name.endswith(RESULT_ENDINGS):
             self.leave_out("results of ainet segment", file)
-        elif path.is_file():
+        elif is_file(path):
             self.files.append(file)
-        elif path.is_symlink():
-            self.problems.append(ImageError(f"cannot read {path}: a link to {path.readlink()}, which is not there"))
+        elif reason := why_not_there(path):
+            self.problems.append(ImageError(f"cannot read {path}: {reason}"))
         else:
             self.leave_out("pipes and devices", file)
+
+
+def why_not_there(path: Path) -> str | None:
+    """Why the system finds nothing at a path, or None where it finds something."""
+    try:
+        path.stat()
+    except PermissionError as error:
+        return f"{error.strerror}; check the permissions of its folder"
+    except (OSError, ValueError):  # the latter of names that no file can have
+        is_link = os.path.islink(path)  # noqa: PTH114 - as in `is_file`
+        return f"a link to {path.readlink()}, which is not there" if is_link else "no such file; check the path"
+    return None
 
 
 def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = True) -> Listing:
@@ -85,7 +97,7 @@ def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = Tru
     while folders or links:
         current = folders.pop(0) if folders else links.pop(0)  # links last, so that a folder goes by its own name where it has one
         try:
-            status = (folder / current).stat()
+            status = os.stat(f"{folder / current}/.")  # noqa: PTH116 - the dot, which Path drops, asks whether one may enter
             entries = sorted(os.scandir(folder / current), key=lambda entry: entry.name)
         except OSError as error:
             listing.problems.append(ImageError(f"cannot read the folder {folder / current}: {error.strerror}; check its permissions"))
@@ -98,7 +110,7 @@ def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = Tru
             file = current / entry.name
             if entry.name.startswith("."):
                 listing.leave_out("hidden", file)
-            elif not (folder / file).is_dir():
+            elif not is_folder(folder / file):
                 listing.take(file, suffixes)
             elif not below:
                 listing.leave_out("folders below it", file)
@@ -108,14 +120,14 @@ def walk(folder: Path, suffixes: Set[str] = IMAGE_SUFFIXES, *, below: bool = Tru
     return listing
 
 
-def image_files(folder: Path, report: Callable[[str], None] = lambda line: None, *, below: bool = True) -> list[Path]:
+def image_files(folder: Path, report: Callable[[str], None]) -> list[Path]:
     """The image files that `walk` finds, sorted; `report` is given a line on what it leaves out.
 
     Raises:
         UsageError: there is no such folder.
         ImageError: it holds no images, or something in it cannot be read.
     """
-    listing = walk(folder, below=below)
+    listing = walk(folder)
     if listing.problems:
         raise listing.problems[0]
     if listing.summary():

@@ -38,12 +38,11 @@ def read_image(source: Any, *, page: int | None = None, stretch: Stretch = None,
         UsageError: no such page, stretch or bands.
         DeviceError: a TIFF file that needs tifffile, which is not installed.
     """
-    checked_stretch(stretch)
-    bands = checked_bands(bands)
+    stretch, bands = checked_stretch(stretch), checked_bands(bands)
     if isinstance(source, str | os.PathLike):
         return _read(Path(path_text(source)), None, page, stretch, bands)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _read(Path("the image"), io.BytesIO(source), page, stretch, bands)
+        return _read(Path("the image"), io.BytesIO(bytes(source)), page, stretch, bands)
     if isinstance(source, io.TextIOBase):
         raise UsageError('the image is a file opened as text; open it with mode "rb"')
     if hasattr(source, "read"):
@@ -73,6 +72,7 @@ def read_pages(
     In place of a page that cannot be read stands the error. The frames of an animation build on one another: that one is the last.
     """
     file = Path(path)
+    stretch, bands = checked_stretch(stretch), checked_bands(bands)
     with open_pages(file) as pages:
         for number in range(len(pages)):
             ending = f"-{number}" if len(pages) > 1 else ""
@@ -167,7 +167,7 @@ def as_mask(image: Any, mask: Any) -> Any:
         if mask is not None:
             raise UsageError("the image is a numpy.ma array with a mask of its own: put mask= into it, or pass image.data")
         hidden = np.ma.getmaskarray(image)
-        return ~(hidden if hidden.ndim == 2 else hidden.any(axis=2))
+        return ~(hidden.any(axis=2) if hidden.ndim == 3 else hidden)  # with other axes it is no image, which is told with its pixels
     return _alpha(image, mask) > 0 if isinstance(mask, str) else mask
 
 

@@ -24,10 +24,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arrays import checked_labels
+from ainet.arrays import checked_labels, ids_outside
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
 from ainet.deep_files import loses_depth
-from ainet.errors import AINetError, ImageError, OutputError, UsageError
+from ainet.errors import AINetError, ImageError, UsageError
 from ainet.files import atomic_path, is_folder, path_text
 from ainet.image_files import open_image, turned_upright
 from ainet.mat_file import MAX_BYTES as MAX_MAT_BYTES
@@ -35,8 +35,9 @@ from ainet.mat_file import read_segmentations
 from ainet.wrong_content import HEAD, check_content, read_head
 
 ENDINGS = {"npy": ".npy", "csv": ".csv", "png16": "_labels.png"}  # behind an image's name, by the format of `ainet segment`
-OVERLAY_ENDING = "_overlay.png"  # the picture that it writes beside them
+OVERLAY_ENDING, MOVIE_ENDING = "_overlay.png", "_overlay.mp4"  # the picture or video that it writes beside them
 MAX_PNG_SIZE = 1_000_000  # height or width that libpng takes
+INSTEAD = "use --format npy (a job with --ray needs PNG in any case)"  # of a PNG that cannot be
 
 # --- one file -------------------------------------------------------------------------------------------------------------------------
 
@@ -67,23 +68,39 @@ def write_labels(path: str | os.PathLike[str], labels: Any) -> None:
     """Write a label map, (H, W) integers, as .npy, .csv or 16-bit .png, by the suffix of `path`; the file is whole or not there.
 
     Raises:
-        UsageError: another suffix, or no such array, or one of `numpy.ma` that hides some of its values.
-        OutputError: the file cannot be written; ids outside [0, 2**31); as PNG: above 65,535, or over 67 megapixels.
+        UsageError: another suffix, or no such array, or one of `numpy.ma` that hides some of its values; ids outside [0, 2**31).
+        ImageError: as PNG, what does not fit into one: see `png16`.
+        OutputError: the file cannot be written.
     """
     file = Path(path_text(path))
     writer = _WRITERS.get(file.suffix.lower())
     if writer is None:
         raise UsageError(f"cannot write labels to {file}: name a file that ends in {', '.join(sorted(_WRITERS))}")
     array = checked_labels(labels)
-    if outside := _ids_outside(array):
-        raise OutputError(f"cannot write {file}: {outside}")
+    if outside := ids_outside(array):
+        raise UsageError(f"cannot write {file}: {outside}")
     writer(file, array)
 
 
-def check_png_size(file: Path, height: int, width: int) -> None:
-    """Raise `OutputError` where a picture of this size is no PNG that can be written."""
+def png16(labels: NDArray[np.integer[Any]], name: object) -> bytes:
+    """Labels (H, W) as the content of a PNG file, grey of 16 bits; errors call them `name`.
+
+    Raises:
+        ImageError: ids above 65,535, over 67 megapixels, or a height or width over 1,000,000.
+    """
+    height, width = labels.shape
+    if labels.max() > np.iinfo(np.uint16).max:
+        raise ImageError(f"{name}: ids up to {int(labels.max())} do not fit into 16 bits; ask for fewer, or {INSTEAD}")
+    check_png_size(name, height, width)
+    if labels.size > MAX_DECODED_PIXELS:  # which could not be read again
+        raise ImageError(f"{name}: {height}x{width} labels are too many for a PNG; {INSTEAD}")
+    return cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes()
+
+
+def check_png_size(name: object, height: int, width: int) -> None:
+    """Raise `ImageError` where a picture of this size is no PNG that can be written; it is called `name`."""
     if max(height, width) > MAX_PNG_SIZE:
-        raise OutputError(f"cannot write {file}: {height}x{width} is too large for a PNG; use --format npy")
+        raise ImageError(f"{name}: {height}x{width} is too large for a PNG; {INSTEAD}")
 
 
 def check_same_size(labels: NDArray[np.integer[Any]], source: object, size: Sequence[int]) -> None:
@@ -124,12 +141,16 @@ def find_labels(folder: str | os.PathLike[str], images: Collection[str]) -> dict
     like that; a file of none of them is listed under its own name.
 
     Raises:
-        UsageError: there is no such folder, or two files are the same label map of one image.
+        UsageError: there is no such folder, or it cannot be read; two files are the same label map of one image.
     """
     folder = Path(folder)
     if not is_folder(folder):
         raise UsageError(f"no folder {folder}; name the folder of label maps")
-    visible = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]  # macOS puts ._NAME beside NAME
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(f"cannot read the folder {folder}: {error.strerror}; check its permissions") from error
+    visible = [path for path in paths if not path.name.startswith(".")]  # macOS puts ._NAME beside NAME
     label_maps = [path for path in visible if path.suffix.lower() in _READERS]
     found: dict[tuple[str, str], Path] = {}
     for path in label_maps:
@@ -210,13 +231,9 @@ def _write_csv(file: Path, labels: NDArray[np.integer[Any]]) -> None:
 
 
 def _write_png(file: Path, labels: NDArray[np.integer[Any]]) -> None:
-    if labels.max() > np.iinfo(np.uint16).max:
-        raise OutputError(f"{file}: {labels.max() + 1} superpixels do not fit into a 16-bit PNG; use --format npy")
-    if labels.size > MAX_DECODED_PIXELS:  # which could not be read again
-        raise OutputError(f"{file}: {labels.shape[0]}x{labels.shape[1]} labels are too many for a PNG; use --format npy")
-    check_png_size(file, *labels.shape)
+    content = png16(labels, f"cannot write {file}")
     with atomic_path(file) as temporary:
-        temporary.write_bytes(cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes())
+        temporary.write_bytes(content)
 
 
 _READERS: dict[str, Callable[[Path], NDArray[Any]]] = {".npy": _read_npy, ".csv": _read_csv, ".png": _read_png}
@@ -226,13 +243,8 @@ _WRITERS: dict[str, Callable[[Path, NDArray[np.integer[Any]]], None]] = {".npy":
 def _checked(labels: NDArray[Any], source: str) -> NDArray[np.int32]:
     if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ImageError(f"{source} holds {labels.dtype} of shape {labels.shape}; a label map is a 2-D array of integers, not empty")
-    check_size(*labels.shape)
-    if outside := _ids_outside(labels):
+    height, width = labels.shape
+    check_size(height, width, source)
+    if outside := ids_outside(labels):
         raise ImageError(f"{source} has {outside}")
     return labels.astype(np.int32, copy=False)
-
-
-def _ids_outside(labels: NDArray[np.integer[Any]]) -> str | None:
-    """What is wrong with ids outside [0, 2**31), or None where there are none."""
-    low, high = int(labels.min()), int(labels.max())
-    return f"ids from {low} to {high}; relabel them to lie in [0, 2**31)" if low < 0 or high >= 2**31 else None

@@ -95,7 +95,7 @@ def _elements(data: memoryview, order: str) -> Iterator[Element]:
 
 def _inflated(data: memoryview, limit: int) -> memoryview:
     stream = zlib.decompressobj()
-    unpacked = stream.decompress(data, limit)
+    unpacked = stream.decompress(data, limit) if limit > 0 else b""  # zlib takes a limit of 0 as none
     if not stream.eof:
         raise ValueError(f"cut off, or more than {MAX_BYTES} bytes when unpacked")
     return memoryview(unpacked)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.arguments import check_choice, checked_integer, checked_limit, checked_list
-from ainet.arrays import checked_array
+from ainet.arrays import check_size_of, checked_array
 from ainet.errors import UsageError
 from ainet.images import as_mask, as_rgb_inside
 from ainet.models import bundled
@@ -65,9 +65,7 @@ class Hierarchy:
         regions = enforce_connectivity(labels, 1, 2**31)
         mask = as_mask(image, mask)
         picture = as_rgb_inside(image, mask)
-        if picture.shape[:2] != regions.shape:
-            size, other = (f"{shape[0]}x{shape[1]}" for shape in (picture.shape, regions.shape))
-            raise UsageError(f"image of {size} and labels of {other} differ in size; pass the image that the labels are of")
+        check_size_of("labels", regions, picture.shape[:2])
         return grow_tree(regions, picture, None if cost == "plain" else image_model(), parts=parts_of(picture, mask, within))
 
     def cut(self, n_segments: SupportsIndex | None = None, *, threshold: float | None = None) -> NDArray[np.int32]:

@@ -19,7 +19,7 @@ BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package
 DEFAULT = "ainet-lite"  # of them, on every device, so that a photo has one segmentation: the quickest; ainet is a little more accurate
 CHECKPOINT, ONNX, ENGINE = ".safetensors", ".onnx", ".engine"  # suffixes of model files
 INT8 = "-int8.onnx"  # how the bundled file of a network ends that is quantised
-PRECISIONS = ("auto", "fp32", "fp16")  # that one can ask for; the last of checkpoints on a GPU
+ASKED_PRECISIONS = ("auto", "fp32", "fp16")  # of `Segmenter.load`; the last of checkpoints on a GPU
 CHECKPOINTS = frozenset({CHECKPOINT, ".pt", ".pth", ".tar", ".ckpt", ".bin"})  # of checkpoints, those of others too
 DEVICES = "auto, cpu, cuda, cuda:N, openvino, tensorrt, tensorrt:N, torch or torch:DEVICE"
 
@@ -79,7 +79,7 @@ def int8_path(model: str | os.PathLike[str] | None, device: Device, precision: s
         UsageError: an unknown precision, or "fp16" of another device than "torch:cuda".
         ModelError: the bundled file is missing.
     """
-    check_choice("precision", precision, PRECISIONS)
+    check_choice("precision", precision, ASKED_PRECISIONS)
     if precision == "fp16" and not (device.engine == "torch" and device.gpu is not None):
         raise UsageError(
             "precision 'fp16' is for checkpoints on the device torch:cuda; other models run as they were exported: "

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ainet.arrays import checked_colour, checked_labels
-from ainet.errors import UsageError
+from ainet.arrays import check_size_of, checked_colour, checked_labels
 from ainet.images import as_rgb
 from ainet.metrics.label_map import count_other_neighbours
 from ainet.runtime.label_map import RegionSums, number_labels, region_sums
@@ -99,8 +98,7 @@ def adjacency(labels: Labels) -> NDArray[np.integer[Any]]:
 
 def _matching(image: Any, labels: Labels) -> NDArray[np.uint8]:
     picture = as_rgb(image)
-    if picture.shape[:2] != labels.shape:
-        raise UsageError(f"image of {picture.shape[0]}x{picture.shape[1]} and labels of {labels.shape[0]}x{labels.shape[1]} differ in size")
+    check_size_of("labels", labels, picture.shape[:2])
     return picture
 
 

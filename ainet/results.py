@@ -1,7 +1,7 @@
 """Results of `ainet segment` that lie there already: told from the files of others, which it never replaces.
 
-Pictures and JSON files name the toolkit. Label maps have no place for a name, but are numbered as no others are: from 0, in order of first
-appearance, each label one 4-connected region; in .npy files as int32, in .png files with 16 bits.
+Pictures, videos and JSON files name the toolkit. Label maps have no place for a name, but are numbered as no others are: from 0, in order
+of first appearance, each label one 4-connected region; in .npy files as int32, in .png files with 16 bits.
 """
 
 import json
@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from ainet.errors import AINetError, UsageError
 from ainet.files import is_file
-from ainet.labels import OVERLAY_ENDING, read_labels
+from ainet.labels import MOVIE_ENDING, OVERLAY_ENDING, read_labels
 from ainet.runtime.postprocess import enforce_connectivity
 from ainet.wrong_content import read_head
 
 NAME = "ainet-toolkit"
 PNG_TEXT = b"Software\0" + NAME.encode()  # keyword and text of a chunk tEXt
 PNG_HEADER = 33  # bytes, the signature and the chunk IHDR
+MOVIE_END = struct.pack(">I4s", 8 + len(NAME), b"free") + NAME.encode()  # a box of MP4 files that players skip
 JSON_START = f'{{"generator":"{NAME}"'.encode()
 
 
@@ -52,6 +53,8 @@ def _is_result(file: Path) -> bool:
         head = read_head(file)
         if file.name.endswith(OVERLAY_ENDING):
             return PNG_TEXT in head
+        if file.name.endswith(MOVIE_ENDING):
+            return _ends_with(file, MOVIE_END)
         if file.suffix in (".json", ".geojson"):
             return head.startswith(JSON_START)
         if file.suffix == ".npy" and b"'<i4'" not in head:
@@ -61,6 +64,12 @@ def _is_result(file: Path) -> bool:
         return _is_numbered_as_results_are(read_labels(file))
     except (OSError, AINetError):
         return False
+
+
+def _ends_with(file: Path, end: bytes) -> bool:
+    with file.open("rb") as stream:
+        stream.seek(max(0, file.stat().st_size - len(end)))
+        return stream.read() == end
 
 
 def _is_numbered_as_results_are(labels: NDArray[np.int32]) -> bool:

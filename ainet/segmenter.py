@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from ainet.arguments import (
-    check_device_start,
+    check_on_device,
     check_one_image,
     check_quality,
     checked_integer,
     checked_start,
+    checked_threads,
     is_list_of_images,
 )
 from ainet.decoding import MAX_DECODED_PIXELS, check_size
@@ -81,19 +82,20 @@ class Segmenter:
                 the torch devices, of a checkpoint. "ainet", "ainet-lite" or "scn": the bundled weights; None: "ainet-lite".
             device: "auto" (the fastest that works), "cpu", "cuda", "cuda:N", "openvino", "tensorrt", "tensorrt:N", "torch",
                 or "torch:DEVICE".
-            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth.
+            threads: of the CPU for one inference, 0 for all cores, or as many as a container's quota of processor time is worth. On the
+                torch devices of the steps around the network alone: PyTorch keeps its own number, `torch.set_num_threads`.
             precision: of the bundled weights. "auto": INT8 on OpenVINO where the processor computes it exactly, else float32; "fp32". A
                 file runs in the precision that it has. "fp16": of any checkpoint on "torch:cuda".
 
         Raises:
-            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 on; "fp16" of
-                another device.
+            UsageError: `device` or `precision` has none of these forms, or `threads` is no integer from 0 to
+                4,096; "fp16" of another device.
             DeviceError: the device or its engine is not there.
             ModelError: the model is missing, damaged, or of the wrong kind.
         """
         chosen = Device.parse(device)
         path, int8 = model_path(model, chosen), int8_path(model, chosen, precision)
-        threads = checked_integer("threads", threads)
+        threads = checked_threads(threads)
         segmenter = cls(open_model(path, chosen, device, threads, precision, int8), threads)
         segmenter._arguments = (None if model is None else absolute_model(model), device, threads, precision)
         return segmenter
@@ -206,23 +208,22 @@ class Segmenter:
             check_one_image(mask, within)
             options: dict[str, Any] = {"scale": scale, "protocol": protocol, "quality": quality, "compact": compact}
             return [self(one, n_segments, start_label=start_label, **options) for one in image]
-        on_device = is_device_array(image)
-        image = image if on_device or isinstance(image, Image) else as_array(image)
-        exact = check_quality(quality, scale, protocol, on_device) == "best"
-        is_batch = not on_device and getattr(image, "ndim", 0) == 4
-        if not (on_device or is_batch):
-            mask = as_mask(image, mask)
-        if not exact and not (mask is None and within is None):
-            raise UsageError("a mask and within= need quality='best', and go with n_segments= alone")
-        if on_device:
-            check_device_start(start_label)
+        if is_device_array(image):
+            check_on_device(quality, mask, within, start_label)
             height, width = device_image_size(image)
             check_size(height, width, most=MAX_DECODED_PIXELS)
-            options = {"scale": scale, "protocol": protocol, "compact": compact}
-            return run_on_device(backend, image, plan_image(height, width, n_segments, **options))
+            return run_on_device(backend, image, plan_image(height, width, n_segments, scale=scale, protocol=protocol, compact=compact))
+        image = image if isinstance(image, Image) else as_array(image)
+        is_batch = getattr(image, "ndim", 0) == 4
         if is_batch:
             check_one_image(mask, within)
-        first = checked_start((0 if mask is None else 1) if start_label is None else start_label)
+        else:
+            mask = as_mask(image, mask)
+        exact = check_quality(quality, scale, protocol) == "best"
+        if not exact and not (mask is None and within is None):
+            raise UsageError("a mask and within= need quality='best', and go with n_segments= alone")
+        default = 0 if mask is None else 1
+        first = checked_start(default if start_label is None else start_label)
         if mask is not None and first < 1:
             raise UsageError(f"start_label={first} with a mask: 0 stands for what is outside it; choose 1 or more")
         images = as_rgb_batch(image) if is_batch else as_rgb_inside(image, mask)[None]

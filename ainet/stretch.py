@@ -14,8 +14,9 @@ One range holds for all bands, so that colours keep their balance. Values beyond
 268 million values, such as 89 megapixels of RGB, the percentiles are those of every n-th row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -102,7 +103,7 @@ def checked_stretch(stretch: Any) -> Stretch:
     if stretch is None or (isinstance(stretch, str) and stretch in WORDS):
         return stretch
     try:
-        low, high = map(float, stretch.split(",") if isinstance(stretch, str) else stretch)
+        low, high = map(float, _in_order(stretch))
     except (TypeError, ValueError, OverflowError):  # the last of an integer that no float can hold
         raise UsageError(f"stretch must be one of {', '.join(WORDS)}, or a range such as 0,4095, not {short(stretch)}") from None
     if not (np.isfinite([low, high]).all() and low < high):
@@ -118,13 +119,21 @@ def checked_bands(bands: Any) -> tuple[int, ...] | None:
     """
     if bands is None:
         return None
+    as_number = int if isinstance(bands, str) else partial(checked_integer, "bands")
     try:
-        entries = [int(entry) for entry in bands.split(",")] if isinstance(bands, str) else [checked_integer("bands", b) for b in bands]
+        numbers = tuple(map(as_number, _in_order(bands)))
     except (TypeError, ValueError):
-        raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {short(bands)}") from None
-    if len(entries) not in (1, 3) or min(entries) < 1:
+        numbers = ()
+    if len(numbers) not in (1, 3) or min(numbers) < 1:
         raise UsageError(f"bands must be one number or three, counted from 1, such as 4,3,2, not {short(bands)}")
-    return tuple(entries)
+    return numbers
+
+
+def _in_order(values: Any) -> Iterable[Any]:
+    """The entries of a list, or of text with commas; a set or a dictionary has no order that anybody would mean."""
+    if isinstance(values, Set | Mapping | bytes | bytearray):
+        raise TypeError
+    return values.split(",") if isinstance(values, str) else values
 
 
 def _bands(pixels: NDArray[Any], bands: tuple[int, ...], name: str) -> NDArray[Any]:
@@ -204,7 +213,7 @@ def _least_and_largest(pixels: NDArray[Any]) -> tuple[float, float]:
 
 def _levels(pixels: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
     """Values to 0..255, rounded. An image of one value becomes black."""
-    levels = np.empty(pixels.shape, np.uint8)
+    levels = allocate(pixels.shape, np.uint8)
     for top in range(0, len(pixels), ROWS):
         values = pixels[top : top + ROWS].astype(np.float64)
         with np.errstate(over="ignore"):

@@ -1,6 +1,6 @@
 """Calibration images: a deterministic choice, stratified by edge density, and their way to the network's input.
 
-    chosen = choose_images(image_files("photos"), 32)
+    chosen = choose_images(image_files(Path("photos"), print), 32)
     inputs = [network_input(image.pixels, info) for image in chosen]
 
 Nothing is cached: reading and resizing an image takes some milliseconds, running the network on it a hundred times as long.

@@ -1,7 +1,7 @@
 """Checkpoint -> ONNX with INT8 convolutions, in the form that TensorRT, ONNX Runtime and OpenVINO take.
 
     model = exported(load_checkpoint("ainet.safetensors"))
-    calibration = Calibration(model, choose_images(image_files("photos"), 32))
+    calibration = Calibration(model, choose_images(image_files(Path("photos"), print), 32))
     save_model(calibration.model(float_layers=("conv0a",)), "ainet-int8.onnx")
 
 Every convolution reads through a pair of QuantizeLinear and DequantizeLinear: int8, symmetric, without zero point, activations

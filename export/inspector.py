@@ -13,7 +13,7 @@ from ainet.runtime.tensorrt_api import TensorRtPackage
 # Where the type of a layer's output stands: in TensorRT 11 and TensorRT-RTX, and in TensorRT 10, together with the memory format.
 TYPE_FIELDS = ("Datatype", "DataType", "Format/Datatype")
 # What is written there: "Half", or "Channel major FP16 format where channel % 8 == 0".
-PRECISIONS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
+PATTERNS = {"fp16": re.compile("Half|FP16"), "fp32": re.compile(r"\bFloat\b|FP32"), "int8": re.compile(r"\bInt8", re.IGNORECASE)}
 
 
 def inspect(package: TensorRtPackage, engine: bytes, shape: Sequence[int]) -> dict[str, int]:
@@ -68,7 +68,7 @@ def count_precisions(report: str) -> dict[str, int]:
         return {}
     outputs = [output for layer in layers if isinstance(layer, dict) for output in layer.get("Outputs", [])]
     types = [_type_of(output) for output in outputs if isinstance(output, dict)]
-    return dict(Counter(name for text in types for name, pattern in PRECISIONS.items() if pattern.search(text)))
+    return dict(Counter(name for text in types for name, pattern in PATTERNS.items() if pattern.search(text)))
 
 
 def _type_of(output: dict[str, Any]) -> str:

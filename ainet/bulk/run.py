@@ -43,9 +43,7 @@ def run(parts: Sequence[Part], task: Task, workers: int, address: str = LOCAL) -
         options: dict[str, Any] = {"include_dashboard": False} if address == LOCAL else {"address": address}
         ray.init(logging_level="ERROR", log_to_driver=False, **options)
     except Exception as error:  # of many kinds, ConnectionError among them
-        raise DeviceError(
-            f"cannot reach a Ray cluster at '{address}': {error}; start one with ray start --head, or use --ray local"
-        ) from error
+        raise _unreachable(address, error) from error
     signal.signal(signal.SIGTERM, handler)
     try:
         resources, threads = _resources(task.device, workers)

@@ -14,17 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pyarrow
 import pyarrow.parquet as parquet
 from numpy.typing import NDArray
 
 from ainet.bulk.parts import Part
-from ainet.errors import NO_MEMORY, AINetError, OutputError
+from ainet.errors import NO_MEMORY, AINetError
 from ainet.files import atomic_path
 from ainet.images import read_content, read_image
-from ainet.labels import ENDINGS, write_labels
+from ainet.labels import ENDINGS, png16, write_labels
 from ainet.regions import region_table
 from ainet.results import check_replaceable
 from ainet.segmenter import Segmenter
@@ -77,21 +76,21 @@ class Worker:
         return len(written), [(row["name"], row["error"]) for row in written if row["error"] is not None]
 
     def _row(self, name: str, read: Callable[[], NDArray[np.uint8]]) -> dict[str, Any]:
+        paths = [Path(self.task.out, name + ENDINGS[kind]) for kind in self.task.formats]
         try:
             image = read()
             labels = self.segmenter(image, **self.task.options)
-            paths = [Path(self.task.out, name + ENDINGS[kind]) for kind in self.task.formats]
+            height, width = labels.shape
+            row = {"name": name, "height": height, "width": width, "labels": png16(labels, name), **_regions(labels, image)}
             for path in paths:
                 check_replaceable(path)
-            for path in paths:
-                write_labels(path, labels)
-            return {"name": name, "height": labels.shape[0], "width": labels.shape[1], "labels": _png(labels), **_regions(labels, image)}
-        except OutputError:
-            raise  # of the disk: no row would be better
         except AINetError as error:
             return {"name": name, "error": str(error)}
         except MemoryError:
             return {"name": name, "error": NO_MEMORY}
+        for path in paths:
+            write_labels(path, labels)  # an error of the disk ends the job: no other image would fare better
+        return row
 
 
 def _images(part: Part, reading: dict[str, Any]) -> Iterator[tuple[str, Callable[[], NDArray[np.uint8]]]]:
@@ -109,9 +108,3 @@ def _images(part: Part, reading: dict[str, Any]) -> Iterator[tuple[str, Callable
 def _regions(labels: NDArray[np.int32], image: NDArray[np.uint8]) -> dict[str, Sequence[Any]]:
     table = region_table(labels, image)
     return {name: table[name].tolist() for name in ("area", "centroid", "bbox", "mean_colour")}
-
-
-def _png(labels: NDArray[np.int32]) -> bytes:
-    if labels.max() > np.iinfo(np.uint16).max:
-        raise AINetError(f"{labels.max() + 1} superpixels do not fit into a 16-bit PNG; ask for fewer")
-    return cv2.imencode(".png", labels.astype(np.uint16))[1].tobytes()

@@ -66,8 +66,11 @@ def segment_on_ray(
             status.update(f"segmenting on Ray, {number} of {len(parts)} parts, {total - len(failures)} images")
     before = f"; {done} were done before" if done else ""
     print_line(f"{total - broken} of {total} images segmented into {out} by {workers} workers{before}")
-    if broken:
-        raise typer.Exit(1)
+    codes = [failure.exit_code for failure in failures]
+    if broken > len(failures):
+        codes.append(ImageError.exit_code)  # of what the workers' messages say
+    if codes:
+        raise typer.Exit(max(codes))
 
 
 def _images(inputs: Sequence[str]) -> Collected:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ainet.errors import AINetError, ImageError, UsageError
 from ainet.files import is_file, is_folder
-from ainet.folders import IMAGE_SUFFIXES, Listing, no_images, walk
+from ainet.folders import IMAGE_SUFFIXES, Listing, no_images, walk, why_not_there
 from ainet.image_files import VIDEO_SUFFIXES
 
 SUFFIXES = (IMAGE_SUFFIXES | VIDEO_SUFFIXES) - {".ts"}  # taken from folders and globs, where .ts is TypeScript more often than a video
@@ -82,12 +82,12 @@ def _matching(pattern: str, found: Collected) -> list[Input]:
     """The files of a glob, of which those are left out that are left out of a folder."""
     matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207  # Path.glob: relative only
     if matches in ([], [Path(pattern)]):  # no glob, but a name
-        reason = "not a regular file" if Path(pattern) in matches and Path(pattern).exists() else "no such file"
-        found.problems.append(ImageError(f"cannot read {pattern}: {reason}; check the path"))
+        reason = why_not_there(Path(pattern)) or "not a regular file; check the path"
+        found.problems.append(ImageError(f"cannot read {pattern}: {reason}"))
         return []
     listing = Listing(Path())
     for match in matches:
-        if not match.is_dir():
+        if not is_folder(match):
             listing.take(match, SUFFIXES)
         elif "**" not in pattern:
             listing.leave_out("folders", match)

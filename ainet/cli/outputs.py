@@ -39,8 +39,8 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
     """Write one result: labels (H, W), image RGB (H, W, 3), read from the file `source`.
 
     Raises:
-        OutputError: the file cannot be written; over 65,535 labels as 16-bit PNG; a height or width over 1,000,000 as PNG.
-        ImageError: the georeference of `source` cannot be read.
+        OutputError: the file cannot be written.
+        ImageError: over 65,536 labels as 16-bit PNG; a height or width over 1,000,000 as PNG; the georeference of `source` cannot be read.
     """
     if kind in ENDINGS:
         write_labels(path, labels)
@@ -55,7 +55,7 @@ def write(path: Path, kind: Format, image: NDArray[np.uint8], labels: NDArray[np
 
 
 def _write_overlay(path: Path, image: NDArray[np.uint8], labels: NDArray[np.int32]) -> None:
-    check_png_size(path, *labels.shape)
+    check_png_size(f"cannot write {path}", *labels.shape)
     content = picture_png(overlay(image, labels))
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)

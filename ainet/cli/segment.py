@@ -10,7 +10,7 @@ import typer
 
 from ainet.cli.console import errors, print_error, print_line, progress_bar
 from ainet.cli.options import DeviceOption
-from ainet.errors import AINetError, ImageError, UsageError
+from ainet.errors import NO_MEMORY, AINetError, ImageError, UsageError
 from ainet.models import BUNDLED, DEFAULT
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ def _run(job: "Job", items: "list[Input]", jobs: int) -> "Iterator[tuple[Input, 
                     result: str | AINetError = future.result()
                 except AINetError as error:
                     result = error
-                except Exception as error:  # a fault of ours, or too little memory: the other inputs are still done
+                except MemoryError:
+                    result = ImageError(f"{item.path}: {NO_MEMORY}")
+                except Exception as error:  # a fault of ours: the other inputs are still done
                     result = ImageError(f"{item.path}: {type(error).__name__}: {error}")
                 bar.advance(task)
                 yield item, result

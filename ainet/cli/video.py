@@ -19,7 +19,9 @@ from ainet.cli.mp4 import set_times
 from ainet.cli.outputs import Format, result_path, write
 from ainet.errors import ImageError, OutputError, UsageError
 from ainet.files import atomic_path
+from ainet.labels import MOVIE_ENDING
 from ainet.regions import overlay
+from ainet.results import MOVIE_END, check_replaceable
 from ainet.wrong_content import check_content, read_head
 
 DEFAULT_RATE = 25.0  # frames a second of videos that do not say
@@ -34,8 +36,9 @@ def segment_video(job: Job, item: Input) -> str:
 
     Raises:
         ImageError: no frame can be read.
-        OutputError: a result cannot be written, or would replace anything but an earlier result.
-        UsageError: labelme, which opens no videos, is among the formats, or there is a stretch or choice of bands.
+        OutputError: a result cannot be written, or would replace an input or a folder of others.
+        UsageError: labelme, which opens no videos, is among the formats, or there is a stretch or choice of bands; there is another's
+            file in the place of the video.
     """
     if Format.LABELME in job.formats:
         raise UsageError(f"{item.path} is a video, which labelme cannot open; cut it into images, or leave --format labelme out")
@@ -49,7 +52,8 @@ def segment_video(job: Job, item: Input) -> str:
         folder = stack.enter_context(frame_folder(job, job.out / item.name, frame_formats)) if frame_formats else None
         movie = None
         if Format.OVERLAY in job.formats:
-            path = job.checked(job.out / item.name.with_name(f"{item.name.name}_overlay.mp4"))
+            path = job.checked(job.out / item.name.with_name(item.name.name + MOVIE_ENDING))
+            check_replaceable(path)
             movie = stack.enter_context(_movie(path, video))
         for number, frame in enumerate(video):
             labels = job.labels(frame, item.path)
@@ -120,7 +124,7 @@ class _Writer:
 
 @contextlib.contextmanager
 def _movie(path: Path, video: _Video) -> Iterator[_Writer]:
-    """Writer of a video with the size, times and pixels' shape of another, complete or not there."""
+    """Writer of a video with the size, times and pixels' shape of another, which names the toolkit; complete or not there."""
     height, width = video.first.shape[:2]
     rows, columns = height % 2, width % 2
     with atomic_path(path) as temporary:
@@ -137,3 +141,5 @@ def _movie(path: Path, video: _Video) -> Iterator[_Writer]:
         if not cv2.VideoCapture(str(temporary)).isOpened():  # OpenCV tells of no error while it writes
             raise OutputError(f"cannot write the video {path}: is the disk full?")
         set_times(temporary, *video.schedule(), (height, width), video.aspect)
+        with temporary.open("ab") as file:
+            file.write(MOVIE_END)

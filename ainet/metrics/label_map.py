@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ainet.arguments import checked_integer
-from ainet.arrays import checked_array
+from ainet.arrays import checked_labels, ids_outside
 from ainet.errors import UsageError
 
 BoolMap: TypeAlias = npt.NDArray[np.bool_]
@@ -39,18 +39,13 @@ class LabelMap:
     """
 
     def __init__(self, labels: npt.NDArray[np.integer[Any]], name: str = "labels") -> None:
-        labels = checked_array(name, labels)
-        if labels.ndim != 2 or labels.dtype.kind not in "iu":
-            raise UsageError(f"{name} must be a 2-D array of integer ids (H, W); got {labels.dtype} of shape {labels.shape}")
-        if labels.size == 0:
-            raise UsageError(f"{name} is empty: its shape is {labels.shape}; pass a map of at least one pixel")
-        low, high = int(labels.min()), int(labels.max())
-        if low < 0 or high >= 2**31:
-            raise UsageError(f"{name} has ids from {low} to {high}; relabel them to lie in [0, 2**31)")
-        self.labels = labels.astype(np.int32, copy=False)
-        self.shape: tuple[int, int] = labels.shape
-        self.pixels = labels.size
-        self.largest_id = high
+        checked = checked_labels(labels, name)
+        if outside := ids_outside(checked):
+            raise UsageError(f"{name} has {outside}")
+        self.labels = checked.astype(np.int32, copy=False)
+        self.shape: tuple[int, int] = self.labels.shape
+        self.pixels = self.labels.size
+        self.largest_id = int(self.labels.max())
         self._overlap: tuple[LabelMap, Overlap] | None = None
 
     @cached_property

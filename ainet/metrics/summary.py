@@ -72,18 +72,23 @@ def summarise(rows: Sequence[Row]) -> Summary:
     """All twelve means of all metrics.
 
     Raises:
-        UsageError: there are no rows.
+        UsageError: there are no rows, or none of the first five ground truths; they hold different metrics.
     """
     rows = checked_list("rows", rows)
     if not rows:
         raise UsageError("there are no rows to summarise; evaluate at least one image")
     if not all(isinstance(row, Row) for row in rows):
         raise UsageError("rows must be what evaluate_image gives, of one image or of several in one list")
+    if any(row.metrics.keys() != rows[0].metrics.keys() for row in rows):
+        raise UsageError("the rows hold different metrics; evaluate all images with image=, or all without")
     chosen = {
         "all_gts": [(row.image_id, row.metrics) for row in rows],
         "first5_gts": [(row.image_id, row.metrics) for row in rows if row.ground_truth < 5],
         "all_gts_merged_above_50": [(row.image_id, row.merged) for row in rows],
     }
+    if not chosen["first5_gts"]:
+        least = min(row.ground_truth for row in rows)
+        raise UsageError(f"first5_gts is empty: the rows begin with ground truth {least}, from 0; pass all that evaluate_image gives")
     averages = {truths: _averages(pairs) for truths, pairs in chosen.items()}
     return Summary(
         images=len({row.image_id for row in rows}),

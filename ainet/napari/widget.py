@@ -32,6 +32,7 @@ class SuperpixelWidget(Container):
         self._viewer = napari_viewer
         self._regions: Regions | None = None
         self._source: Image | None = None
+        self._painted: Labels | None = None  # while painting is on
         self._counts = [1]
         self.image = create_widget(label="Image", annotation=Image)
         self.finest = SpinBox(label="At most", min=1, max=MOST, value=600, tooltip="The largest number of regions that you will need")
@@ -101,14 +102,17 @@ class SuperpixelWidget(Container):
     def _switch_painting(self, on: bool) -> None:
         if self._regions is None:
             return
-        layer = self._layer("painted", np.full(self._regions.labels.shape, BACKGROUND, np.int32))
         if on:
+            layer = self._layer("painted", np.full(self._regions.labels.shape, BACKGROUND, np.int32))
             layer.mouse_drag_callbacks.append(self._drag)
             self._viewer.layers.selection.active = layer
             layer.mode = "pan_zoom"
-        else:
-            layer.mouse_drag_callbacks.remove(self._drag)
-        layer.mouse_pan = not on  # else a drag would move the image
+            layer.mouse_pan = False  # else a drag would move the image
+            self._painted = layer
+        elif self._painted is not None:  # the user may have deleted it meanwhile, from the viewer and not from here
+            self._painted.mouse_drag_callbacks.remove(self._drag)
+            self._painted.mouse_pan = True
+            self._painted = None
 
     def _drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """napari's callback for a press: goes on with each move until the button is let go."""

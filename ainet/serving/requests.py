@@ -57,8 +57,8 @@ def answer(segment: Segment, requests: Sequence[Request | AINetError]) -> list[N
         for row, count in enumerate(request.counts):
             groups[request.images.shape[1:3], count].append((number, row))
     for (_, count), members in groups.items():
-        batch = np.stack([requests[number].images[row] for number, row in members])  # type: ignore[union-attr]  # errors have no members
         try:
+            batch = np.stack([requests[number].images[row] for number, row in members])  # type: ignore[union-attr]  # errors have no members
             labels = segment(batch, count)
         except AINetError as error:  # of the size or the count, so of all members alike
             for number, _ in members:

@@ -1,5 +1,6 @@
 """The cases of timings: counts of superpixels, sizes of images, and a picture for them."""
 
+import re
 from dataclasses import dataclass
 
 import cv2
@@ -38,11 +39,19 @@ def case_of_size(height: int, width: int) -> Case:
 
 
 def parse_counts(text: str) -> list[int]:
-    """ "96,600" -> [96, 600]; "none" -> []. Raises UsageError."""
+    """ "96,600" -> [96, 600], each once, from 1 on. Raises UsageError."""
     try:
-        return [] if text == "none" else [int(part) for part in text.split(",")]
+        counts = [int(part) for part in text.split(",")]
     except ValueError:
-        raise UsageError(f"counts '{text}' are no numbers; write them as 96,600, or 'none'") from None
+        raise UsageError(f"'{text}' is no list of numbers; write them as 50,100,216") from None
+    if min(counts) < 1:
+        raise UsageError(f"'{text}': counts start at 1")
+    return list(dict.fromkeys(counts))
+
+
+def parse_counts_or_none(text: str) -> list[int]:
+    """The same; "none" -> []."""
+    return [] if text == "none" else parse_counts(text)
 
 
 def parse_sizes(text: str) -> list[tuple[int, int]]:
@@ -54,10 +63,10 @@ def parse_size(text: str) -> tuple[int, int]:
     """ "vga" -> (480, 640), "100x50" -> (50, 100). Raises UsageError."""
     if text.lower() in SIZES:
         return SIZES[text.lower()]
-    width, times, height = text.partition("x")
-    if not (times and width.isdecimal() and height.isdecimal()):
+    size = re.fullmatch(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})", text)
+    if size is None:
         raise UsageError(f"size '{text}' is not one of {', '.join(SIZES)}, nor like 640x480 (width x height), nor 'none'")
-    return int(height), int(width)
+    return int(size[2]), int(size[1])
 
 
 def synthetic_picture(height: int = 540, width: int = 960) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Images as other libraries hold them: read as their files are, or refused by an error of ours."""
 
 import io
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -166,6 +167,14 @@ def test_masked_arrays(segmenter: Segmenter) -> None:
     np.testing.assert_array_equal(segmenter(np.ma.MaskedArray(RGB)[None], 12)[0], segmenter(RGB, 12))
 
 
+@pytest.mark.parametrize("shape", [(5,), (1, 1, 4, 5, 3)])
+def test_masked_arrays_of_other_axes(segmenter: Segmenter, shape: tuple[int, ...]) -> None:
+    masked = np.ma.masked_less(np.zeros(shape, np.uint8), 1)
+    for use in (segmenter, segmenter.hierarchy, lambda image: ainet.Hierarchy.from_labels(np.zeros((4, 5), int), image)):
+        with pytest.raises(ImageError, match=rf"must have shape .*, not {re.escape(str(shape))}"):
+            use(masked)
+
+
 def check_refused(use: Callable[..., Any], *arguments: Any) -> None:
     with pytest.raises(UsageError, match="is a masked array"):
         use(*arguments)
@@ -282,8 +291,3 @@ def test_numbers_of_thousands_of_digits(number: int, call: Any, tmp_path: Path) 
 def test_scales_that_are_none(scale: Any) -> None:
     with pytest.raises(UsageError, match="scale"):
         ainet.segment(np.zeros((40, 50, 3), np.uint8), scale=scale)
-
-
-def test_bands_that_can_be_read_once() -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    np.testing.assert_array_equal(ainet.read_image(picture, bands=iter([3, 2, 1])), picture[:, :, ::-1])

@@ -1,7 +1,6 @@
 """The walk through a folder of images: everything is found, or left out with a word."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from PIL import Image, features
 from support.paths import PHOTOS
 
 import ainet
+from ainet.cli.inputs import collect
 from ainet.errors import ImageError, UsageError
 from ainet.folders import IMAGE_SUFFIXES, image_files, walk
 
@@ -91,18 +91,34 @@ def test_what_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
         f"cannot read {tmp_path}/itself.png: a link to itself.png, which is not there",
     ]
     with pytest.raises(ImageError, match=r"gone\.png"):
-        image_files(tmp_path)
+        image_files(tmp_path, print)
     with pytest.raises(UsageError, match="no folder"):
         walk(tmp_path / "a.png")
     touch(tmp_path, "empty/notes.txt")
     with pytest.raises(ImageError, match=r"holds no images; left out 1 of another kind \(notes.txt\); known are"):
-        image_files(tmp_path / "empty")
+        image_files(tmp_path / "empty", print)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the superuser")
-def test_a_folder_that_is_closed(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", "closed/b.png")
-    (tmp_path / "closed").chmod(0)
-    assert "Permission denied" in str(walk(tmp_path).problems[0])
-    (tmp_path / "closed").chmod(0o700)
-    shutil.rmtree(tmp_path / "closed")
+@pytest.mark.parametrize("mode", [0, 0o644], ids=["closed", "can be listed, not entered"])
+def test_a_folder_that_is_closed(tmp_path: Path, mode: int) -> None:
+    touch(tmp_path, "a.png", "closed/b.png", "closed/deep/c.png")
+    closed = tmp_path / "closed"
+    (tmp_path / "link.png").symlink_to("closed/b.png")
+    (tmp_path / "other.png").symlink_to("closed/deep")
+    closed.chmod(mode)
+    try:
+        listing = walk(tmp_path)
+        named = collect([str(closed / "b.png"), str(closed / "*.png"), str(tmp_path / "link.png")])
+    finally:
+        closed.chmod(0o700)
+    assert listing.files == [Path("a.png")]
+    assert [str(problem) for problem in listing.problems] == [
+        f"cannot read {tmp_path}/link.png: Permission denied; check the permissions of its folder",
+        f"cannot read {tmp_path}/other.png: Permission denied; check the permissions of its folder",
+        f"cannot read the folder {closed}: Permission denied; check its permissions",
+    ]
+    one, glob, link = map(str, named.problems)
+    assert one == f"cannot read {closed}/b.png: Permission denied; check the permissions of its folder"
+    assert glob.startswith(f"cannot read {closed}/")
+    assert link == f"cannot read {tmp_path}/link.png: Permission denied; check the permissions of its folder"

@@ -68,7 +68,7 @@ def test_in_networkx_and_pytorch() -> None:
 
 def test_labels_that_cannot_be() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
-    with pytest.raises(UsageError, match="differ in size"):
+    with pytest.raises(UsageError, match=r"labels has the shape \(4, 5\), but the image \(4, 6\)"):
         ainet.graph(np.zeros((4, 5), int), image)
     with pytest.raises(UsageError, match="float64"):
         ainet.graph(np.zeros((4, 6)), image)

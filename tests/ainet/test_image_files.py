@@ -122,12 +122,6 @@ def test_a_range_for_values_of_another_type(tmp_path: Path, dtype: type[np.integ
         np.testing.assert_allclose(image[:, :, 0], scaled(DEEP[:, :, 0].astype(dtype), low, high), atol=1)
 
 
-@pytest.mark.parametrize("stretch", ["max", "1", "5,1", "1,2,3", "nan,1", (1,), (3, 3), 4, ("a", "b"), object()])
-def test_stretches_that_are_none(stretch: Any) -> None:
-    with pytest.raises(UsageError, match="stretch"):
-        ainet.read_image(RAMP, stretch=stretch)
-
-
 # --- bands --------------------------------------------------------------------------------------------------------------------------------
 
 
@@ -155,12 +149,6 @@ def test_bands_of_ordinary_files(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", np.dstack([RAMP, RAMP[:, :, :2]]), photometric="rgb")  # RGB and two more
     np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.tif"), RAMP)
     np.testing.assert_array_equal(ainet.read_image(tmp_path / "x.tif", bands=(5, 4, 1)), RAMP[:, :, [1, 0, 0]])
-
-
-@pytest.mark.parametrize("bands", ["", "1,2", "0", (0, 1, 2), (1.5,), "r,g,b", 3, [-1], (1, 2, 3, 4)])
-def test_bands_that_are_none(bands: Any) -> None:
-    with pytest.raises(UsageError, match="bands"):
-        ainet.read_image(RAMP, bands=bands)
 
 
 def test_without_tifffile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

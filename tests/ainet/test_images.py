@@ -89,6 +89,12 @@ def encoded(suffix: str, **options: Any) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, lambda data: memoryview(np.repeat(np.frombuffer(data, np.uint8), 2))[::2]])
+def test_content_in_memory(kind: Callable[[bytes], Any]) -> None:
+    """A view of every second byte too."""
+    np.testing.assert_array_equal(ainet.read_image(kind(encoded("png"))), RAMP)
+
+
 @pytest.mark.parametrize("suffix", ["jpeg", "png", "webp", "bmp", "ppm"])
 def test_truncated_files(tmp_path: Path, suffix: str) -> None:
     data = encoded(suffix)

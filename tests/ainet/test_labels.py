@@ -1,5 +1,6 @@
 """Label maps: what is written is read, by hand and by the commands; damaged files are an error that names them."""
 
+import os
 import re
 import resource
 import struct
@@ -16,7 +17,7 @@ from support.blocks import write_sample
 from support.pngs import png_chunk, png_header
 
 from ainet.errors import ImageError, OutputError, UsageError
-from ainet.labels import ENDINGS, check_same_size, find_labels, read_bsds_truths, read_labels, write_labels
+from ainet.labels import ENDINGS, check_same_size, find_labels, png16, read_bsds_truths, read_labels, write_labels
 
 LABELS = np.arange(20 * 30, dtype=np.int32).reshape(20, 30) * 109 // 100  # 0 .. 652, with gaps
 
@@ -117,6 +118,13 @@ def test_arrays_that_are_no_label_map(tmp_path: Path, array: NDArray[np.generic]
         read_labels(tmp_path / "x.npy")
 
 
+def test_a_map_that_is_too_large_is_told_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "x.npy", LABELS)
+    monkeypatch.setattr(np, "load", lambda *_, **__: np.broadcast_to(np.uint8(0), (32769, 32768)))  # without a gigabyte on the disk
+    with pytest.raises(ImageError, match=r"x\.npy has 32769x32768 pixels, more than 1,074 megapixels"):
+        read_labels(tmp_path / "x.npy")
+
+
 @pytest.mark.parametrize("suffix", ["npy", "csv", "png"])
 def test_no_such_file(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(ImageError, match=rf"nowhere\.{suffix}.*No such file"):
@@ -140,15 +148,25 @@ def test_a_length_of_four_gigabytes_takes_no_memory(tmp_path: Path, kind: bytes)
 
 def test_what_cannot_be_written(tmp_path: Path) -> None:
     wide = np.arange(65_537, dtype=np.int32)[None]
-    with pytest.raises(OutputError, match=r"x\.png: 65537 "):
-        write_labels(tmp_path / "out" / "x.png", wide)
-    with pytest.raises(OutputError, match="16x1100000"):
-        write_labels(tmp_path / "out" / "x.png", np.zeros((16, 1_100_000), np.int32))
+    for labels, message in (
+        (wide, "ids up to 65536 do not fit"),
+        (np.array([[2**31 - 1]], np.int32), "ids up to 2147483647 do not fit"),
+        (np.zeros((16, 1_100_000), np.int32), "16x1100000 is too large"),
+        (np.broadcast_to(np.int32(0), (8192, 8193)), "8192x8193 labels are too many"),
+    ):
+        with pytest.raises(ImageError, match=rf"cannot write .*x\.png: {message}"):
+            write_labels(tmp_path / "out" / "x.png", labels)
+        with pytest.raises(ImageError, match=f"the photo: {message}"):
+            png16(labels, "the photo")
     with pytest.raises(UsageError, match=r"x\.tif"):
         write_labels(tmp_path / "out" / "x.tif", LABELS)
     assert not (tmp_path / "out").exists()
     write_labels(tmp_path / "x.png", wide[:, :-1])
     np.testing.assert_array_equal(read_labels(tmp_path / "x.png"), wide[:, :-1])
+    assert png16(wide[:, :-1], "the photo") == (tmp_path / "x.png").read_bytes()
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        write_labels(tmp_path / "file" / "x.png", LABELS)
 
 
 def test_find_labels(tmp_path: Path) -> None:
@@ -181,6 +199,13 @@ def test_find_labels(tmp_path: Path) -> None:
         find_labels(tmp_path, ["b"])
     with pytest.raises(UsageError, match="nowhere"):
         find_labels(tmp_path / "nowhere", ["a"])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to the superuser")
+def test_a_folder_that_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(UsageError, match=r"cannot read the folder .*closed: Permission denied"):
+        find_labels(tmp_path / "closed", ["a"])
 
 
 def test_size_of_another_image() -> None:
@@ -244,7 +269,7 @@ def test_lists_are_written(tmp_path: Path, ending: str) -> None:
 @pytest.mark.parametrize("ending", ENDINGS.values())
 @pytest.mark.parametrize("ids", [[-5, 0], [0, 2**31], [2**63, 2**64 - 1]])
 def test_ids_that_would_not_be_read_are_not_written(tmp_path: Path, ending: str, ids: list[int]) -> None:
-    with pytest.raises(OutputError, match="relabel them to lie in"):
+    with pytest.raises(UsageError, match="relabel them to lie in"):
         write_labels(tmp_path / f"x{ending}", np.array([ids]))
     assert list(tmp_path.iterdir()) == []
 

@@ -125,6 +125,17 @@ def test_damage(content: bytes, message: str) -> None:
         read_segmentations(content)
 
 
+def test_parts_that_unpack_to_too_much_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first takes exactly what there is, and nothing is left for the second."""
+    other = matrix(9, (1, 400), b"other", element(2, bytes(400)))
+    monkeypatch.setattr("ainet.mat_file.MAX_BYTES", len(other))
+    packed = [zlib.compress(part) for part in (other, bytes(2**16))]
+    content = HEAD + b"\x00\x01IM" + b"".join(struct.pack("<II", 15, len(part)) + part for part in packed)  # which are not padded
+    assert len(content) < len(other)
+    with pytest.raises(ValueError, match=f"more than {len(other)} bytes when unpacked"):
+        read_segmentations(content)
+
+
 def test_what_unpacks_to_too_much_is_not_unpacked() -> None:
     packer = zlib.compressobj(9)
     zeros = bytes(2**20)

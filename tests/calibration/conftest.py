@@ -37,7 +37,7 @@ def few_segments():
 
 @pytest.fixture(scope="session")
 def chosen(folder, few_segments):
-    return images.choose_images(image_files(folder), 4)
+    return images.choose_images(image_files(folder, print), 4)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def stripes(tmp_path):
 
 
 def test_one_image_of_each_stratum(stripes):
-    files = image_files(stripes)
+    files = image_files(stripes, print)
     chosen = choose_images(files, 4)
     assert [int(image.path.stem) // 3 for image in chosen] == [0, 1, 2, 3]
     assert [image.edges for image in chosen] == sorted(image.edges for image in chosen)
@@ -55,23 +55,23 @@ def test_network_input_is_the_runtimes(few_segments):
 def test_folders_and_counts_that_do_not_do(tmp_path, stripes):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no folder"):
-        image_files(tmp_path / "none")
+        image_files(tmp_path / "none", print)
     with pytest.raises(ImageError, match="holds no images"):
-        image_files(tmp_path / "empty")
+        image_files(tmp_path / "empty", print)
     with pytest.raises(UsageError, match="3 calibration images are too few: ask for at least 4"):
-        choose_images(image_files(stripes), 3)
+        choose_images(image_files(stripes, print), 3)
     with pytest.raises(UsageError, match="2 usable calibration images are too few"):
-        choose_images(image_files(stripes)[:2], 8)
+        choose_images(image_files(stripes, print)[:2], 8)
 
 
 def test_black_images_are_refused(tmp_path):
     for number in range(5):
         save(tmp_path, number, np.zeros((32, 32, 3)))
     with pytest.raises(UsageError, match="none of the 5 calibration images shows anything: each is of one colour, such as black"):
-        choose_images(image_files(tmp_path), 4)
+        choose_images(image_files(tmp_path, print), 4)
 
 
 def test_a_damaged_image_is_named(stripes):
     (stripes / "05.png").write_bytes(b"\x89PNG")
     with pytest.raises(ImageError, match=r"05\.png"):
-        choose_images(image_files(stripes), 4)
+        choose_images(image_files(stripes, print), 4)

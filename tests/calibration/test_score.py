@@ -28,8 +28,8 @@ def test_regions_stand_for_ground_truths(tmp_path) -> None:
         pixels = np.full((64, 64, 3), 40, np.uint8)
         pixels[:, 32:] = 200 + number
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    chosen = choose_images(image_files(tmp_path), 4)
-    judges, score = judges_of_folder(image_files(tmp_path), chosen)
+    chosen = choose_images(image_files(tmp_path, print), 4)
+    judges, score = judges_of_folder(image_files(tmp_path, print), chosen)
     assert [image.path for image in judges] == [image.path for image in chosen]  # no 20 others
     halves = np.zeros((64, 64), np.int32)
     halves[:, 32:] = 1

@@ -67,6 +67,17 @@ def main(photo: Path, folder: Path) -> None:
     click(viewer, *layer.data_to_world((row, column)))
     results["switched_off"] = painted.data.copy()
 
+    widget.paint.native.click()
+    viewer.layers.remove(painted)  # while painting is on
+    widget.paint.native.click()
+    results["deleted"] = np.array(["photo painted" in viewer.layers])
+    widget.paint.native.click()
+    viewer.layers["photo painted"].selected_label = 5
+    QTest.qWait(500)
+    click(viewer, *layer.data_to_world((row, column)))
+    results["painted_anew"] = viewer.layers["photo painted"].data.copy()
+    widget.paint.native.click()
+
     viewer.add_image(np.zeros((4, 30, 40), np.uint8), name="volume")
     widget.image.reset_choices()
     widget.image.value = viewer.layers["volume"]

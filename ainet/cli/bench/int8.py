@@ -21,10 +21,10 @@ def int8(
     network: Annotated[str, typer.Option(help=f"{', '.join(BUNDLED)}.")] = "ainet",
 ) -> None:
     """What the bundled INT8 model costs and gains: accuracy on val against float32, time per engine, each layer's damage."""
-    from ainet.benchmarks.speed.cases import parse_counts
+    from ainet.benchmarks.speed.cases import parse_counts_or_none
 
     check_choice("network", network, BUNDLED)
-    numbers = parse_counts(joined(counts, COUNTS))
+    numbers = parse_counts_or_none(joined(counts, COUNTS))
     with needs_packages():
         from ainet.benchmarks.speed.int8 import int8 as run
 

@@ -41,11 +41,12 @@ def latency(
     image: Annotated[Path | None, typer.Option(help="Photo, resized to each size.", show_default="a synthetic picture")] = None,
 ) -> None:
     """Time against number of superpixels and image size, all methods in alternation in one run; memory; ratios to SCN and SSN."""
-    from ainet.benchmarks.speed.cases import parse_counts, parse_sizes
+    from ainet.benchmarks.speed.cases import parse_counts_or_none, parse_sizes
     from ainet.files import atomic_path
     from ainet.images import read_image
 
-    counted, sized, batches = parse_counts(joined(counts, COUNTS)), parse_sizes(joined(sizes, SIZES)), parse_counts(joined(stages, "none"))
+    counted, sized = parse_counts_or_none(joined(counts, COUNTS)), parse_sizes(joined(sizes, SIZES))
+    batches = parse_counts_or_none(joined(stages, "none"))
     picture = None if image is None else read_image(image)
     with needs_packages():
         from ainet.benchmarks.peers import Options
@@ -55,8 +56,7 @@ def latency(
 
     options = Options(weights, device, threads)
     with atomic_path(out) as temporary, errors.status("") as status:  # says now whether it can be written
-        progress = status.update if errors.is_terminal else lambda line: None
-        result = run_latency(method, counted, sized, options, repeats, budget, picture, batches, progress, tell_skipped)
+        result = run_latency(method, counted, sized, options, repeats, budget, picture, batches, status.update, tell_skipped)
         write_result(temporary, "latency", result)
     print_table(overview(result))
     if result["stages"]:

@@ -22,8 +22,7 @@ def latency_table(
 
     cases, repeats = (CASES[:1], 3) if quick else (CASES, REPEATS)
     with errors.status("") as status:
-        progress = status.update if errors.is_terminal else lambda line: None
-        result = run(read_image(photo), cases=cases, repeats=repeats, progress=progress, on_skip=tell_skipped)
+        result = run(read_image(photo), cases=cases, repeats=repeats, progress=status.update, on_skip=tell_skipped)
     for row in result["left_out"]:
         print_line(f"left out: {row['method']}, {row['width']}x{row['height']}: a call takes {row['seconds']:.0f} s")
     finish(out, "latency-table", result, overview(result))

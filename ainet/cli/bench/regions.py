@@ -8,7 +8,6 @@ import typer
 from ainet.cli.bench.options import MethodOption, ResultOption, WeightsOption, finish, needs_packages
 from ainet.cli.console import errors
 from ainet.cli.options import BsdsOption
-from ainet.errors import UsageError
 
 
 def regions(
@@ -31,8 +30,10 @@ def regions(
     weights: WeightsOption = None,
 ) -> None:
     """ASA, BR, BP and CO of superpixels, and of regions merged to exact counts by the plain and the learned costs."""
-    first = _numbers(starts) if starts else None
-    numbers = _numbers(counts) if counts else None
+    from ainet.benchmarks.speed.cases import parse_counts
+
+    first = parse_counts(",".join(starts)) if starts else None
+    numbers = parse_counts(",".join(counts)) if counts else None
     with needs_packages():
         from ainet.benchmarks.accuracy.regions import REGIONS, run_regions
         from ainet.benchmarks.peers import Options
@@ -46,15 +47,3 @@ def regions(
     table = [{name: row[name] for name in names} | row["all"] for row in result["rows"]]
     figures = [{name: row[name] for name in names[:3]} | row["all"] for row in result["figures"]]
     finish(out, "regions", {"split": split, **result}, table, figures)
-
-
-def _numbers(values: list[str]) -> list[int]:
-    """Numbers from 1 on, each once, in the order in which they are named first."""
-    text = ",".join(values)
-    try:
-        numbers = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UsageError(f"'{text}' is no list of numbers; write them as 50,100,216") from None
-    if min(numbers) < 1:
-        raise UsageError(f"'{text}': numbers of superpixels and regions start at 1")
-    return list(dict.fromkeys(numbers))

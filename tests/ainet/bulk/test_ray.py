@@ -16,11 +16,12 @@ from support.paths import PHOTOS, ROOT
 
 import ainet
 from ainet import Segmenter
-from ainet.errors import DeviceError, ImageError, UsageError
+from ainet.errors import DeviceError, ImageError, OutputError, UsageError
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'ainet-toolkit[ray,cpu]'")
 import psutil
 import pyarrow
+import typer
 from pyarrow import parquet
 
 from ainet.bulk.parts import Part, parts_of_files, parts_of_parquet
@@ -72,6 +73,22 @@ def test_what_a_worker_writes(photos: Path, segmenter: Segmenter, tmp_path: Path
     before = (tmp_path / "images-x.parquet").stat().st_mtime_ns
     assert worker(part) == (2, [(name, message)])  # as when the worker before it was lost after it had written
     assert (tmp_path / "images-x.parquet").stat().st_mtime_ns == before
+
+
+def test_what_does_not_fit_into_a_png_is_an_error_of_that_image(tmp_path: Path) -> None:
+    """A disk that takes no file ends the job."""
+    Image.new("RGB", (1_000_016, 16)).save(tmp_path / "wide.png")
+    Image.new("RGB", (64, 48)).save(tmp_path / "small.png")
+    part = Part("images-x.parquet", tuple((name, str(tmp_path / f"{name}.png")) for name in ("wide", "small")))
+    out = tmp_path / "out"
+    worker = Worker(Task(str(out), device="cpu", options={"n_segments": 4, "quality": "fast"}, formats=("npy", "png16")))
+    count, ((name, message),) = worker(part)
+    assert (count, name) == (2, "wide")
+    assert message.startswith("wide: 16x1000016 is too large for a PNG")
+    assert sorted(file.name for file in out.iterdir()) == ["images-x.parquet", "small.npy", "small_labels.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="file"):
+        Worker(Task(str(tmp_path / "file"), device="cpu", options={"n_segments": 4, "quality": "fast"}, formats=("npy",)))(part)
 
 
 def test_parquet_in(photos: Path, segmenter: Segmenter, tmp_path: Path) -> None:
@@ -128,6 +145,23 @@ def test_inputs_that_cannot_be(photos: Path, tmp_path: Path, monkeypatch: pytest
     with pytest.raises(DeviceError, match=r"127\.0\.0\.1:1"):
         call(str(photos), address="127.0.0.1:1")
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize(("extra", "code"), [((), 0), (("gone.png",), 1), (("deep",), 2), (("deep", "gone.png"), 2)])
+def test_the_exit_code_is_of_the_worst_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: tuple[str, ...], code: int) -> None:
+    """deep/a.jpg would overwrite the results of a.png; all else is done before, so that no cluster is asked."""
+    monkeypatch.chdir(tmp_path)
+    Path("deep").mkdir()
+    for name in ("a.png", "deep/a.jpg"):
+        Image.new("RGB", (64, 48)).save(name)
+    Path("out").mkdir()
+    parquet.write_table(pyarrow.table({"name": ["a"]}), "out/images-1.parquet")
+    found = 0
+    try:
+        segment_on_ray(("a.png", *extra), Path("out"), (), None, "cpu", "auto", 1, "local", {}, {})
+    except typer.Exit as end:
+        found = end.exit_code
+    assert found == code
 
 
 def ainet_on_ray(photos: Path, out: Path) -> "subprocess.Popen[str]":

@@ -17,7 +17,7 @@ from support.paths import PHOTOS
 from support.pngs import png_header
 
 from ainet.cli.outputs import Format, write
-from ainet.errors import OutputError
+from ainet.errors import NO_MEMORY, ImageError
 from ainet.models import bundled
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -95,7 +95,7 @@ def test_bad_images_do_not_stop_the_batch(run: Run, jobs: int) -> None:
         "huge.png": "huge.png has 10000x10000 pixels, more than 67 megapixels; scale it",
         "gone.png": "cannot read gone.png: no such file; check the path",
         "gone*.png": "cannot read gone*.png: no such file; check the path",
-        "dangling.png": "cannot read dangling.png: no such file; check the path",
+        "dangling.png": "cannot read dangling.png: a link to gone.png, which is not there",
         "nothing": "the folder nothing holds no images; known are .apng",
         "deep": "deep/a.jpg would overwrite the results of a.png; rename one, or use another output folder",
     }
@@ -271,20 +271,23 @@ def test_pipes_and_hidden_files_are_not_opened(run: Run) -> None:
     assert tree() == ["a.npy"]
 
 
-def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("fault", "message"), [(ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"), (MemoryError(), NO_MEMORY)]
+)
+def test_a_fault_for_one_input_does_not_stop_the_others(run: Run, monkeypatch: pytest.MonkeyPatch, fault: Exception, message: str) -> None:
     def faulty(path: Path, **options: object) -> list[tuple[str, NDArray[np.uint8]]]:
         if path.name == "a.png":
-            raise ZeroDivisionError("division by zero")
+            raise fault
         return [("", np.zeros((48, 64, 3), np.uint8))]
 
     monkeypatch.setattr("ainet.images.read_pages", faulty)
     result = run("segment", "a.png", "b.jpg", "-o", "out", *FAST)
-    assert (result.code, result.errors) == (1, ["error: a.png: ZeroDivisionError: division by zero"])
+    assert (result.code, result.errors) == (1, [f"error: a.png: {message}"])
     assert tree() == ["b.npy"]
 
 
 def test_an_overlay_too_wide_for_png(tmp_path: Path) -> None:
     labels = np.zeros((16, 1_100_000), np.int32)
-    with pytest.raises(OutputError, match="16x1100000"):
+    with pytest.raises(ImageError, match=r"cannot write .*x\.png: 16x1100000 is too large for a PNG"):
         write(tmp_path / "out/x.png", Format.OVERLAY, np.zeros((16, 1, 3), np.uint8), labels, tmp_path / "x.jpg")
     assert not (tmp_path / "out").exists()

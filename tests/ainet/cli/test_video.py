@@ -146,6 +146,20 @@ def test_results_of_videos_replace_earlier_results(run: Run, segmenter: Segmente
     np.testing.assert_array_equal(np.load("out/clip/000004.npy"), segmenter(video[4], 12))
 
 
+def test_a_video_of_others_is_not_replaced(run: Run) -> None:
+    """Not in the place of an overlay either: it is refused by name, and the others are segmented."""
+    clip("clip.avi", 10, 48, 64)
+    mp4("own.mp4", [0, 0.1], 0.2)
+    Path("out").mkdir()
+    for content in (Path("own.mp4").read_bytes(), b"", b"free"):
+        Path("out/clip_overlay.mp4").write_bytes(content)
+        result = run("segment", "clip.avi", "own.mp4", "-o", "out", "--format", "overlay", *FAST)
+        assert (result.code, len(result.errors)) == (2, 1)
+        assert result.errors[0].startswith("error: cannot write out/clip_overlay.mp4: the file there is no result of ainet segment")
+        assert Path("out/clip_overlay.mp4").read_bytes() == content
+        assert len(list(frames("out/own_overlay.mp4"))) == 2
+
+
 def test_inputs_are_not_replaced(run: Run, video: list[NDArray[np.uint8]]) -> None:
     Path("clip").mkdir()
     Image.open("a.png").save("clip/000000_labels.png")

@@ -165,10 +165,10 @@ def test_regularity_is_nan_where_the_tool_crashes() -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (np.zeros((4, 5)), "labels must be a 2-D array of integer ids .* got float64 of shape \\(4, 5\\)"),
-        (np.zeros((4, 5), bool), "got bool"),
+        (np.zeros((4, 5)), "labels must be a non-empty \\(H, W\\) array of integers, not float64 of shape \\(4, 5\\)"),
+        (np.zeros((4, 5), bool), "not bool"),
         (np.zeros((4, 5, 3), np.uint8), "of shape \\(4, 5, 3\\)"),
-        (np.zeros((0, 5), int), "labels is empty: its shape is \\(0, 5\\)"),
+        (np.zeros((0, 5), int), "labels must be a non-empty .* of shape \\(0, 5\\)"),
         (np.full((4, 5), -1), "labels has ids from -1 to -1; relabel"),
         (np.full((4, 5), 2**31), "ids from 2147483648"),
         (np.zeros((5, 4), int), "labels are \\(5, 4\\) but ground_truth is \\(4, 5\\)"),

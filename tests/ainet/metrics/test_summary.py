@@ -82,3 +82,13 @@ def test_the_table_names_every_mean() -> None:
 def test_nothing_to_summarise() -> None:
     with pytest.raises(UsageError, match="no rows"):
         summarise([])
+    with pytest.raises(UsageError, match="first5_gts is empty: the rows begin with ground truth 5"):
+        summarise(example()[5:7])
+    assert summarise(example()[4:7]).pairs["first5_gts"] == 1
+
+
+def test_rows_with_different_metrics() -> None:
+    other = Row("c", 0, {"asa": 0.5}, {"asa": 0.5})
+    for rows in ([*example(), other], [other, *example()]):
+        with pytest.raises(UsageError, match="different metrics"):
+            summarise(rows)

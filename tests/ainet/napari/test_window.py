@@ -68,6 +68,11 @@ def test_a_click_paints_a_whole_region(results):
     assert not results["switched_off"].any()
 
 
+def test_a_painted_layer_that_is_deleted_is_made_anew(results):
+    assert not results["deleted"].any()
+    np.testing.assert_array_equal(results["painted_anew"], np.where(results["painted"] == 3, 5, 0))
+
+
 def test_a_volume_is_refused_in_napari(results):
     assert [note for note in results["refused"] if "volume" in note and "(4, 30, 40)" in note]
 

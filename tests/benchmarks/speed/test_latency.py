@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from support.blocks import Blocks, install
 
 from ainet.benchmarks.peers import Options
-from ainet.benchmarks.speed.cases import Case, parse_counts, parse_size, parse_sizes, synthetic_picture
+from ainet.benchmarks.speed.cases import Case, parse_counts, parse_counts_or_none, parse_size, parse_sizes, synthetic_picture
 from ainet.benchmarks.speed.latency import growth, reference_of, run_latency
 from ainet.benchmarks.speed.latency_table import latency_table, overview
 from ainet.benchmarks.speed.probe import Probe, probe
@@ -115,13 +115,14 @@ def test_a_probe_sees_time_and_memory_of_its_process() -> None:
 def test_sizes_and_counts_as_text() -> None:
     assert parse_sizes("vga,4K,100x50") == [(480, 640), (2160, 3840), (50, 100)]
     assert parse_size("100x50") == (50, 100)
-    assert parse_counts("96,600") == [96, 600]
-    assert parse_sizes("none") == parse_counts("none") == []
-    for text in ("big", "100x", "x50", "10.5x20", ""):
+    assert parse_counts("96,600,96") == parse_counts_or_none("96,600") == [96, 600]
+    assert parse_sizes("none") == parse_counts_or_none("none") == []
+    for text in ("big", "100x", "x50", "10.5x20", "", "0x50", "100x-5", f"{'9' * 5000}x50"):
         with pytest.raises(UsageError, match=f"'{text}'"):
             parse_sizes(text)
-    with pytest.raises(UsageError, match="'many'"):
-        parse_counts("many")
+    for text in ("many", "", "96,", "0", "96,-600", "none"):
+        with pytest.raises(UsageError, match=f"'{text}'"):
+            parse_counts(text)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from typing import Any
 
 import triton_python_backend_utils as triton
 
-from ainet.errors import AINetError
+from ainet.errors import NO_MEMORY, AINetError, ImageError
 from ainet.segmenter import Segmenter
 from ainet.serving.requests import Request, answer, read_request
 
@@ -32,6 +32,8 @@ def _read(request: Any) -> Request | AINetError:
         return read_request(*(None if tensor is None else tensor.as_numpy() for tensor in tensors))
     except AINetError as error:
         return error
+    except MemoryError:
+        return ImageError(NO_MEMORY)
 
 
 def _response(result: Any) -> Any:
