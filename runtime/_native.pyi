@@ -1,4 +1,4 @@
-"""Native pre- and post-processing. Called through postprocess.py, which checks the arguments.
+"""Native pre- and post-processing. Called through postprocess.py, which checks types and shapes of arrays.
 
 Arrays are C-contiguous. `Scores` are float32, or the bits of float16.
 """
@@ -59,12 +59,12 @@ def resample_to_planes(
     threads: int,
 ) -> NDArray[np.float32]: ...
 
-# Label maps: see runtime/label_map.py, which checks the arguments.
+# Label maps: see runtime/label_map.py.
 def number_labels(labels: NDArray[np.unsignedinteger[Any]]) -> tuple[NDArray[np.unsignedinteger[Any]], NDArray[np.int32]]: ...
 def region_table(numbers: NDArray[np.int32], regions: int, rgb: NDArray[np.uint8] = ...) -> tuple[NDArray[np.int64], NDArray[np.int32]]: ...
 def outlines(regions: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]: ...
 
-# Merging: see runtime/merging.py, which checks the arguments.
+# Merging: see runtime/merging.py, whose duty it is that labels, edges, children and weights are of one graph.
 def describe_regions(
     labels: NDArray[np.int32],
     rgb: NDArray[np.uint8],

@@ -40,7 +40,7 @@ class RegionSums(NamedTuple):
 
 
 def region_sums(numbers: NDArray[np.int32], regions: int, image: NDArray[np.uint8] | None = None) -> RegionSums:
-    """Of numbers (H, W) in 0..regions-1, all of which occur, and an RGB image (H, W, 3)."""
+    """Of numbers (H, W) in 0..regions-1, all of which occur, and an RGB image (H, W, 3); `ValueError` for others."""
     sums, boxes = _native.region_table(numbers, regions) if image is None else _native.region_table(numbers, regions, image)
     return RegionSums(sums[:, 0], sums[:, 1:3], sums[:, 3:], boxes)
 

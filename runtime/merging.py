@@ -142,7 +142,11 @@ class MergeTree:
     vanished: NDArray[np.int32]
 
     def regions(self, left: int) -> NDArray[np.int32]:
-        """(count,) the region of each of the first ones when `left` are left, numbered in the order of their first members."""
+        """(count,) the region of each of the first ones when `left` are left, numbered in the order of their first members.
+
+        Raises:
+            ValueError: so many are never left.
+        """
         return _native.regions_after(self.children, self.count, self.count - left)
 
 

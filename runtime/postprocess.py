@@ -112,6 +112,7 @@ def assign_part(
 
     Raises:
         UsageError: if `scores` is not such an array.
+        ValueError: part or window are not inside, or there is no smoothing. That the part holds what the window needs is not checked.
     """
     (top, bottom), (left, right) = window
     checked = _checked_scores(scores, smoothing)

@@ -3,52 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "numbers.h"
+
 namespace ainet {
-namespace {
-
-// Labels with their numbers, a hash table of open addresses.
-template <typename Label>
-class Numbers {
-  public:
-    std::vector<Label> labels;  // by number
-
-    int32_t of(Label label) {
-        int32_t& slot = slot_of(label);
-        if (slot >= 0) return slot;
-        const int32_t added = slot = static_cast<int32_t>(labels.size());
-        labels.push_back(label);
-        if (2 * labels.size() > slots_.size()) grow();
-        return added;
-    }
-
-  private:
-    std::vector<int32_t> slots_ = std::vector<int32_t>(1024, -1);
-
-    // The slot that holds the number of a label, or the free one where it belongs.
-    int32_t& slot_of(Label label) {
-        const size_t mask = slots_.size() - 1;
-        size_t slot = (uint64_t(label) * 0x9e3779b97f4a7c15u >> 32) & mask;
-        while (slots_[slot] >= 0 && labels[slots_[slot]] != label) slot = (slot + 1) & mask;
-        return slots_[slot];
-    }
-
-    void grow() {
-        slots_.assign(2 * slots_.size(), -1);
-        for (size_t number = 0; number < labels.size(); ++number) slot_of(labels[number]) = static_cast<int32_t>(number);
-    }
-};
-
-}  // namespace
 
 template <typename Label>
 std::vector<Label> number_labels(const Label* labels, size_t pixels, int32_t* numbers) {
-    Numbers<Label> known;
+    Numbers<Label> known(512);
     for (size_t i = 0; i < pixels;) {
         const Label label = labels[i];
         const int32_t number = known.of(label);
         for (; i < pixels && labels[i] == label; ++i) numbers[i] = number;
     }
-    return std::move(known.labels);
+    return std::move(known.keys);
 }
 
 template std::vector<uint8_t> number_labels(const uint8_t*, size_t, int32_t*);
@@ -69,6 +36,7 @@ RegionTable region_table(const int32_t* numbers, const uint8_t* rgb, int height,
             const int32_t number = row[x];
             const int first = x;
             while (x < width && row[x] == number) ++x;
+            if (number < 0 || number >= regions) return {};
             int64_t* sums = &table.sums[size_t(number) * kRegionColumns];
             const int64_t length = x - first;
             sums[0] += length;

@@ -19,7 +19,8 @@ struct RegionTable {
     std::vector<int32_t> boxes;  // (K, 4): first row, first column, and one more than the last ones
 };
 
-// numbers: height x width in [0, regions). rgb: 3 bytes a pixel, or null, which leaves the sums of colours 0.
+// numbers: height x width in [0, regions); where one is not, the table comes back empty. rgb: 3 bytes a pixel, or null, which leaves the
+// sums of colours 0.
 RegionTable region_table(const int32_t* numbers, const uint8_t* rgb, int height, int width, int regions);
 
 struct Outlines {

@@ -1,4 +1,4 @@
-// Python bindings of what is done with label maps. Arguments are checked in runtime/label_map.py.
+// Python bindings of what is done with label maps. What would be read or written outside an array is a ValueError.
 #include "label_map_module.h"
 
 #include <utility>
@@ -28,11 +28,13 @@ nb::tuple number(const Input<Label, -1, -1>& labels) {
 }
 
 nb::tuple table(const Input<int32_t, -1, -1>& numbers, int regions, const uint8_t* rgb) {
+    if (regions < 0) throw nb::value_error("there cannot be fewer than 0 regions");
     ainet::RegionTable table;
     {
         const nb::gil_scoped_release release;
         table = ainet::region_table(numbers.data(), rgb, static_cast<int>(numbers.shape(0)), static_cast<int>(numbers.shape(1)), regions);
     }
+    if (table.boxes.empty() && numbers.size() > 0) throw nb::value_error("numbers are not in 0 .. regions - 1");
     return nb::make_tuple(as_array(std::move(table.sums), {size_t(regions), ainet::kRegionColumns}),
                           as_array(std::move(table.boxes), {size_t(regions), 4}));
 }
@@ -59,6 +61,7 @@ void ainet::define_label_map(nb::module_& m) {
     m.def("region_table", [](const Input<int32_t, -1, -1>& numbers, int regions) { return table(numbers, regions, nullptr); },
           "numbers"_a, "regions"_a);
     m.def("region_table", [](const Input<int32_t, -1, -1>& numbers, int regions, const Input<uint8_t, -1, -1, 3>& rgb) {
+        if (rgb.shape(0) != numbers.shape(0) || rgb.shape(1) != numbers.shape(1)) throw nb::value_error("numbers and rgb differ in size");
         return table(numbers, regions, rgb.data());
     }, "numbers"_a, "regions"_a, "rgb"_a);
 

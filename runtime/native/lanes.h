@@ -39,6 +39,8 @@ inline Floats load(const uint16_t* halves) {
     return bits < 0 ? -magnitude : magnitude;
 }
 
+constexpr float kIntegers = 12582912;  // 1.5 * 2^23: beside it there is no room for a fraction
+
 inline Floats larger(Floats a, Floats b) { return a > b ? a : b; }
 
 // The largest of the nine scores, which lie a plane apart.
@@ -60,7 +62,6 @@ inline Ints best_id(const Score* scores, int64_t plane, Floats best, const Ints 
 // e^x for x <= 0, to 3e-6 of it; from -60 down e^-60, as numbers too small to be normalised are slow. The power of two is put into the
 // exponent, the rest is a Taylor polynomial.
 inline Floats exponential(Floats x) {
-    constexpr float kIntegers = 12582912;  // 1.5 * 2^23: beside it there is no room for a fraction
     const Floats power = larger(x, Floats{} - 60.0f) * 1.44269504f;
     const Floats shifted = power + kIntegers, t = power - (shifted - kIntegers);
     const Floats fraction = 1.0f + t * (0.69314718f + t * (0.24022651f + t * (0.05550411f + t * (0.00961813f + t * 0.00133336f))));

@@ -1,4 +1,5 @@
-// Python bindings of the region graph and of merging. Arguments are checked in runtime/merging.py.
+// Python bindings of the region graph and of merging. Sizes that have to fit together are checked where they come in; that labels,
+// edges and children are those of one graph, and weights of its border map, is the duty of runtime/merging.py.
 #include "merging_module.h"
 
 #include <utility>
@@ -18,18 +19,24 @@ using ainet::Input;
 using Matrix = Input<float, -1, -1>;
 using Vector = Input<float, -1>;
 
-ainet::BorderMap border_map(const Input<float, -1, -1, -1>& map, const Input<int32_t, -1>& rows, const Input<int32_t, -1>& columns) {
+// The map over an image of the size of `labels`.
+ainet::BorderMap border_map(const Input<int32_t, -1, -1>& labels, const Input<float, -1, -1, -1>& map, const Input<int32_t, -1>& rows,
+                            const Input<int32_t, -1>& columns) {
+    const bool fits = rows.shape(0) == labels.shape(0) && columns.shape(0) == labels.shape(1);
+    if (map.shape(2) > 0 && !fits) throw nb::value_error("rows and columns of the map are not those of the labels");
     return {map.data(), static_cast<int>(map.shape(1)), static_cast<int>(map.shape(2)), rows.data(), columns.data()};
 }
 
 nb::tuple describe(const Input<int32_t, -1, -1>& labels, const Input<uint8_t, -1, -1, 3>& rgb, int regions,
                    const Input<float, -1, -1, -1>& map, const Input<int32_t, -1>& rows, const Input<int32_t, -1>& columns) {
     const int height = static_cast<int>(labels.shape(0)), width = static_cast<int>(labels.shape(1));
+    if (rgb.shape(0) != labels.shape(0) || rgb.shape(1) != labels.shape(1)) throw nb::value_error("labels and rgb differ in size");
     const size_t channels = map.shape(2);
+    const ainet::BorderMap places = border_map(labels, map, rows, columns);
     ainet::RegionGraph graph;
     {
         const nb::gil_scoped_release release;
-        graph = ainet::describe_regions(labels.data(), rgb.data(), height, width, regions, border_map(map, rows, columns));
+        graph = ainet::describe_regions(labels.data(), rgb.data(), height, width, regions, places);
     }
     const size_t edges = graph.edges.size() / 2;
     return nb::make_tuple(as_array(std::move(graph.regions), {size_t(regions), ainet::kRegionSums}),
@@ -60,10 +67,11 @@ void ainet::define_merging(nb::module_& m) {
     m.def("map_gradient", [](const Input<int32_t, -1, -1>& labels, int regions, const Input<float, -1, -1, -1>& map,
                              const Input<int32_t, -1>& rows, const Input<int32_t, -1>& columns, const Matrix& gradient) {
         std::vector<float> out(map.size());
+        const ainet::BorderMap places = border_map(labels, map, rows, columns);
         {
             const nb::gil_scoped_release release;
             ainet::add_map_gradient(labels.data(), static_cast<int>(labels.shape(0)), static_cast<int>(labels.shape(1)), regions,
-                                    border_map(map, rows, columns), gradient.data(), out.data());
+                                    places, gradient.data(), out.data());
         }
         return as_array(std::move(out), {map.shape(0), map.shape(1), map.shape(2)});
     }, "labels"_a, "regions"_a, "map"_a, "rows"_a, "columns"_a, "gradient"_a);
@@ -86,6 +94,7 @@ void ainet::define_merging(nb::module_& m) {
        "pair2"_a, "pair2_bias"_a);
 
     m.def("regions_after", [](const Input<int32_t, -1, 2>& children, int count, int merges) {
+        if (count < 0 || merges < 0 || size_t(merges) > children.shape(0)) throw nb::value_error("the tree has not so many merges");
         return as_array(ainet::regions_after(children.data(), count, merges), {size_t(count)});
     }, "children"_a, "count"_a, "merges"_a);
 

@@ -1,5 +1,5 @@
-// Python bindings of the native pre- and post-processing. Arguments are checked in postprocess.py; here the images of a batch and
-// their rows are spread over threads, and other Python threads run meanwhile.
+// Python bindings of the native pre- and post-processing. Types and shapes of arrays are checked in postprocess.py; here the images of a
+// batch and their rows are spread over threads, and other Python threads run meanwhile.
 #include <nanobind/nanobind.h>
 
 #include <memory>
@@ -121,6 +121,11 @@ void define_for_results(nb::module_& m) {
           "smoothing"_a, "logits"_a, "threads"_a);
 }
 
+bool is_span(int start, int end, int size) { return 0 <= start && start <= end && end <= size; }
+
+bool is_in_cells(int start, int length, int size) { return start % ainet::kCellSize == 0 && is_span(start, start + length, size); }
+
+// That the part holds all pixels that the window needs is the caller's duty.
 template <typename Score>
 void define_for_parts(nb::module_& m) {
     m.def("cell_ids_of_part", [](const Scores<Score>& scores, int top, int left, int working_height, int working_width, int smoothing,
@@ -130,6 +135,13 @@ void define_for_parts(nb::module_& m) {
         const int height = static_cast<int>(out.shape(0)), width = static_cast<int>(out.shape(1));
         const ainet::Rules rules{height, width, false, smoothing, logits, in_quarters(scores)};
         const ainet::Window window{first_row, end_row, first_column, end_column};
+        if (smoothing != 1 && smoothing != ainet::kBlock) throw nb::value_error("a part is smoothed");
+        if (!is_in_cells(top, part.h, working_height) || !is_in_cells(left, part.w, working_width)) {
+            throw nb::value_error("the part is not one of whole cells of the working image");
+        }
+        if (!is_span(first_row, end_row, height) || !is_span(first_column, end_column, width)) {
+            throw nb::value_error("the window is not inside the map of ids");
+        }
         const nb::gil_scoped_release release;
         ainet::write_ids(scores.data(), 1, part, working_height, working_width, rules, window, threads, out.data());
     }, "scores"_a, "top"_a, "left"_a, "working_height"_a, "working_width"_a, "smoothing"_a, "logits"_a, "first_row"_a, "end_row"_a,
@@ -139,7 +151,7 @@ void define_for_parts(nb::module_& m) {
 }  // namespace
 
 NB_MODULE(_native, m) {
-    m.doc() = "Native pre- and post-processing. Called through postprocess.py, which checks the arguments.";
+    m.doc() = "Native pre- and post-processing. Called through postprocess.py, which checks types and shapes of arrays.";
 
     define_for_labels<uint8_t>(m);
     define_for_labels<uint16_t>(m);

@@ -8,6 +8,7 @@
 
 #include "clones.h"
 #include "colour_rows.h"
+#include "numbers.h"
 
 namespace ainet {
 namespace {
@@ -26,13 +27,19 @@ struct Side {
 class Sides {
   public:
     Sides(const int32_t* labels, int height, int width, int regions)
-        : labels_(labels), height_(height), width_(width), apart_(width + kWord) {
-        size_t slots = 16;
-        while (slots < 6 * size_t(regions)) slots *= 2;  // connected regions in a plane have fewer than three borders each
-        slots_.assign(slots, -1);
-    }
+        : labels_(labels), height_(height), width_(width), apart_(width + kWord),
+          numbers_(3 * size_t(regions)) {}  // connected regions in a plane have fewer than three borders each
 
-    std::vector<int32_t> edges;  // (E, 2)
+    // (E, 2), of all rows that were visited.
+    std::vector<int32_t> edges() const {
+        std::vector<int32_t> ends;
+        ends.reserve(2 * numbers_.keys.size());
+        for (const uint64_t key : numbers_.keys) {
+            ends.push_back(static_cast<int32_t>(key >> 32));
+            ends.push_back(static_cast<int32_t>(key));
+        }
+        return ends;
+    }
 
     template <typename Visit>
     void visit_row(int y, const Visit& visit) {
@@ -47,8 +54,8 @@ class Sides {
 
     const int32_t* labels_;
     const int height_, width_;
-    std::vector<int32_t> slots_;  // a hash table of edges
     std::vector<uint8_t> apart_;  // of the current pairs: whether they differ and lie inside; then zeros up to whole words
+    Numbers<uint64_t> numbers_;   // of edges: the smaller region in the upper half, the larger in the lower
 
     template <typename Visit>
     void visit_pairs(const int32_t* a, const int32_t* b, int count, const Visit& visit) {
@@ -67,31 +74,7 @@ class Sides {
 
     int32_t number(int32_t a, int32_t b) {
         if (a > b) std::swap(a, b);
-        int32_t& edge = slot_of(a, b);
-        if (edge >= 0) return edge;
-        edges.push_back(a);
-        edges.push_back(b);
-        const int32_t added = edge = static_cast<int32_t>(edges.size() / 2) - 1;
-        if (edges.size() > slots_.size()) grow();  // only where regions are not connected
-        return added;
-    }
-
-    // The slot that holds the number of the edge a-b, or the free one where it belongs.
-    int32_t& slot_of(int32_t a, int32_t b) {
-        const size_t mask = slots_.size() - 1;
-        const uint64_t key = uint64_t(uint32_t(a)) << 32 | uint32_t(b);
-        size_t slot = (key * 0x9e3779b97f4a7c15u >> 32) & mask;
-        while (slots_[slot] >= 0) {
-            const int32_t* ends = &edges[2 * size_t(slots_[slot])];
-            if (ends[0] == a && ends[1] == b) break;
-            slot = (slot + 1) & mask;
-        }
-        return slots_[slot];
-    }
-
-    void grow() {
-        slots_.assign(2 * slots_.size(), -1);
-        for (size_t e = 0; e < edges.size(); e += 2) slot_of(edges[e], edges[e + 1]) = static_cast<int32_t>(e / 2);
+        return numbers_.of(uint64_t(uint32_t(a)) << 32 | uint32_t(b));
     }
 };
 
@@ -128,7 +111,7 @@ class Description {
             add_pixels(y);
             sides_.visit_row(y, [&](const Side& side) { add_side(side); });
         }
-        graph_.edges = std::move(sides_.edges);
+        graph_.edges = sides_.edges();
         join_region_sums();
         return std::move(graph_);
     }

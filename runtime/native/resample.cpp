@@ -5,24 +5,15 @@
 #include <vector>
 
 #include "clones.h"
+#include "lanes.h"
 
 namespace ainet {
 namespace {
 
 constexpr int kChannels = 3;
 
-// A pixel of three channels, and a fourth of no meaning.
-using Pixel = float __attribute__((vector_size(16)));
-
-inline Pixel load(const float* values) {
-    Pixel pixel;
-    std::memcpy(&pixel, values, sizeof pixel);
-    return pixel;
-}
-
 // To the nearest integer from 0 to 255, the even one of two.
 inline float to_byte(float x) {
-    constexpr float kIntegers = 12582912;  // 1.5 * 2^23: beside it there is no room for a fraction
     return std::min(std::max((x + kIntegers) - kIntegers, 0.0f), 255.0f);
 }
 
@@ -76,7 +67,7 @@ class Resampling {
         float* out = row_.data();
         for (int x = 0; x < columns_.targets; ++x, out += 4) {
             const float* source = sums + (columns_.first[x] + kOutside) * kChannels;
-            Pixel sum{};
+            Floats sum{};  // of the three channels, and a fourth value of no meaning
             for (const float* end = weights + columns_.taps; weights < end; weights += kTogether, source += kTogether * kChannels) {
                 for (int k = 0; k < kTogether; ++k) sum += load(source + k * kChannels) * weights[k];
             }

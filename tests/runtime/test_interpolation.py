@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ainet.errors import UsageError
-from ainet.runtime.postprocess import assign, assign_part, enforce_connectivity, postprocess
+from ainet.runtime.postprocess import Window, assign, assign_part, enforce_connectivity, postprocess
 from ainet.runtime.quarters import as_planes
 
 SIZES = [(48, 80), (51, 77), (20, 31), (60, 95), (1, 1), (7, 200)]
@@ -175,6 +175,25 @@ def test_a_part_far_inside_a_large_grid(smoothing: int, lying: Callable[[NDArray
     window = (1024 + 4, 1024 + 20), (512 + 4, 512 + 20)
     assign_part(lying(scores), (4096, 2048), (8192, 8192), window, out, smoothing=smoothing, logits=True)
     np.testing.assert_array_equal(out[1028:1044, 516:532], (256 + rows) * 512 + 128 + columns)
+
+
+@pytest.mark.parametrize(
+    ("part", "window", "smoothing"),
+    [
+        ((0, 0), ((0, 49), (0, 80)), 1),
+        ((0, 0), ((-1, 48), (0, 80)), 1),
+        ((0, 0), ((0, 48), (50, 40)), 4),
+        ((16, 0), ((0, 48), (0, 80)), 1),
+        ((-16, 0), ((0, 32), (0, 80)), 1),
+        ((0, 8), ((0, 48), (0, 72)), 1),
+        ((0, 0), ((0, 48), (0, 80)), 0),
+    ],
+)
+def test_parts_and_windows_that_are_not_inside(part: tuple[int, int], window: Window, smoothing: int) -> None:
+    out = np.full((48, 80), -1, np.int32)
+    with pytest.raises(ValueError, match="part|window"):
+        assign_part(scores_of(14), part, (48, 80), window, out, smoothing=smoothing, logits=True)
+    assert (out == -1).all()
 
 
 @pytest.mark.parametrize("smoothing", [1, 4])

@@ -40,3 +40,13 @@ def test_sums_are_those_of_numpy() -> None:
             columns[inside].max() + 1,
         ]
     assert not region_sums(numbers, 40).colours.any()
+
+
+def test_numbers_and_images_that_do_not_fit() -> None:
+    numbers = np.array([[0, 1], [1, 2]], np.int32)
+    assert region_sums(numbers, 3).area.tolist() == [1, 2, 1]
+    for wrong, regions in ((numbers, 2), (numbers, 0), (numbers, -1), (numbers - 1, 3)):
+        with pytest.raises(ValueError, match="regions"):
+            region_sums(wrong, regions)
+    with pytest.raises(ValueError, match="size"):
+        region_sums(numbers, 3, np.zeros((2, 3, 3), np.uint8))

@@ -150,6 +150,22 @@ def test_regions_without_edges_stay_apart() -> None:
     assert single.regions(1).tolist() == [0]
 
 
+@pytest.mark.parametrize("left", [-10, 1, 6])
+def test_more_merges_than_there_are(left: int) -> None:
+    tree = merge(as_float32(np.ones((5, 21)), [(0, 1), (2, 3)], np.ones((2, 4))))
+    assert tree.regions(3).tolist() == [0, 0, 1, 1, 2]
+    with pytest.raises(ValueError, match="merges"):
+        tree.regions(left)
+
+
+def test_images_and_maps_of_another_size(picture: tuple) -> None:
+    labels, image, values = picture
+    with pytest.raises(ValueError, match="size"):
+        region_graph(labels, image[:-1])
+    with pytest.raises(ValueError, match="rows and columns"):
+        region_graph(labels, image, BorderMap.of_image(values, labels.shape[0], labels.shape[1] - 1))
+
+
 def test_gradient_of_the_map(picture: tuple) -> None:
     labels, image, values = picture
     rng = np.random.default_rng(5)
