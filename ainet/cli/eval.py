@@ -22,7 +22,7 @@ def evaluate(
         from ainet.benchmarks.accuracy.evaluate import evaluate_folder
     from ainet.metrics import format_summary
 
-    _, summary = evaluate_folder(labels, bsds, split)
+    summary = evaluate_folder(labels, bsds, split)
     print_line(format_summary(summary))
     if json is not None:
         write_json(json, {"split": split, **asdict(summary)})
