@@ -26,7 +26,7 @@ help:
 	@echo "make web    the page in the browser, built and served on this machine; see docs/browser.md"
 	@echo "make fuzz   damaged files of every kind, 100,000 in all, and a table of what became of them; see docs/robustness.md"
 	@echo "make dist   sdist and manylinux wheels into dist/, each run in an empty environment; see docs/wheels.md"
-	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in 10 minutes; see docs/gpu-check.md"
+	@echo "make gpu-check   on a machine with an NVIDIA GPU: everything that needs one, in nine minutes; see docs/gpu-check.md"
 	@echo "make clean  remove what these made"
 
 demo: $(VENV)/installed

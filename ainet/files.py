@@ -62,13 +62,16 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         OutputError: the file cannot be written, or `path` is a folder or device.
     """
     target = Path(path_text(path))
-    with _errors_of(target), contextlib.ExitStack() as stack:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not target.is_file():
-            raise OutputError(f"cannot write {target}: it is a folder or device; name a file")
-        temporary = stack.enter_context(_locked(target, folder=False))  # says now, before the work, whether it can be written
+    with _errors_of(target), _file_beside(target) as temporary:
         yield temporary
         temporary.replace(target)
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise the errors of `atomic_path`, before the work whose result is to stand at `path`; missing parent folders are made."""
+    target = Path(path_text(path))
+    with _errors_of(target), _file_beside(target):
+        pass
 
 
 @contextlib.contextmanager
@@ -136,6 +139,16 @@ def _swap(one: Path, other: Path) -> None:
     other.rename(third)
     one.rename(other)
     third.rename(one)
+
+
+@contextlib.contextmanager
+def _file_beside(target: Path) -> Iterator[Path]:
+    """A temporary file beside `target`, which may be no folder or device."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not target.is_file():
+        raise OutputError(f"cannot write {target}: it is a folder or device; name a file")
+    with _locked(target, folder=False) as temporary:
+        yield temporary
 
 
 @contextlib.contextmanager

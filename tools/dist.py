@@ -3,8 +3,7 @@
     python tools/dist.py --out dist python3.11 python3.12
 
 A wheel built by Python 3.12 or later has nanobind's stable ABI and serves all later ones; Python 3.11 needs one of its own. The wheels
-hold the bundled weights as ONNX files, and with that of AINet the checkpoint that it takes its kernels from; the other checkpoints,
-which only training and export read, stay in the sdist.
+hold all bundled weights.
 """
 
 import argparse

@@ -67,7 +67,11 @@ def is_signed(path: Path, results: Any) -> bool:
 # By page: the blocks, each with its result (of a file, or the accuracies of all methods) and what makes the block of it.
 PAGES: dict[str, dict[str, tuple[str, Callable[[Any], str]]]] = {
     "README.md": {"models": ("accuracy_*", accuracy.models)},
-    "docs/accuracy.md": {"accuracy": ("accuracy_*", accuracy.accuracy), "scales": ("accuracy_*", accuracy.scales)},
+    "docs/accuracy.md": {
+        "accuracy": ("accuracy_*", accuracy.accuracy),
+        "scales": ("accuracy_*", accuracy.scales),
+        "even_shapes": ("even_shapes", accuracy.even_shapes),
+    },
     "docs/regions.md": {
         "regions": ("regions", regions.regions),
         "region_boundaries": ("regions", regions.region_boundaries),

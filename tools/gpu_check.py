@@ -85,7 +85,6 @@ def check_steps(work: Path, bsds: Path | None, no_install: str) -> list[Step]:
         "ainet-lite@torch:cuda+fp16",
         "scn@torch:cuda+fp16",
         "ainet@cuda",
-        "ainet@tensorrt",
     )
     methods = [word for name in names for word in ("--method", name)]
     latency = (*ainet, "bench", "latency", *methods, "--image", "examples/photos/coffee.jpg", "--budget", "5")

@@ -73,6 +73,8 @@ def load_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     file = Path(path_text(path))
     try:
         data = file.read_bytes()
+    except IsADirectoryError as error:
+        raise ModelError(f"{file} is a folder; name the checkpoint in it, such as weights.safetensors") from error
     except OSError as error:
         raise unknown_name(file, "checkpoint") or ModelError(f"cannot read checkpoint {file}: {error.strerror}; check the path") from error
     if data[8:9] == b"{" and not data.startswith(b"PK"):

@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from ainet.errors import AINetError, ModelError, UsageError
+from ainet.files import is_file
 from ainet.training.augment import Batch, CropSampler
 from ainet.training.boundary import sample_patches
 from ainet.training.checkpoint import save_checkpoint
 from ainet.training.datasets.resident import ResidentData
 from ainet.training.datasets.sample import Sample
+from ainet.training.memory import MEMORY_ERRORS, is_out_of_memory
 from ainet.training.networks import UNet, build, initialise
 from ainet.training.networks.ssn import SSN
 from ainet.training.optimizers import check_finite, load_moments, make_optimizers
@@ -23,7 +25,7 @@ from ainet.training.options import DEFAULTS, RunOptions
 from ainet.training.processes import Processes
 from ainet.training.recipe import Recipe
 from ainet.training.ssn import SSNStep
-from ainet.training.state import read_state, whole_state, write_state
+from ainet.training.state import STATE, read_state, whole_state, write_state
 from ainet.training.step import FIGURES, TrainingStep, boundary_label, has_fast_bf16
 
 WEIGHTS = "weights.safetensors"
@@ -48,7 +50,7 @@ class RunState:
         ModelError: the state in `out` is damaged, or belongs to another recipe, network, start, data set or number of processes;
             the initial weights are of another network; the processes find states of different iterations.
         ImageError: a training image or label cannot be read, or an image has no label.
-        UsageError: the data do not fit the recipe; or several processes have a time, each by its own clock.
+        UsageError: the data do not fit the recipe, or into memory; or several processes have a time, each by its own clock.
     """
 
     def __init__(
@@ -68,7 +70,14 @@ class RunState:
         if self.device.type == "cuda":
             torch.backends.cudnn.benchmark = True  # crops all have one size
 
-        data = ResidentData.load(samples, self.device)
+        try:
+            data = ResidentData.load(samples, self.device)
+        except MEMORY_ERRORS as error:
+            if not is_out_of_memory(error):
+                raise
+            raise UsageError(
+                f"not enough memory on {self.device} to hold all training images and labels; scale them down, or train on fewer"
+            ) from error
         processes = self.processes.rank, self.processes.count
         self.sampler = CropSampler(
             data, recipe.crop, recipe.batch_size, recipe.seed, recipe.jitter, recipe.annotations, *processes, recipe.scales, recipe.colour
@@ -237,8 +246,19 @@ class RunState:
             raise TrainingError(f"the loss is {losses[bad[0, 0], 0]:g} at iteration {iteration}, batch: {batch}. {self._advice()}")
         return losses
 
+    def _out_of_memory(self) -> "TrainingError":
+        recipe = self.recipe
+        return TrainingError(
+            f"not enough memory on {self.device} at iteration {self.iteration}, for batches of {recipe.batch_size} crops of {recipe.crop} "
+            f"pixels with {recipe.annotations} annotations. {self._kept()}lower these in the recipe"
+        )
+
     def _advice(self) -> str:
-        return f"{self.out} keeps the last good checkpoint; lower the learning rate or turn bf16 off in the recipe"
+        return f"{self._kept()}lower the learning rate or turn bf16 off in the recipe"
+
+    def _kept(self) -> str:
+        """What is left of the run so far, if there is something."""
+        return f"{self.out} keeps the last good checkpoint; " if is_file(self.out / STATE) else ""
 
 
 def build_network(name: str) -> UNet | SSN:

@@ -3,6 +3,7 @@
 import fcntl
 import io
 import os
+import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 import torch
 
 from ainet.errors import ModelError, OutputError, UsageError
-from ainet.files import atomic_path
+from ainet.files import atomic_path, is_file
 from ainet.training.recipe import recipe_from_dict
 
 STATE = "state.pt"
 LOCK = ".lock"
+NAMES = {"initial": "the SHA-256 of --weights"}  # of entries that do not say what they are
 
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
@@ -41,7 +43,7 @@ def read_state(folder: Path, made_with: Mapping[str, Any], device: torch.device)
         ModelError: the state is damaged, of another version, or was made otherwise.
     """
     path = folder / STATE
-    if not path.is_file():
+    if not is_file(path):
         return None
     wanted = {**made_with, **made_with["recipe"]}
     with whole_state(folder):
@@ -49,7 +51,7 @@ def read_state(folder: Path, made_with: Mapping[str, Any], device: torch.device)
         found = {key: state[key] for key in made_with} | recipe_from_dict(state["recipe"]).to_dict()
         different = [key for key in wanted if key != "recipe" and found[key] != wanted[key]]
     if different:
-        shown = ", ".join(f"{key} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
+        shown = ", ".join(f"{NAMES.get(key, key)} is {found[key]!r} there and {wanted[key]!r} here" for key in different)
         raise ModelError(f"{path} was made otherwise: {shown}; go on as it was made, or use another output folder")
     return state
 
@@ -60,10 +62,12 @@ def whole_state(folder: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split())
+        of_torch = isinstance(error, RuntimeError | pickle.UnpicklingError)  # pages of advice, some of it to read without care
+        reason = "" if of_torch else " ".join(str(error).split())[:200]
+        kind = ": ".join(filter(None, (type(error).__name__, reason)))
         raise ModelError(
-            f"cannot resume from {folder / STATE}: it is damaged, of another version or no training state "
-            f"({type(error).__name__}: {reason[:200]}); move it away to start afresh"
+            f"cannot resume from {folder / STATE}: it is damaged, of another version or no training state ({kind}); "
+            "move it away to start afresh"
         ) from error
 
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ainet.errors import ModelError
 from ainet.quiet import quiet
-from ainet.wrong_content import check_content, read_head
+from ainet.wrong_content import check_content, looks_like_onnx, read_head
 
 FIRST_KEY = "conv0a.0.weight"  # of every network but AINet-lite; what stands before it stands before all keys
 SECOND_KEY = "conv0b.0.weight"  # of every network but AINet-lite
@@ -104,6 +104,8 @@ def read_torch_file(file: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             several networks.
     """
     head = read_head(file)
+    if looks_like_onnx(head):
+        raise ModelError(f"{file} is an ONNX model; name the checkpoint that it was exported from")
     if head.startswith(COMPRESSED) or head[TAR_PLACE:].startswith(TAR):
         raise ModelError(f"{file} is packed; unpack it first")
     check_content(head, f"{file} is not a checkpoint", ModelError)
@@ -154,7 +156,10 @@ def find_network(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, T
         more = f", and {len(tensors) - 3} more" if len(tensors) > 3 else ""
         raise ModelError(f"{file} holds no weights of AINet or SCN: there is no {FIRST_KEY} among its tensors ({seen}{more})")
     if len(prefixes) > 1:
-        raise ModelError(f"{file} holds the weights of {len(prefixes)} networks ({', '.join(prefixes)}); save the one that is meant alone")
+        raise ModelError(
+            f"{file} holds the weights of {len(prefixes)} networks ({', '.join(prefixes)}); save the one that is meant alone, "
+            "or of a training run name weights.safetensors"
+        )
     prefix = prefixes[0]
     state = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
     state = {key: tensor for key, tensor in state.items() if not key.startswith(UNUSED)}

@@ -3,6 +3,8 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -18,8 +20,16 @@ from ainet.training.networks import UNet
 from ainet.training.options import RunOptions, TrainingProgress, Validate
 from ainet.training.processes import Processes
 from ainet.training.recipe import load_recipe
+from ainet.training.state import locked
 from ainet.training.stop import parse_duration
 from ainet.training.trainer import Trainer
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Train on where nobody reads on, as in `ainet train ... | head -1`."""
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.file.fileno())
 
 
 def train(
@@ -42,6 +52,7 @@ def train(
 
     Raises:
         DeviceError: see `choose_device`.
+        UsageError: another run is training in the folder `out`.
         AINetError: see `Trainer`.
     """
     start = time.monotonic()
@@ -56,8 +67,9 @@ def train(
         recipe = load_recipe(recipe_name)
         seconds = parse_duration(budget) if budget else None
         samples = list(data(recipe.splits))
-        console = Console(quiet=not Processes(torch.device(device)).first)
-        with _bar(console) as bar:
+        first = Processes(torch.device(device)).first
+        console = _Console(quiet=not first, markup=False, highlight=False)
+        with locked(Path(out)) if first else nullcontext(), _bar(console) as bar:
             report = _reporter(bar, console)
             initial = load_checkpoint(weights) if weights else None
             if validate is not None and "val" in recipe.splits:
@@ -74,7 +86,7 @@ def train(
             trainer = Trainer(network, recipe, samples, out, options)
             if trainer.iteration:
                 spent = "" if within is None else f", with {within.seconds - within.used:.0f} of {within.seconds:.0f} s left"
-                console.print(f"going on from iteration {trainer.iteration} in {out}{spent}")
+                console.print(f"going on from iteration {trainer.iteration} in {out}{spent}", soft_wrap=True)
             finished = trainer.run(None if seconds is None else seconds - (time.monotonic() - start))
         if not finished:
             console.print("stopped; run the same command to go on")
@@ -152,6 +164,7 @@ def _reporter(bar: Progress, console: Console) -> Callable[[TrainingProgress], N
         if not console.is_terminal:
             minutes = (progress.iterations - progress.iteration) * figures["seconds"] / 60
             line = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
-            print(f"{progress.iteration}/{progress.iterations}  {progress.crops} crops  {line}  {minutes:.1f} min left", flush=True)
+            text = f"{progress.iteration}/{progress.iterations}  {progress.crops} crops  {line}  {minutes:.1f} min left"
+            console.print(text, soft_wrap=True)
 
     return report

@@ -18,10 +18,10 @@ from contextlib import nullcontext
 from ainet.files import atomic_path
 from ainet.training.given_time import GivenTime
 from ainet.training.logs import EventLog
+from ainet.training.memory import MEMORY_ERRORS, is_out_of_memory
 from ainet.training.networks import UNet
 from ainet.training.options import TrainingProgress
 from ainet.training.run_state import WEIGHTS, RunState
-from ainet.training.state import locked
 from ainet.training.step import FIGURES
 from ainet.training.stop import StopSignals
 
@@ -35,27 +35,27 @@ class Trainer(RunState):
     def run(self, budget: float | None = None) -> bool:
         """Train until the recipe or its time ends, `budget` seconds have passed, or SIGINT or SIGTERM comes; always leaves a checkpoint.
 
-        Returns whether the run is complete.
+        Returns whether the run is complete. Nobody else may write into the output folder: see `locked`.
 
         Raises:
-            TrainingError: the loss is not finite, and the last good checkpoint stays; or another process or host was lost, and every
-                host that is left has a checkpoint.
-            UsageError: another run is training in the output folder.
+            TrainingError: the loss is not finite, or memory ran out, and the last good checkpoint stays; or another process or host was
+                lost, and every host that is left has a checkpoint.
             OutputError: a checkpoint or the log cannot be written; the checkpoint before stays.
         """
         end = time.monotonic() + (float("inf") if budget is None else budget)
         with (
-            locked(self.out) if self.processes.first else nullcontext(),
             StopSignals() as signals,
             EventLog(self.out / LOGS, self.iteration + 1) if self.processes.first else nullcontext() as logs,
         ):
             try:
                 finished = self._iterate(end, signals, logs)
                 self.save()
-            except RuntimeError as error:
-                if not self.processes.lost(error):
-                    raise
-                raise self._left_alone() from error
+            except MEMORY_ERRORS as error:
+                if is_out_of_memory(error):
+                    raise self._out_of_memory() from error
+                if isinstance(error, RuntimeError) and self.processes.lost(error):
+                    raise self._left_alone() from error
+                raise
         return finished
 
     def _iterate(self, end: float, signals: StopSignals, logs: EventLog | None) -> bool:
@@ -64,7 +64,10 @@ class Trainer(RunState):
         finished = self.position >= self.recipe.iterations
         if self.options.within is not None and self.iteration == 0:
             self._rehearse_end(self.options.within, logs)
-        copies = [share for share in COPIES if self.recipe.iterations * share > self.position]
+        if finished and self.iteration not in self.validations:  # killed between the last step and the end of its validation
+            self._validate(logs)
+        shares = () if self.options.within is None else COPIES
+        copies = [share for share in shares if self.recipe.iterations * share > self.position]
         while not finished:
             self._losses.append(self.step())
             finished = self.position >= self.recipe.iterations
@@ -87,8 +90,10 @@ class Trainer(RunState):
             elif save:
                 self.save()
                 saved = time.monotonic()
-            if self.options.within is not None and copies and self.options.within.share >= copies[0]:
-                self._keep_copy(copies.pop(0))
+            passed = [share for share in copies if self.position >= self.recipe.iterations * share]
+            if passed:
+                self._keep_copy(passed[-1])
+                copies = copies[len(passed) :]
             if stop:
                 break
         return finished

@@ -8,7 +8,7 @@ import typer
 
 from ainet.cli.console import print_line
 from ainet.cli.options import BsdsOption, needs
-from ainet.files import write_json
+from ainet.files import check_place, write_json
 
 
 def evaluate(
@@ -22,6 +22,8 @@ def evaluate(
         from ainet.benchmarks.accuracy.evaluate import evaluate_folder
     from ainet.metrics import format_summary
 
+    if json is not None:
+        check_place(json)
     summary = evaluate_folder(labels, bsds, split)
     print_line(format_summary(summary))
     if json is not None:

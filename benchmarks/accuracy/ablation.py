@@ -29,6 +29,7 @@ from ainet.training.datasets import bsds500
 from ainet.training.options import RunOptions, TrainingProgress
 from ainet.training.recipe import Recipe
 from ainet.training.run_state import WEIGHTS
+from ainet.training.state import locked
 from ainet.training.train import choose_device
 from ainet.training.trainer import Trainer
 
@@ -109,8 +110,10 @@ def run_ablation(
 
         on_gpu = Device.parse(device).gpu is not None
         folder = out / variant
-        trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
-        if not trainer.run(end - time.monotonic()):
+        with locked(folder):
+            trainer = Trainer(network, own, samples, folder, RunOptions(device=device, compiled=on_gpu, report=trained))
+            finished = trainer.run(end - time.monotonic())
+        if not finished:
             break
         try:
             (path,) = run_accuracy(["checkpoint"], bsds_root, "val", folder, folder, jobs, progress=evaluated, protocol=protocol)

@@ -17,7 +17,7 @@ import pytest
 import ainet
 import ainet.labels
 from ainet.errors import OutputError, UsageError
-from ainet.files import atomic_folder, atomic_path, clear_leftovers, is_file, is_folder
+from ainet.files import atomic_folder, atomic_path, check_place, clear_leftovers, is_file, is_folder
 from ainet.training.checkpoint import load_checkpoint
 
 
@@ -115,6 +115,17 @@ def test_targets_that_are_no_file(tmp_path: Path) -> None:
         with pytest.raises(OutputError, match=re.escape(str(path))), atomic_path(path):
             pytest.fail("the block must not run")
     assert Path("/dev/null").is_char_device()
+
+
+def test_a_place_is_checked_before_the_work(tmp_path: Path) -> None:
+    check_place(tmp_path / "new/result.json")
+    assert list((tmp_path / "new").iterdir()) == []
+    (tmp_path / "old.json").write_text("old")
+    check_place(tmp_path / "old.json")
+    assert (tmp_path / "old.json").read_text() == "old"
+    for path in (tmp_path / "new", tmp_path / "old.json/result.json", Path("/dev/null")):
+        with pytest.raises(OutputError, match="cannot write"):
+            check_place(path)
 
 
 def test_a_path_below_a_file(tmp_path: Path) -> None:

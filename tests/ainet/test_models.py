@@ -68,7 +68,7 @@ def test_a_model_that_cannot_be_read(tmp_path: Path, device: str) -> None:
     link = tmp_path / "model.onnx"
     link.symlink_to("/proc/self/mem")
     for model in ("/proc/self/mem", link):
-        with pytest.raises(ModelError, match="cannot read the model .*: Input/output error"):
+        with pytest.raises(ModelError, match=r"cannot read the model .*: Input/output error"):
             Segmenter.load(model, device)
 
 

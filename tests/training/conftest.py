@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from support.tiny_run import RECIPE, SAMPLES
 
@@ -10,3 +12,10 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trainer:
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path_factory.mktemp("unbroken"))
     assert trainer.run()
     return trainer
+
+
+@pytest.fixture
+def tiny_recipe(tmp_path: Path) -> str:
+    """A recipe file of four iterations."""
+    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
+    return str(tmp_path / "tiny.toml")

@@ -184,6 +184,19 @@ def test_two_networks_in_a_file_are_not_told_apart(tmp_path, networks):
         load_checkpoint(tmp_path / "x.pth")
 
 
+def test_what_lies_beside_the_weights_of_a_run(tmp_path):
+    """Its state, its folder, and an export: each says what to name in its place."""
+    state = build("scn").state_dict()
+    torch.save({"weights": state, "ema": {f"module.{key}": value for key, value in state.items()}}, tmp_path / "state.pt")
+    for path, message in (
+        (tmp_path / "state.pt", r"weights of 2 networks .* of a training run name weights\.safetensors"),
+        (tmp_path, r"is a folder; name the checkpoint in it, such as weights\.safetensors"),
+        (bundled("scn.onnx"), r"scn\.onnx is an ONNX model; name the checkpoint that it was exported from"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            load_checkpoint(path)
+
+
 def test_a_network_beside_its_compiled_form(tmp_path):
     state = build("scn").state_dict()
     torch.save(state | {f"_orig_mod.{key}": value for key, value in state.items()}, tmp_path / "x.pth")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from scipy.io import savemat
 from support.tiny_run import RECIPE, SAMPLES, Squares, assert_same
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from ainet.errors import ModelError, OutputError
+from ainet.errors import ModelError, OutputError, UsageError
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.logs import EventLog
 from ainet.training.networks import UNet, build
 from ainet.training.optimizers import make_optimizers
-from ainet.training.options import RunOptions, TrainingProgress
+from ainet.training.options import RunOptions, TrainingProgress, Validate
 from ainet.training.recipe import Recipe
 from ainet.training.run_state import WEIGHTS, TrainingError
 from ainet.training.step import has_fast_bf16
@@ -64,7 +65,7 @@ def test_a_run_starts_from_the_weights_of_a_checkpoint_and_goes_on_with_them_alo
     assert load_checkpoint(tmp_path / WEIGHTS).config["initial"] == initial.sha256
     resumed = Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(initial=initial))
     assert_same(resumed, trainer)
-    with pytest.raises(ModelError, match=r"initial is '[0-9a-f]{64}' there and None here"):
+    with pytest.raises(ModelError, match=r"the SHA-256 of --weights is '[0-9a-f]{64}' there and None here"):
         Trainer("scn", RECIPE, SAMPLES, tmp_path)
     with pytest.raises(ModelError, match="of the network 'scn', not of 'ainet'"):
         Trainer("ainet", RECIPE, SAMPLES, tmp_path / "other", RunOptions(initial=initial))
@@ -177,6 +178,58 @@ def test_a_validation_that_fails_costs_no_iteration(tmp_path: Path, unbroken: Tr
     assert_same(resumed, unbroken)
 
 
+def test_a_run_that_was_killed_in_its_last_validation_makes_up_for_it(tmp_path: Path) -> None:
+    def killed(network: UNet) -> Mapping[str, float]:
+        raise Kill
+
+    with pytest.raises(Kill):
+        Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(validate=killed)).run()
+    assert "val" not in load_checkpoint(tmp_path / WEIGHTS).config
+    for validate in (lambda network: {"asa": 0.9}, lambda network: pytest.fail("validated twice")):
+        trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(validate=validate))
+        assert trainer.iteration == RECIPE.iterations and trainer.run()
+        assert load_checkpoint(tmp_path / WEIGHTS).config["val"] == {"asa": 0.9}
+
+
+def gpu_is_full(network: UNet) -> Mapping[str, float]:
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize(
+    "work", [lambda network: torch.empty(2**60, dtype=torch.uint8), lambda network: np.empty(2**60, np.uint8), gpu_is_full]
+)
+def test_too_little_memory_ends_a_run_with_advice(tmp_path: Path, work: Validate) -> None:
+    trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, RunOptions(validate=work, validate_every=0))
+    message = r"not enough memory on cpu at iteration 1, for batches of 2 crops of 32 pixels with 2 annotations\. .* lower these in the"
+    with pytest.raises(TrainingError, match=message):
+        trainer.run()
+    assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 1
+
+
+def test_a_data_set_larger_than_the_memory(tmp_path: Path) -> None:
+    class Huge(Squares):
+        def image(self) -> NDArray[np.uint8]:
+            return np.empty((2**30, 2**30, 3), np.uint8)
+
+    with pytest.raises(UsageError, match="not enough memory on cpu to hold all training images and labels"):
+        Trainer("scn", RECIPE, [Huge(1)], tmp_path)
+
+
+def test_a_run_goes_on_where_nobody_reads_what_it_says(tmp_path: Path, tiny_recipe: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as nobody, redirect_stdout(nobody):
+        assert train("scn", tiny_recipe, lambda splits: SAMPLES, str(tmp_path / "out"), "cpu")
+    assert load_checkpoint(tmp_path / "out" / WEIGHTS).config["iteration"] == 4
+
+
+def test_a_folder_whose_name_looks_like_markup(tmp_path: Path, tiny_recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    out = f"{tmp_path}/[b]x[.y][/y]"
+    for _ in range(2):
+        assert train("scn", tiny_recipe, lambda splits: SAMPLES, out, "cpu")
+    assert f"going on from iteration 4 in {out}\nfinished\n" in capsys.readouterr().out
+
+
 def test_a_network_that_is_not_finite_is_not_validated(tmp_path: Path) -> None:
     options = RunOptions(validate=lambda network: pytest.fail("validated"), validate_every=0)
     trainer = Trainer("scn", RECIPE, SAMPLES, tmp_path, options)
@@ -255,14 +308,12 @@ def test_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     assert Trainer("scn", RECIPE, SAMPLES, tmp_path).iteration == 1
 
 
-def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path) -> None:
-    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
-
+def test_a_budget_counts_from_before_the_data_are_opened(tmp_path: Path, tiny_recipe: str) -> None:
     def slow(splits: Sequence[str]) -> list[Squares]:
         time.sleep(1)
         return SAMPLES
 
-    assert not train("scn", str(tmp_path / "tiny.toml"), slow, str(tmp_path / "out"), "cpu", budget="1s")
+    assert not train("scn", tiny_recipe, slow, str(tmp_path / "out"), "cpu", budget="1s")
     assert load_checkpoint(tmp_path / "out" / WEIGHTS).config["iteration"] == 1  # what is begun is finished
 
 
@@ -300,7 +351,7 @@ def test_muon_takes_the_kernels_but_the_last_and_goes_on_after_a_stop(tmp_path: 
     assert_same(pieces, whole)
 
 
-def test_command_line_on_two_processes(tmp_path: Path) -> None:
+def test_command_line_on_two_processes(tmp_path: Path, tiny_recipe: str) -> None:
     """torchrun, the BSDS layout and a recipe file, through to the weights."""
     for sample in SAMPLES:
         for folder in ("images", "groundTruth"):
@@ -310,9 +361,8 @@ def test_command_line_on_two_processes(tmp_path: Path) -> None:
         for number, labels in enumerate(sample.segmentations()):
             cell[0, number] = {"Segmentation": labels}
         savemat(tmp_path / f"data/groundTruth/train/{sample.image_id}.mat", {"groundTruth": cell})
-    (tmp_path / "tiny.toml").write_text("iterations = 4\nbatch_size = 2\ncrop = 32\nlr = 1e-3")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "ainet", "train", "scn"]
-    options = {"--recipe": tmp_path / "tiny.toml", "--bsds": tmp_path / "data", "--out": tmp_path / "out"}
+    options = {"--recipe": tiny_recipe, "--bsds": tmp_path / "data", "--out": tmp_path / "out"}
     command += [str(part) for pair in options.items() for part in pair] + ["--device", "cpu"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, timeout=120)

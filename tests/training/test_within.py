@@ -95,6 +95,16 @@ def test_copies_are_kept_on_the_way(whole: tuple[Trainer, Clock, list[TrainingPr
     assert kept == {f"weights-{share}.safetensors": iteration for share, iteration in expected.items()}
 
 
+def test_slow_steps_keep_the_last_copy_that_is_due(tmp_path: Path) -> None:
+    def slow(progress: TrainingProgress) -> None:
+        clock.now += 15  # of 20 seconds after the first step
+
+    trainer, clock = piece(tmp_path, slow)
+    assert trainer.run()
+    kept = {path.name: load_checkpoint(path).config["iteration"] for path in trainer.out.glob("weights-*.safetensors")}
+    assert kept == {"weights-70.safetensors": 1, "weights-85.safetensors": 2}
+
+
 def test_a_killed_run_goes_on_in_the_time_that_is_left(tmp_path: Path) -> None:
     killed, resumed = [], []
 

@@ -36,6 +36,19 @@ def scales(results: dict[str, dict[str, Any]]) -> str:
     return table(head, rows)
 
 
+def even_shapes(result: dict[str, Any]) -> str:
+    """A row per count, of the plain grid and merged: each metric without `compact=True` and with it."""
+    names = {"fast": "plain grid", "best": "merged to"}
+    found = {(row["quality"], row["n_segments"], row["compact"]): row for row in result["rows"]}
+    rows = []
+    for quality, count in dict.fromkeys((quality, count) for quality, count, _ in found):
+        before, after = found[quality, count, False], found[quality, count, True]
+        cells = [f"{before[key]:.4f} → {after[key]:.4f}" for key in ("asa", "rec", "pre", "co")]
+        rows.append([f"{names[quality]} {count:,}", *cells])
+    note = f"BSDS500 {result['split']}, {result['images']} images, all annotations, in float32."
+    return table(["superpixels", "ASA", "BR", "BP", "CO"], rows) + "\n\n" + note
+
+
 def conventions(results: dict[str, dict[str, Any]]) -> str:
     """The bundled networks at 600 superpixels, by each convention of averaging."""
     rows = []

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 
-from ainet.errors import UsageError
-from ainet.files import atomic_path
+from ainet.errors import UsageError, short
+from ainet.files import atomic_path, check_place
 from ainet.runtime.oversegmentation import plan_start
 from ainet.runtime.postprocess import network_planes, postprocess
 from ainet.runtime.resampling import plan_tables
@@ -46,7 +46,7 @@ def train_merging(
         steps: of the two rounds, see `fit`.
 
     Raises:
-        UsageError: no BSDS500 in the folder, or another suffix of `out`.
+        UsageError: no BSDS500 in the folder, another suffix of `out`, or a seed out of range.
         ModelError: the checkpoint cannot be used.
         OutputError: the file cannot be written.
     """
@@ -55,6 +55,9 @@ def train_merging(
         raise UsageError(
             f"cannot write '{out}': the name must end in .safetensors, for the network with its cost, or .json, for a cost alone"
         )
+    if not 0 <= seed < 2**63:
+        raise UsageError(f"seed is {short(seed)}; it must be in 0..2^63 - 1")
+    check_place(path)
     checkpoint = load_checkpoint(weights)
     samples = list(bsds500(bsds, "train"))
     with_maps = path.suffix == ".safetensors"

@@ -9,11 +9,19 @@ import typer
 
 from ainet.cli.console import errors, print_line, print_table
 from ainet.cli.options import needs
+from ainet.files import check_place
 
 MethodOption = Annotated[
     list[str], typer.Option("--method", help="ainet, scn, checkpoint, ssn, seal, ers, slic ...; may be repeated.", show_default=False)
 ]
-ResultOption = Annotated[Path, typer.Option("-o", "--out", help="JSON file to write.", show_default=False)]
+
+
+def _place(path: Path) -> Path:
+    check_place(path)
+    return path
+
+
+ResultOption = Annotated[Path, typer.Option("-o", "--out", help="JSON file to write.", show_default=False, callback=_place)]
 ThreadsOption = Annotated[int, typer.Option(min=1, help="Threads of the CPU.")]
 WeightsOption = Annotated[
     Path | None, typer.Option(help="Folder with ssn.safetensors and seal.safetensors, or what `ainet train` wrote.", show_default=False)

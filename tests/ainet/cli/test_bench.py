@@ -130,6 +130,7 @@ BAD = {
     ("regions", "--method", "blocks", "--bsds", "bsds", "--starts", "40", "--starts", "x", "-o", "t.json"): (2, "'40,x'"),
     ("regions", "--method", "blocks", "--bsds", "bsds", "--counts", "0", "-o", "t.json"): (2, "start at 1"),
     ("network-cost", "--size", "33x32", "-o", "t.json"): (2, "32x33"),
+    ("network-cost", "-o", "bsds"): (1, "bsds: it is a folder"),
     ("startup", "no.jpg", "--repeats", "1", "-o", "t.json"): (1, "no.jpg"),
     ("sweep", "snik", "--bsds", "bsds", "-o", "t.json"): (2, "'snik'"),
     ("training-speed", "--recipe", "no.toml", "-o", "t.json"): (2, "no.toml"),

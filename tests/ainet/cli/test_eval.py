@@ -66,6 +66,12 @@ def test_a_map_of_another_size_is_one_line(run: Run, data: Path) -> None:
     assert not Path("means.json").exists()
 
 
+def test_a_place_that_cannot_be_written_is_told_before_the_work(run: Run, data: Path) -> None:
+    result = run("eval", "--labels", "labels", "--bsds", "bsds", "--json", "labels")
+    assert (result.code, result.lines) == (1, [])
+    assert "cannot write labels: it is a folder" in result.errors[0]
+
+
 @pytest.mark.parametrize("kind", ["npy", "png16", "csv"])
 def test_eval_and_training_read_what_segment_writes(run: Run, segmenter: Segmenter, kind: str) -> None:
     photo = read_image("a.png")

@@ -51,7 +51,7 @@ def test_what_is_no_model(run: Run, tmp_path: Path) -> None:
         assert "b.jpg is no model: name a model file, or one of ainet, ainet-lite, scn" in refused(run, command[0], "b.jpg", *command[1:])
     assert "c.pt" in refused(run, "info", "c.pt")
     assert "web page" in refused(run, "info", "page.bin")
-    assert "Is a directory" in refused(run, "info", tmp_path)
+    assert "is a folder" in refused(run, "info", tmp_path)
     assert f"{tmp_path} is a folder; name the file" in refused(run, "segment", "a.png", "-o", "out", "--model", tmp_path)
 
 

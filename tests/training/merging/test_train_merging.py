@@ -7,7 +7,7 @@ import pytest
 import torch
 from support.blocks import write_sample
 
-from ainet.errors import UsageError
+from ainet.errors import OutputError, UsageError
 from ainet.runtime.merging import MergeModel
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.merging.train import train_merging
@@ -55,6 +55,15 @@ def test_cost_alone(bsds: Path, checkpoint: Path, tmp_path: Path) -> None:
     train_merging(bsds, checkpoint, tmp_path / "merging.json", **SMALL)
     model = MergeModel.from_json((tmp_path / "merging.json").read_text(), "here")
     assert model.channels == 0
+
+
+def test_what_is_refused_before_the_work(checkpoint: Path, tmp_path: Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(OutputError, match="is a folder"):
+        train_merging("no data", checkpoint, tmp_path / "folder.json")
+    for seed in (-1, 2**63):
+        with pytest.raises(UsageError, match=f"seed is {seed}; it must be in"):
+            train_merging("no data", checkpoint, tmp_path / "merging.json", seed)
 
 
 def test_other_suffixes(bsds: Path, checkpoint: Path, tmp_path: Path) -> None:
