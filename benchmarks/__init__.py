@@ -1,1 +1,1 @@
-"""Measurements: metrics, timings and comparisons."""
+"""Measurements: accuracy, timings and comparisons."""

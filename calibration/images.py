@@ -61,7 +61,7 @@ def choose_images(
     densities: list[tuple[float, Path]] = []
     for number, path in enumerate(candidates):
         pixels = read_image(path)
-        if min(pixels.shape[:2]) >= MIN_SIZE and np.ptp(pixels) > 0:
+        if min(pixels.shape[:2]) >= MIN_SIZE and np.ptp(pixels, axis=(0, 1)).any():
             densities.append((edge_density(pixels), path))
         progress(number + 1, len(candidates))
     if candidates and not densities:

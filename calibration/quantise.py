@@ -35,7 +35,7 @@ from ainet.calibration.graph import (
 )
 from ainet.calibration.images import CalibrationImage, network_input
 from ainet.calibration.ranges import METHODS, Method, channel_maxima, clip, histograms, observe
-from ainet.errors import UsageError
+from ainet.errors import ModelError, UsageError
 from ainet.export.model_file import model_info, sign
 from ainet.export.onnx import export_onnx
 from ainet.files import atomic_path
@@ -62,8 +62,7 @@ def exported(checkpoint: Checkpoint, output: Output = "logits") -> onnx.ModelPro
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "float.onnx"
-        border_map = output != "labels" and checkpoint.merging is not None and checkpoint.merging.head is not None
-        export_onnx(checkpoint, path, "fp32", output, border_map=border_map)
+        export_onnx(checkpoint, path, "fp32", output, border_map=output != "labels" and checkpoint.has_border_map)
         return onnx.load(path)
 
 
@@ -74,7 +73,6 @@ class Calibration:
         exported: an export in fp32, which is not changed.
         images: what the ranges are taken from.
         method: how ranges are clipped, see `ranges.clip`.
-        equalised: whether channels are scaled between layers first.
         progress: told how many of how many passes over an image are done.
 
     Attributes:
@@ -93,12 +91,14 @@ class Calibration:
         exported: onnx.ModelProto,
         images: Sequence[CalibrationImage],
         method: Method = "percentile",
-        equalised: bool = True,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         check_choice("method", method, METHODS)
         layers(exported)  # refuses what cannot be quantised, before anything is split
-        self.info = replace(model_info(exported, "the model"), precision="int8")
+        info = model_info(exported, "the model")
+        if info.precision != "fp32":
+            raise ModelError(f"the model is exported in {info.precision}, and INT8 is made of fp32; export it in that precision")
+        self.info = replace(info, precision="int8")
         model = onnx.ModelProto()
         model.CopyFrom(exported)
         split_concatenations(model)
@@ -107,15 +107,13 @@ class Calibration:
         self.cost = multiply_adds(model, self.layers)
         names = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type in QUANTISABLE))
         inputs = [network_input(image.pixels, self.info) for image in images]
-        channels = channel_maxima(observe(model, _with_progress(inputs, progress, 0), names))
-        if equalised:
-            channels = equalise(model, channels)
+        channels = equalise(model, channel_maxima(observe(model, _with_progress(inputs, progress, 0), names)))
         largest = {name: max(float(values.max()), 1e-6) for name, values in channels.items()}
         counts = histograms(observe(model, _with_progress(inputs, progress, 1), names), largest)
         self.limits = {name: clip(counts[name], largest[name], method) for name in names}
         self.float_model = model
         self._entries = {entry.key: entry.value for entry in exported.metadata_props if entry.key == MERGING_ENTRY}
-        self._notes = {"method": method, "equalised": equalised, "images_sha256": sorted(image.sha256 for image in images)}
+        self._notes = {"method": method, "equalised": True, "images_sha256": sorted(image.sha256 for image in images)}
 
     def model(self, float_layers: Collection[str] = (), rest: Precision = "fp32") -> onnx.ModelProto:
         """The network in INT8, save for `float_layers`; they and all between the convolutions are in `rest`.
@@ -125,8 +123,7 @@ class Calibration:
         """
         if unknown := [name for name in float_layers if name not in self.layers]:
             raise UsageError(f"unknown layer '{unknown[0]}'; the network has {', '.join(self.layers)}")
-        if rest not in PRECISIONS:
-            raise UsageError(f"unknown precision '{rest}' of what is not INT8; choose one of {', '.join(PRECISIONS)}")
+        check_choice("rest", rest, PRECISIONS)
         excluded = [node for name in float_layers for node in self.layers[name]]
         limits = {name: TensorData(lowest=np.float32(-limit), highest=np.float32(limit)) for name, limit in self.limits.items()}
         copy = onnx.ModelProto()

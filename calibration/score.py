@@ -1,6 +1,6 @@
 """What a calibrated model is judged by: its superpixels on images with ground truths.
 
-images, score = judges_of_bsds("BSDS500/data")
+images, score = scored_images_of_bsds("BSDS500/data")
 score(labels)    # of one label map an image: {"asa": 0.97, "br": 0.86, "bp": 0.12, "co": 0.37}
 """
 
@@ -18,10 +18,10 @@ from ainet.metrics import LabelMap
 
 Score = Callable[[Sequence[NDArray[np.int32]]], dict[str, float]]
 
-JUDGES = 20  # images that a model is judged on
+SCORED = 20  # images
 
 
-def judges_of_bsds(root: str | os.PathLike[str]) -> tuple[list[CalibrationImage], Score]:
+def scored_images_of_bsds(root: str | os.PathLike[str]) -> tuple[list[CalibrationImage], Score]:
     """Images of BSDS500 train, and a score by what people have drawn on them.
 
     Raises:
@@ -31,11 +31,11 @@ def judges_of_bsds(root: str | os.PathLike[str]) -> tuple[list[CalibrationImage]
     from ainet.training.datasets import bsds500  # its packages are needed here alone
 
     samples = {sample.image_path: sample for sample in bsds500(root, "train")}
-    images = choose_images(list(samples), JUDGES, seed=1)
+    images = choose_images(list(samples), SCORED, seed=1)
     return images, score_by([samples[image.path].segmentations() for image in images])
 
 
-def judges_of_folder(files: Sequence[Path], calibrated: Sequence[CalibrationImage]) -> tuple[list[CalibrationImage], Score]:
+def scored_images_of_folder(files: Sequence[Path], calibrated: Sequence[CalibrationImage]) -> tuple[list[CalibrationImage], Score]:
     """Images of `files`, others than the model is calibrated on where there are enough, and a score by regions that no network has made.
 
     These are Felzenszwalb and Huttenlocher's graph segmentation (IJCV 2004).
@@ -46,7 +46,7 @@ def judges_of_folder(files: Sequence[Path], calibrated: Sequence[CalibrationImag
     """
     taken = {image.path for image in calibrated}
     others = [path for path in files if path not in taken]
-    images = choose_images(others, JUDGES, seed=1) if len(others) >= JUDGES else list(calibrated[:JUDGES])
+    images = choose_images(others, SCORED, seed=1) if len(others) >= SCORED else list(calibrated[:SCORED])
     segmenter = cv2.ximgproc.segmentation.createGraphSegmentation(sigma=0.8, k=300, min_size=400)
     truths = []
     for image in images:

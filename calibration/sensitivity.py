@@ -1,6 +1,6 @@
 """What INT8 costs: each layer alone, and which layers to leave in float to keep the boundaries.
 
-found = keep_boundaries(calibration, *judges_of_bsds(root), max_asa_drop=0.001)
+found = keep_boundaries(calibration, *scored_images_of_bsds(root), max_asa_drop=0.001)
 model = calibration.model(found.layers)
 """
 

@@ -1,6 +1,6 @@
 """How far a reduced or exported model is from PyTorch in float32, and how far it may be: in Q, in cells, in metrics.
 
-    (agreement,) = compare(reference, [open_backend(Path("model.onnx"), "openvino")], images)
+    (agreement,) = compare(reference, [open_backend(Path("model.onnx"), "openvino")], images, n_segments=600)
     agreement.failures(BOUNDS["fp32"])    # what is out of its bound: () or, say, ("argmax", "q")
 
 Networks are compared on the working images that the runtime makes, superpixels by the metrics of superpixel-benchmark.
@@ -25,7 +25,7 @@ from ainet.runtime.quarters import as_planes
 if TYPE_CHECKING:
     from ainet.training.datasets import Sample
 
-METRICS = ("asa", "br", "bp", "co")
+METRICS = ("asa", "br", "bp", "co")  # in results and bounds by what they are called, not by their keys in `ainet.metrics`
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def save_bundle(checkpoint: Checkpoint, folder: str | os.PathLike[str]) -> Check
     shipped = load_checkpoint(weights)
     model = weights.with_suffix(".onnx")
     with atomic_path(model) as temporary:
-        export_onnx(shipped, temporary, border_map=shipped.merging is not None and shipped.merging.head is not None)
+        export_onnx(shipped, temporary, border_map=shipped.has_border_map)
         graph = onnx.load(temporary)
         _refer(graph.graph, weights, shipped.network)
         onnx.save(graph, temporary)

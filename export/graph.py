@@ -40,12 +40,10 @@ class WithOutput(nn.Module):
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         if self.output == "labels":
             image = (image.float() / 255 - self.mean).permute(0, 3, 1, 2)  # (N, 3, H, W)
-        features = self.network.encode(image)
-        pixel = self.network.decode(features)
-        output = self._finish(self.network.predict(features, pixel).float())
         if self.head is None:
-            return output
-        return output, self.head(*(source.float() for source in self.network.border_sources(features, pixel)))
+            return self._finish(self.network(image).float())
+        logits, sources = self.network.with_border_sources(image)
+        return self._finish(logits.float()), self.head(*(source.float() for source in sources))
 
     def _finish(self, logits: Tensor) -> Tensor:
         """Logits (N, 9, H, W) -> the output that the file gives."""

@@ -110,9 +110,9 @@ def write_hub(
         _check_int8(Path(int8), checkpoint, output)
     with atomic_folder(folder) as temporary:
         (temporary / "onnx").mkdir()
-        merging = output != "labels" and checkpoint.merging is not None and checkpoint.merging.head is not None
-        export_onnx(checkpoint, temporary / FILES["fp32"], "fp32", output, border_map=merging)
-        export_onnx(checkpoint, temporary / FILES["fp16"], "fp16", output, border_map=merging)
+        border_map = output != "labels" and checkpoint.has_border_map
+        export_onnx(checkpoint, temporary / FILES["fp32"], "fp32", output, border_map=border_map)
+        export_onnx(checkpoint, temporary / FILES["fp16"], "fp16", output, border_map=border_map)
         if int8 is not None:
             shutil.copyfile(int8, temporary / FILES["int8"])
         megabytes = {name: (temporary / name).stat().st_size / 1e6 for name in FILES.values() if (temporary / name).exists()}

@@ -55,9 +55,9 @@ def export_onnx(
     """
     check_choice("precision", precision, PRECISIONS)
     check_choice("output", output, OUTPUTS)
-    merging = checkpoint.merging if border_map else None
-    if border_map and (merging is None or merging.head is None):
+    if border_map and not checkpoint.has_border_map:
         raise UsageError("this checkpoint holds no cost for merging; train one with: ainet train-merging --weights CHECKPOINT")
+    merging = checkpoint.merging if border_map else None
     with atomic_path(path) as temporary:
         head = None if merging is None else merging.head
         model = _trace(WithOutput(deployable(checkpoint.network), output, precision, islands, head).eval(), output)

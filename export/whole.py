@@ -7,9 +7,9 @@ from onnx import TensorProto, numpy_helper
 
 
 def load_whole(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """Read a model with its external data, and compute the kernels that are a cast or product of constants.
+    """Read a model with its external data, and compute all that is a cast to float32 or a product of constants.
 
-    Any other model is returned as it is. Errors as of `onnx.load`.
+    Constants that no node reads, as those that something was computed of, are left out. Errors as of `onnx.load`.
     """
     model = onnx.load(path)
     graph = model.graph

@@ -14,7 +14,7 @@ from pathlib import Path
 from ainet.calibration import DEFAULT_COUNT
 from ainet.calibration.images import choose_images
 from ainet.calibration.quantise import Calibration, exported, save_model
-from ainet.calibration.score import judges_of_bsds
+from ainet.calibration.score import scored_images_of_bsds
 from ainet.calibration.sensitivity import keep_boundaries
 from ainet.export.bundle import save_bundle
 from ainet.models import BUNDLED, CHECKPOINT, INT8
@@ -28,7 +28,7 @@ def write_int8(name: str, bsds: Path, folder: Path) -> None:
     """Calibrate the network NAME.safetensors of `folder` into NAME-int8.onnx beside it."""
     images = choose_images([sample.image_path for sample in bsds500(bsds, "train")], DEFAULT_COUNT)
     calibration = Calibration(exported(load_checkpoint(folder / (name + CHECKPOINT))), images)
-    found = keep_boundaries(calibration, *judges_of_bsds(bsds))
+    found = keep_boundaries(calibration, *scored_images_of_bsds(bsds))
     save_model(calibration.model(found.layers), folder / (name + INT8))
     print(f"{name}{INT8}: {', '.join(found.layers) or 'no layer'} in float; {found.agreement}")
 

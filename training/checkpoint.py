@@ -53,6 +53,11 @@ class Checkpoint:
     def name(self) -> str:
         return self.config["network"]
 
+    @property
+    def has_border_map(self) -> bool:
+        """Whether its network makes a border map, of which the cost for merging is; there are costs that need none."""
+        return self.merging is not None and self.merging.head is not None
+
     def info(self, output: str, precision: str) -> ModelInfo:
         """What a model made of it says about itself; the words as of `ModelInfo`."""
         return ModelInfo(self.name, output, precision, MEAN, self.sha256, self.config, __version__)

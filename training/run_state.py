@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ainet.errors import AINetError, ModelError, UsageError
 from ainet.files import is_file
-from ainet.training.augment import CropSampler
+from ainet.training.augment import Batch, CropSampler
 from ainet.training.boundary import sample_patches
 from ainet.training.checkpoint import save_checkpoint
 from ainet.training.datasets.resident import ResidentData
@@ -112,15 +112,12 @@ class RunState:
 
     def step(self) -> Tensor:
         """One iteration; gives its `FIGURES` (6,). Does not wait for the device."""
-        position = self.position
-        self._lr = self.recipe.lr_at(position)
+        self._lr = self.recipe.lr_at(self.position)
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = self._lr
         batch = self.sampler.batch(self.iteration)
-        corners = None
-        if self.recipe.boundary != "off" and position >= self.recipe.boundary_start:
-            corners = sample_patches(boundary_label(batch, self.recipe), self.sampler.generator(self.iteration))
+        corners = self.patches(batch)
         if self.processes.count > 1:
             self._statistics = [buffer.clone() for buffer in self.network.buffers()]
         torch.compiler.cudagraph_mark_step_begin()
@@ -136,6 +133,12 @@ class RunState:
             self.options.within.step_done()
         self._statistics.clear()
         return figures
+
+    def patches(self, batch: Batch) -> Tensor | None:
+        """The corners (P, 3) of the patches for the boundary loss of this iteration; None where it is left out."""
+        if self.recipe.boundary == "off" or self.position < self.recipe.boundary_start:
+            return None
+        return sample_patches(boundary_label(batch, self.recipe), self.sampler.generator(self.iteration))
 
     def save(self) -> None:
         """Write the state and the EMA weights, each whole or not at all. Every process calls it, the first one writes.

@@ -38,10 +38,13 @@ class TrainingStep(nn.Module):
 
         `corners` (P, 3) are the patches on `boundary_label`; without them the boundary loss is left out.
         """
-        recipe = self.recipe
         with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=self.bf16):
             logits, embedding = self.network.features(batch.image)
-        logits = logits.float()
+        return self.losses(batch, logits.float(), embedding, corners)
+
+    def losses(self, batch: Batch, logits: Tensor, embedding: Tensor, corners: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The same of what the network makes of the batch: logits (B, 9, S, S) in float32, and the pixel embedding."""
+        recipe = self.recipe
         prob = logits.softmax(1)
         label, classes = batch.label, self.classes
         if label.device.type == "cpu":  # on a GPU it does not pay to wait for the count

@@ -18,26 +18,43 @@ const client = new Client("worker.js", () => say("This browser cannot run the pa
 
 let photo = null; // what worker.js says of the open photo, and its name
 let steps = [1]; // the counts that the slider goes through
+let openings = 0; // of photos; the last one has its say
 
-async function open(blob, name) {
+// source: a file, or the promise of one.
+async function open(source, name) {
+  const own = ++openings;
+  const isLast = () => own === openings;
   stage.ariaBusy = true;
   say(photo === null ? "Loading the network…" : "Segmenting…");
   try {
+    const blob = await source;
+    if (!isLast()) return;
     photo = { ...(await client.call("open", blob)), name };
     setCounts(photo.superpixels);
     settings.disabled = false;
     await draw();
-    say(describe(photo));
+    if (isLast()) say(describe(photo));
   } catch (error) {
-    say(error.message, true);
+    if (isLast()) say(error.message, true);
   } finally {
-    stage.ariaBusy = false;
+    if (isLast()) stage.ariaBusy = false;
   }
 }
 
-async function openExample(name) {
-  const response = await fetch(`photos/${name}.jpg`);
-  await open(await response.blob(), name);
+function openExample(name) {
+  open(
+    fetch(`photos/${name}.jpg`).then((response) => response.blob()),
+    name,
+  );
+}
+
+// Does what a control asks for, and says what went wrong.
+async function attempt(work) {
+  try {
+    await work();
+  } catch (error) {
+    say(error.message, true);
+  }
 }
 
 function say(text, isError = false) {
@@ -84,11 +101,10 @@ function draw() {
 async function drawUntilCurrent() {
   while (changed) {
     changed = false;
-    const { width, height } = photo;
     const regions = Number(count.value);
     const meanColours = find("#colours").checked;
-    const line = meanColours ? 0 : Math.max(1, Math.round(Math.max(width, height) / PIXELS_PER_LINE));
-    const pixels = await client.call("paint", regions, meanColours, line, LINE_COLOUR);
+    const line = meanColours ? 0 : Math.max(1, Math.round(Math.max(photo.width, photo.height) / PIXELS_PER_LINE));
+    const { pixels, width, height } = await client.call("paint", regions, meanColours, line, LINE_COLOUR);
     Object.assign(canvas, { width, height });
     canvas.getContext("2d").putImageData(new ImageData(pixels, width, height), 0, 0);
     canvas.ariaLabel = `${photo.name}: ${meanColours ? "mean colours" : "outlines"} of ${regions} regions`;
@@ -102,6 +118,17 @@ function save(blob, suffix) {
   link.download = `${photo.name}-${count.value}${suffix}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+async function savePng() {
+  await drawing;
+  const kind = find("#colours").checked ? "colours" : "outlines";
+  canvas.toBlob((blob) => save(blob, `-${kind}.png`));
+}
+
+async function saveGeoJson() {
+  const text = await client.call("geoJson", Number(count.value));
+  save(new Blob([text], { type: "application/geo+json" }), ".geojson");
 }
 
 function openFile(chosen) {
@@ -128,27 +155,20 @@ document.addEventListener("dragleave", (event) => {
 
 slider.addEventListener("input", () => {
   chooseCount(steps[slider.value]);
-  draw();
+  attempt(draw);
 });
 count.addEventListener("change", () => {
   chooseCount(Number(count.value));
-  draw();
+  attempt(draw);
 });
-find(".choice").addEventListener("change", draw);
+find(".choice").addEventListener("change", () => attempt(draw));
 find(".controls").addEventListener("submit", (event) => event.preventDefault());
 find(".examples").addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (button) openExample(button.dataset.photo);
 });
 
-find("#png").addEventListener("click", async () => {
-  await drawing;
-  const kind = find("#colours").checked ? "colours" : "outlines";
-  canvas.toBlob((blob) => save(blob, `-${kind}.png`));
-});
-find("#geojson").addEventListener("click", async () => {
-  const text = await client.call("geoJson", Number(count.value));
-  save(new Blob([text], { type: "application/geo+json" }), ".geojson");
-});
+find("#png").addEventListener("click", () => attempt(savePng));
+find("#geojson").addEventListener("click", () => attempt(saveGeoJson));
 
 openExample("coffee");

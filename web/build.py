@@ -14,10 +14,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import onnx
 from page_model import description, with_small_weights
 
 from ainet.errors import AINetError
+from ainet.export.whole import load_whole
 from ainet.models import BUNDLED, DEFAULT, Device, model_path
 
 WEB = Path(__file__).resolve().parent
@@ -86,7 +86,7 @@ def npm_package() -> Path:
 
 def write_model(model: Path, out: Path) -> None:
     target = out / "model.json"
-    content = onnx.load(model)  # with weights that lie outside the file
+    content = load_whole(model)
     digest = hashlib.sha256(content.SerializeToString()).hexdigest()
     if not is_older(target, WEB.glob("*.py")) and json.loads(target.read_text()).get("source") == digest:
         return

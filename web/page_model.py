@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 import ainet
 from ainet.merge_tree import image_model
@@ -25,8 +24,12 @@ SMALLEST = 1000  # values; smaller weights are not worth a node
 
 
 def with_small_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A model whose float weights of convolutions are stored in int8; one that has none, such as an INT8 model, is left as it is."""
-    small = _with_whole_kernels(model)
+    """A model whose float weights of convolutions are stored in int8; one that has none, such as an INT8 model, is left as it is.
+
+    model: one whole, with plain kernels (`ainet.export.whole`); it is not changed.
+    """
+    small = onnx.ModelProto()
+    small.CopyFrom(model)
     graph = small.graph
     weights = {tensor.name: tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
     nodes = []
@@ -60,26 +63,6 @@ def description(model: Path) -> dict[str, object]:
                 "weights": base64.b64encode(weights.tobytes()).decode(),
             },
         }
-
-
-def _with_whole_kernels(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy in which kernels that are computed of others, as in the bundled files, are computed: see `ainet.export.bundle`."""
-    whole = onnx.ModelProto()
-    whole.CopyFrom(model)
-    constants = {tensor.name: tensor for tensor in whole.graph.initializer}
-    rest = []
-    for node in whole.graph.node:
-        if node.op_type in ("Cast", "Mul") and all(name in constants for name in node.input):
-            values = {name: numpy_helper.to_array(constants[name]) for name in node.input}
-            (value,) = ReferenceEvaluator(node).run(None, values)
-            constants[node.output[0]] = numpy_helper.from_array(value, node.output[0])
-        else:
-            rest.append(node)
-    used = {name for node in rest for name in node.input}
-    del whole.graph.node[:], whole.graph.initializer[:]
-    whole.graph.node.extend(rest)
-    whole.graph.initializer.extend(tensor for name, tensor in constants.items() if name in used)
-    return whole
 
 
 def _quantised(weights: NDArray[np.float32], axis: int) -> tuple[NDArray[np.int8], NDArray[np.float32], NDArray[np.int8]]:

@@ -34,6 +34,7 @@ const methods = {
     const { height, width } = sizes;
     const count = largestCount(height, width, FINEST);
     const plan = planFiner(height, width, count, settings.plan);
+    photo = null; // until its regions are known
     native.setPhoto(height, width, pixels);
     const input = native.networkInput(plan.height, plan.width, settings.mean);
     const { scores, map } = await network.run(input, plan.height, plan.width);
@@ -41,20 +42,29 @@ const methods = {
     return { ...photo, device: network.device, seconds: (performance.now() - start) / 1000 };
   },
 
-  // A picture of `count` regions: RGBA.
+  // A picture of `count` regions: RGBA, and its size.
   async paint(count, meanColours, line, colour) {
     const { native } = await loaded;
-    native.cut(count);
-    return native.paint(photo.height, photo.width, meanColours, line, colour);
+    cut(native, count);
+    const { height, width } = photo;
+    return { pixels: native.paint(height, width, meanColours, line, colour), height, width };
   },
 
   // The regions of that cut as text.
   async geoJson(count) {
     const { native } = await loaded;
-    native.cut(count);
-    return toGeoJson(native.regions(count), native.rings(), photo.fullWidth / photo.width, photo.fullHeight / photo.height);
+    const regions = native.regions(cut(native, count));
+    return toGeoJson(regions, native.rings(), photo.fullWidth / photo.width, photo.fullHeight / photo.height);
   },
 };
+
+// Cuts the open photo, which may be another than the page thought of when it asked. Returns the number of regions.
+function cut(native, count) {
+  if (photo === null) throw new Error("No photo is open. Choose one.");
+  const regions = Math.min(count, photo.superpixels);
+  native.cut(regions);
+  return regions;
+}
 
 // Calls are answered one after the other.
 let answered = Promise.resolve();
@@ -65,7 +75,7 @@ self.onmessage = ({ data }) => {
 async function answer({ id, method, args }) {
   try {
     const result = await methods[method](...args);
-    self.postMessage({ id, result }, result instanceof Uint8ClampedArray ? [result.buffer] : []);
+    self.postMessage({ id, result }, result.pixels ? [result.pixels.buffer] : []);
   } catch (error) {
     self.postMessage({ id, error: error.message });
   }

@@ -49,14 +49,14 @@ def calibrate(
         from ainet.calibration.images import choose_images
         from ainet.calibration.plot import save_bars
         from ainet.calibration.quantise import Calibration, exported, save_model
-        from ainet.calibration.score import judges_of_bsds, judges_of_folder
+        from ainet.calibration.score import scored_images_of_bsds, scored_images_of_folder
         from ainet.calibration.sensitivity import keep_boundaries
         from ainet.calibration.sensitivity import report as report_of
 
     with errors.status("reading images") as status:
         chosen = choose_images(files, count, progress=lambda done, total: status.update(f"reading images: {done} of {total}"))
         with needs("reading BSDS500", "train"):
-            judges, score = judges_of_folder(files, chosen) if bsds is None else judges_of_bsds(bsds)
+            scored, score = scored_images_of_folder(files, chosen) if bsds is None else scored_images_of_bsds(bsds)
         status.update(f"exporting {loaded.name}")
         model = exported(loaded, graph_output)  # type: ignore[arg-type]  # checked there
         calibration = Calibration(
@@ -68,7 +68,7 @@ def calibrate(
         calibration.model(rest=rest)  # type: ignore[arg-type]  # refuses an unknown precision before the long work
         found = keep_boundaries(
             calibration,
-            judges,
+            scored,
             score,
             max_asa_drop,
             report is not None,
@@ -86,7 +86,7 @@ def calibrate(
     truth = "BSDS500 train" if bsds is not None else "graph segmentations"
     print_line(
         f"{out}: {loaded.name}, int8 with {rest}, {out.stat().st_size / 1e6:.1f} MB; {kept}; "
-        f"{found.agreement} on {len(judges)} images against {truth}"
+        f"{found.agreement} on {len(scored)} images against {truth}"
     )
 
 

@@ -24,7 +24,7 @@ def evaluate(
 
     if json is not None:
         check_place(json)
-    _, summary = evaluate_folder(labels, bsds, split)
+    summary = evaluate_folder(labels, bsds, split)
     print_line(format_summary(summary))
     if json is not None:
         write_json(json, {"split": split, **asdict(summary)})

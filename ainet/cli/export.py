@@ -74,7 +74,7 @@ def export(
         islands = () if images is None else _islands(loaded, photos)
         model = Path(scratch, "model.onnx") if out is None else out.with_suffix(ONNX)
         with errors.status(f"exporting {loaded.name}, {precision}"):
-            border_map = loaded.merging is not None and engine is None and triton is None
+            border_map = loaded.has_border_map and engine is None and triton is None
             export_onnx(loaded, model, precision, graph_output, islands, border_map)  # type: ignore[arg-type]  # checked there
         what = f"{loaded.name}, {precision}, output {graph_output}, {model.stat().st_size / 1e6:.1f} MB; checked against PyTorch"
         if out is not None:

@@ -28,7 +28,8 @@ from ainet.metrics.label_map import LabelMap
 
 GROUND_TRUTHS = ("all_gts", "first5_gts", "all_gts_merged_above_50")
 AVERAGES = ("row_mean", "image_mean", "mean_min", "mean_max")
-HEADLINE = ("asa", "rec", "pre", "ue_np", "co", "ev", "sp")  # what papers report
+# What papers report, by key, and what they call it.
+HEADLINE = {"asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV", "sp": "superpixels"}
 KEPT_SEGMENTS = 50
 
 Metrics: TypeAlias = dict[str, float]

@@ -31,6 +31,8 @@ from ainet.segmenter import Segmenter
 from ainet.spec import MEAN
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample
+from ainet.training.merging.fit import one_thread
+from ainet.training.merging.pairs import overlap
 from ainet.training.networks import UNet
 
 SUPERPIXELS = 600  # of a training image
@@ -56,10 +58,10 @@ class DelCost:
         return Hierarchy(labels, graph, merge_embeddings(embeddings.astype(np.float64), areas, graph.edges))
 
 
+@one_thread()
 def train(samples: Sequence[Sample], seed: int = 0, report: Callable[[str], None] = lambda line: None, steps: int = STEPS) -> DelCost:
-    """Train the embedding on the superpixels of the bundled AINet, an image a step; on one thread, as the tensors are small."""
+    """Train the embedding on the superpixels of the bundled AINet, an image a step."""
     torch.manual_seed(seed)
-    torch.set_num_threads(1)
     network = load_checkpoint(bundled_checkpoint("ainet")).network.eval()
     data = []
     with Segmenter.load("ainet", "cpu", 1) as segmenter:
@@ -104,8 +106,7 @@ def pooled_features(network: UNet, labels: NDArray[np.int32], image: NDArray[np.
     """(K, features) means over the pixels of each region 0..K-1: of AINet's maps, and of R, G, B in [0, 1]."""
     height, width = image.shape[:2]
     planes = torch.from_numpy(network_planes(image[None], plan_tables(plan_scale(height, width, 1)), MEAN))
-    features = network.encode(planes)
-    maps = network.border_sources(features, network.decode(features))
+    _, maps = network.with_border_sources(planes)
     pooled = [_pooled(labels, one[0].permute(1, 2, 0).numpy()) for one in maps]
     return np.concatenate([*pooled, _pooled(labels, np.divide(image, 255, dtype=np.float32))], 1)
 
@@ -155,10 +156,7 @@ def _pooled(labels: NDArray[np.int32], values: Floats) -> Floats:
     return share @ values.reshape(shape[1], -1) / share.sum(1)[:, None]
 
 
-def _in_one_segment(labels: NDArray[np.int32], truth: NDArray[np.integer], edges: NDArray[np.int32]) -> NDArray[np.bool_]:
+def _in_one_segment(labels: NDArray[np.int32], truth: NDArray[np.uint16], edges: NDArray[np.int32]) -> NDArray[np.bool_]:
     """(E,) whether most pixels of both regions lie in one segment."""
-    segments, index = np.unique(truth, return_inverse=True)
-    regions = int(labels.max()) + 1
-    table = np.bincount(labels.ravel() * len(segments) + index.ravel(), minlength=regions * len(segments)).reshape(regions, -1)
-    segment = table.argmax(1)
+    segment = overlap(labels, truth).argmax(1)
     return segment[edges[:, 0]] == segment[edges[:, 1]]

@@ -1,7 +1,6 @@
 """Evaluate a folder of label maps against BSDS500.
 
-    rows, summary = evaluate_folder("labels", "BSDS500/data", "val")
-    print(format_summary(summary))
+    print(format_summary(evaluate_folder("labels", "BSDS500/data", "val")))
 
 A label map is one file per image, named by the image's id (`3096.npy` for `3096.jpg`), of the image's size; see `ainet.labels`.
 """
@@ -15,7 +14,7 @@ from ainet.metrics import Row, Summary, evaluate_image, summarise
 from ainet.training.datasets import bsds500
 
 
-def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.PathLike[str], split: str) -> tuple[list[Row], Summary]:
+def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.PathLike[str], split: str) -> Summary:
     """Evaluate the label maps of all images of one split against all their ground truths.
 
     Args:
@@ -24,7 +23,7 @@ def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.Path
         split: "train", "val" or "test".
 
     Returns:
-        A row per (image, ground truth) pair, sorted by image, and the means over them.
+        The means over all pairs of an image and a ground truth.
 
     Raises:
         UsageError: an image lacks its label map or has two, or BSDS500 is not there.
@@ -32,13 +31,13 @@ def evaluate_folder(labels_dir: str | os.PathLike[str], bsds_root: str | os.Path
     """
     samples = bsds500(bsds_root, split)
     paths = _label_files(Path(labels_dir), [sample.image_id for sample in samples])
-    rows = []
+    rows: list[Row] = []
     for sample in samples:
         path = paths[sample.image_id]
         labels, image = read_labels(path), sample.image()
         check_same_size(labels, path, image.shape[:2])
         rows += evaluate_image(sample.image_id, labels, sample.segmentations(), image)
-    return rows, summarise(rows)
+    return summarise(rows)
 
 
 def _label_files(folder: Path, image_ids: list[str]) -> dict[str, Path]:

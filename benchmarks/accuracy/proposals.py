@@ -15,9 +15,8 @@ import numpy as np
 
 from ainet.benchmarks.accuracy.del_cost import DelCost
 from ainet.benchmarks.accuracy.run import EXAMPLES
-from ainet.benchmarks.accuracy.trees import TreeMethod, open_trees
-from ainet.benchmarks.peers import Options
-from ainet.errors import DeviceError
+from ainet.benchmarks.accuracy.trees import open_trees
+from ainet.benchmarks.peers import Options, open_each
 from ainet.files import atomic_path
 from ainet.metrics import achievable_segmentation_accuracy
 from ainet.metrics.label_map import LabelMap
@@ -49,7 +48,9 @@ def proposals(
         DeviceError: no method is installed.
         ModelError: weights cannot be used.
     """
-    methods, skipped = _open_all(names, options, on_skip)
+    methods, skipped = open_each(names, lambda name: open_trees(name, options))
+    for line in skipped.values():
+        on_skip(line)
     embedding = embed()
     accuracies: dict[tuple[str, str, int], list[float]] = {}
     for number, sample in enumerate(samples):
@@ -76,21 +77,6 @@ def proposals(
         ],
         "skipped": skipped,
     }
-
-
-def _open_all(
-    names: Sequence[str], options: Options | None, on_skip: Callable[[str], None]
-) -> tuple[dict[str, TreeMethod], dict[str, str]]:
-    methods, skipped = {}, {}
-    for name in dict.fromkeys(names):
-        try:
-            methods[name] = open_trees(name, options)
-        except DeviceError as error:
-            skipped[name] = str(error)
-            on_skip(skipped[name])
-    if not methods:
-        raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
-    return methods, skipped
 
 
 def _write_labels(path: Path, regions: LabelMap) -> None:

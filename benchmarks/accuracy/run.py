@@ -59,7 +59,7 @@ def run_accuracy(
         root: folder of the data set, see `ainet.training.datasets`.
         split: of the data set: "train", "val" or "test"; NYUv2 has no "val".
         out: folder of the run.
-        weights: folder with the weights of SSN and SEAL.
+        weights: folder with what the methods run that is not bundled, see `peers.Options`.
         jobs: images at the same time, each in a process of one thread.
         keep_labels: keep the label maps of all images and scales.
         progress: told after every image.

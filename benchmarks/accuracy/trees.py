@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ainet.benchmarks.peers import Method, Options, open_method
+from ainet.errors import ModelError
 from ainet.merge_tree import Hierarchy, grow_tree, image_model
 from ainet.models import BUNDLED
 from ainet.runtime.backends.base import Backend, MergingBackend
@@ -48,10 +49,13 @@ def open_trees(name: str, options: Options | None = None, model: Path | None = N
     """The method called `name`, one of `ainet.benchmarks.peers`; `model`: an ONNX file in place of bundled weights.
 
     Raises:
-        UsageError, DeviceError, ModelError: as of `peers.open_method` and `Segmenter.load`.
+        UsageError, DeviceError, ModelError: as of `peers.open_method` and `Segmenter.load`; ModelError: `model` is of another network.
     """
     if name in BUNDLED:
-        return NetworkTrees(Segmenter.load(name if model is None else model, "cpu", 1).backend)
+        backend = Segmenter.load(name if model is None else model, "cpu", 1).backend
+        if backend.info.network != name:
+            raise ModelError(f"{model} is of the network {backend.info.network}, not of {name}; name it as the method, or another model")
+        return NetworkTrees(backend)
     return PeerTrees(open_method(name, options or Options()))
 
 

@@ -22,15 +22,18 @@ labels) and "connectivity"; ours on a GPU, and with exact numbers, have one, "pi
 all set that of OpenCV: for the whole process.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from typing import TypeVar
 
 from ainet.benchmarks.peers.base import Method, Name, Options
 from ainet.benchmarks.speed.clock import Stages
 from ainet.errors import DeviceError, UsageError
 from ainet.models import BUNDLED, Device
 
-__all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_method", "open_methods"]
+__all__ = ["METHODS", "Method", "Options", "Stages", "on_gpu", "open_each", "open_method", "open_methods"]
+
+Opened = TypeVar("Opened")
 
 _HERE = "ainet.benchmarks.peers"
 # By name, the module whose `open_method(name, options)` makes the method. The order is that of reports.
@@ -95,12 +98,21 @@ def open_methods(names: Iterable[str], options: Options) -> tuple[dict[str, Meth
         DeviceError: none of the methods is there.
         ModelError: weights are damaged, or their folder is missing.
     """
-    methods, skipped = {}, {}
+    return open_each(names, lambda name: open_method(name, options))
+
+
+def open_each(names: Iterable[str], opener: Callable[[str], Opened]) -> tuple[dict[str, Opened], dict[str, str]]:
+    """What `opener` makes of the names, and for those of which it makes a DeviceError its line.
+
+    Raises:
+        DeviceError: so it does of all names.
+    """
+    opened, skipped = {}, {}
     for name in dict.fromkeys(names):
         try:
-            methods[name] = open_method(name, options)
+            opened[name] = opener(name)
         except DeviceError as error:
             skipped[name] = str(error)
-    if not methods:
+    if not opened:
         raise DeviceError(f"no method is left: {'; '.join(skipped.values()) or 'name at least one'}")
-    return methods, skipped
+    return opened, skipped

@@ -21,7 +21,8 @@ from ainet.benchmarks.speed.clock import Stages
 class Options:
     """Where and with what the methods run. A method ignores what does not concern it."""
 
-    weights: Path | None = None  # folder with ssn.safetensors, seal.safetensors or, for `checkpoint`, weights.safetensors
+    # Folder with ssn.safetensors, seal.safetensors, weights.safetensors for `checkpoint`, and NETWORK.engine for `NETWORK@tensorrt`.
+    weights: Path | None = None
     device: str = "cpu"  # of the methods in torch: "cpu" or "cuda"; ours name their backend in the method's name
     threads: int = 1  # of the CPU for one image
 

@@ -41,6 +41,8 @@ def open_method(name: str, options: Options) -> Method:
     torch_device = Device.parse(device).engine == "torch"
     segmenter = Segmenter.load(_model(parts.network, device, options), device, options.threads, parts.precision or "auto")
     backend, info = segmenter.backend, segmenter.info
+    if parts.network not in (info.network, "checkpoint"):
+        raise ModelError(f"method '{name}' runs {parts.network}{ENGINE}, which holds the network {info.network}; {_build(parts.network)}")
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         if torch_device:
@@ -88,12 +90,14 @@ def _model(network: str, device: str, options: Options) -> str | Path:
     if Device.parse(device).engine == "tensorrt":
         engine = network + ENGINE
         if options.weights is None or not (options.weights / engine).is_file():
-            raise DeviceError(
-                f"method '{network}@{device}' runs {engine} of the folder of weights; make it with: ainet export -o {network}.onnx, "
-                f"ainet build {network}.onnx"
-            )
+            raise DeviceError(f"method '{network}@{device}' runs {engine} of the folder of weights; {_build(network)}")
         return options.weights / engine
     return network
+
+
+def _build(network: str) -> str:
+    """What to do for an engine of a network."""
+    return f"make it with: ainet export {network} -o {network}.onnx, ainet build {network}.onnx"
 
 
 def _engine_version(engine: str) -> dict[str, str]:

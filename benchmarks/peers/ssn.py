@@ -4,14 +4,15 @@ import torch
 
 from ainet.benchmarks.peers.base import Method, Options
 from ainet.benchmarks.peers.peer import Image, Labels, Peer, connect
-from ainet.benchmarks.peers.weights import open_network, synchronise
-from ainet.benchmarks.speed.clock import Stages
+from ainet.benchmarks.peers.weights import open_network
+from ainet.benchmarks.speed.clock import Stages, gpu_barrier
 from ainet.training.lab import rgb_to_lab
 from ainet.training.networks.ssn import ITERATIONS, SSN, cell_ids, differentiable_slic, grid_size, ssn_input
 
 
 def open_method(name: str, options: Options) -> Method:
     network, sha256 = open_network(SSN, "ssn", options)
+    wait = gpu_barrier(options.device)
 
     def segment(image: Image, n_segments: int, stages: Stages) -> Labels:
         torch.set_num_threads(options.threads)
@@ -21,7 +22,7 @@ def open_method(name: str, options: Options) -> Method:
             with stages("network"):
                 lab = rgb_to_lab(torch.from_numpy(image).to(options.device).permute(2, 0, 1)[None] / 255)
                 features = network.features(ssn_input(lab, n_segments))
-                synchronise(options.device)
+                wait()
             with stages("assignment"):
                 ids = cell_ids(differentiable_slic(features, rows, columns), rows, columns)[0].cpu().numpy()
         with stages("connectivity"):

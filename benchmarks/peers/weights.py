@@ -56,9 +56,3 @@ def _load_pickle(data: bytes) -> dict[str, Tensor]:
 
 
 READERS: dict[str, Callable[[bytes], dict[str, Tensor]]] = {".safetensors": load, ".pth": _load_pickle}
-
-
-def synchronise(device: str) -> None:
-    """Wait until the device has done all it was given."""
-    if torch.device(device).type == "cuda":
-        torch.cuda.synchronize(device)

@@ -17,8 +17,8 @@ from ainet.benchmarks.accuracy.regions import BY_COUNT
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
 from ainet.benchmarks.report.style import FAINT, GRID, INK, styles_of
 from ainet.files import atomic_path
+from ainet.metrics.summary import HEADLINE
 
-COUNT = "superpixels (actual mean)"
 LETTERS = 10  # points
 
 
@@ -147,7 +147,7 @@ def proposals_plot(result: Result, number: int) -> Plot:
     return draw(group, "Object proposals: ASA of few regions (Fig. 9 of the paper)", drawn, "regions", LABELS["asa"], log_x=True)
 
 
-LABELS = {"sp": COUNT, "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO"}
+LABELS = HEADLINE | {"sp": "superpixels (actual mean)"}
 
 
 def _accuracy(name: str, caption: str, methods: Mapping[str, Any], x: str, y: str, group: str = "accuracy") -> Plot:

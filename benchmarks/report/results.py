@@ -16,7 +16,7 @@ KINDS = {  # and what their files hold
     "accuracy": ("method", "parameters", "protocol", "data", "figures", "scales", "conventions", "pairs", "skipped", "versions", "machine"),
     "latency": ("settings", "methods", "counts", "sizes", "growth", "memory", "left_out", "skipped", "versions", "machine"),
     "ablation": ("protocol", "data", "variants", "recipe"),
-    "regions": ("split", "images", "rows"),
+    "regions": ("split", "images", "rows", "figures"),
     "proposals": ("split", "images", "rows", "methods", "skipped"),
 }
 
@@ -70,14 +70,14 @@ class Results:
 
 
 def load_results(sources: Sequence[Path]) -> Results:
-    """Read result files and folders of runs.
+    """Read result files, and of folders of runs those that a report shows.
 
     Raises:
-        UsageError: a source is missing or no result, or two do not belong into one report.
+        UsageError: a source is missing or no result that a report shows, or two do not belong into one report.
     """
-    paths = [path for source in sources for path in _files(source)]
-    names = Counter(path.name for path in paths)
-    results = [_read(path, path.name if names[path.name] == 1 else str(path)) for path in paths]
+    read = [found for source in sources for found in _read(source)]
+    names = Counter(path.name for path, _ in read)
+    results = [Result(path.name if names[path.name] == 1 else str(path), path, data) for path, data in read]
     by_kind = {kind: [result for result in results if result.data["benchmark"] == kind] for kind in KINDS}
     accuracy, ablation = by_kind["accuracy"], by_kind["ablation"]
     for other in (*accuracy, *ablation)[1:]:
@@ -110,30 +110,43 @@ def row_id(group: str, method: str, case: str) -> str:
     return re.sub(r"[^\w.-]", "_", f"{group}-{method}-{case}")
 
 
-def _files(source: Path) -> list[Path]:
+def _read(source: Path) -> list[tuple[Path, dict[str, Any]]]:
     if is_folder(source):
         files = sorted(path for kind in KINDS for path in source.glob(f"{kind}*.json"))
-        if not files:
+        found = [(path, _parse(path)) for path in files]
+        found = [(path, data) for path, data in found if data["benchmark"] in KINDS]  # not latency-table.json
+        if not found:
             raise UsageError(f"{source} holds no result; name a folder that `ainet bench` has written, once a run is finished")
-        return files
-    if not is_file(source):
+    elif is_file(source):
+        found = [(source, _parse(source))]
+    else:
         raise UsageError(f"no result at {source}; name a JSON file or folder that `ainet bench` has written")
-    return [source]
+    for path, data in found:
+        _check(path, data)
+    return found
 
 
-def _read(path: Path, name: str) -> Result:
+def _parse(path: Path) -> dict[str, Any]:
     try:
         data = parse_json(path.read_text())
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}; name a result of `ainet bench`") from error
-    if not isinstance(data, dict) or not isinstance(data.get("method", ""), str) or data.get("benchmark") not in [*KINDS]:
+    if not isinstance(data, dict) or not isinstance(data.get("benchmark"), str):
         raise UsageError(f"{path} is no result of `ainet bench`; leave it out")
-    missing = [key for key in KINDS[data["benchmark"]] if key not in data]
+    return data
+
+
+def _check(path: Path, data: dict[str, Any]) -> None:
+    kind = data["benchmark"]
+    if kind not in KINDS:
+        raise UsageError(f"the report does not show results of '{kind}'; leave {path} out")
+    missing = [key for key in KINDS[kind] if key not in data]
     if missing:
-        raise UsageError(f"{path} lacks '{missing[0]}': of another version or changed by hand; run `ainet bench {data['benchmark']}` again")
+        raise UsageError(f"{path} lacks '{missing[0]}': of another version or changed by hand; run `ainet bench {kind}` again")
+    if not isinstance(data.get("method", ""), str):
+        raise UsageError(f"{path} has a method that is no name; run `ainet bench {kind}` again")
     if not data.get("scales", True):
         raise UsageError(f"{path} has no scales; run `ainet bench accuracy` again")
-    return Result(name, path, data)
 
 
 def _check_together(first: Result, other: Result) -> None:

@@ -68,7 +68,7 @@ def load_proposals(results: Results, root: Path) -> list[Strip]:
             if folder.name not in samples:
                 raise UsageError(f"image {folder.name} of {folder.parent} is not in {root}; name the data that it was made from")
             image = samples[folder.name].image()
-            found = {path.stem.replace("-", ", "): overlay(image, read_labels(path)) for path in sorted(folder.glob("*.png"))}
+            found = {", ".join(path.stem.rsplit("-", 1)): overlay(image, read_labels(path)) for path in sorted(folder.glob("*.png"))}
             pictures = {"image": image, **found}
             strips.append(Strip(folder.name, {name: _uri(picture) for name, picture in pictures.items()}))
     return strips

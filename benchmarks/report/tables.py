@@ -7,10 +7,12 @@ from html import escape
 from ainet.benchmarks.report.plots import latency_row_id, region_row_id, way_of
 from ainet.benchmarks.report.results import Result, Results, method_order, row_id
 from ainet.metrics.curves import COUNTS, RECALLS
+from ainet.metrics.summary import HEADLINE
 
 OURS = ("ainet", "ainet-lite", "scn")
 REGION_METRICS = ("sp", "asa", "rec", "pre", "co")
-METRICS = {"sp": "superpixels", "asa": "ASA", "rec": "BR", "pre": "BP", "ue_np": "UE (Neubert)", "co": "CO", "ev": "EV"}
+PAIR_METRICS = ("asa", "rec", "pre", "ue_np")  # whose conventions of averaging differ
+METRICS = {"sp": HEADLINE["sp"]} | HEADLINE  # the count first
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ def conventions_table(results: Results) -> str:
     for result in results.accuracy:
         for average, by_truths in result.data["conventions"].items():
             for truths in by_truths:
-                numbers = [Number(result, ("conventions", average, truths, metric)) for metric in ("asa", "rec", "pre", "ue_np")]
+                numbers = [Number(result, ("conventions", average, truths, metric)) for metric in PAIR_METRICS]
                 rows.append(("", [result.data["method"], average, truths, Number(result, ("pairs", truths), 0), *numbers]))
-    return table(["method", "average", "ground truths", "pairs", "ASA", "BR", "BP", "UE (Neubert)"], rows)
+    return table(["method", "average", "ground truths", "pairs", *(METRICS[metric] for metric in PAIR_METRICS)], rows)
 
 
 def latency_table(result: Result, part: str, number: int) -> str:

@@ -67,7 +67,7 @@ def alternate(
         on_failure: told what a candidate raised, which then takes no further part and has no times; None: the error goes on.
         now: the time in seconds.
     """
-    wait = _gpu_barrier(device)
+    wait = gpu_barrier(device)
     rounds = {name: repeats if isinstance(repeats, int) else repeats[name] for name in candidates}
     seconds: dict[str, list[float]] = {name: [] for name in candidates}
     for number in range(1 - warm_up, max(rounds.values(), default=0) + 1):
@@ -108,7 +108,7 @@ class Stages:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
 
 
-def _gpu_barrier(device: str) -> Callable[[], None]:
+def gpu_barrier(device: str) -> Callable[[], None]:
     """What waits for all work of a GPU; for the CPU, nothing."""
     if Device.parse(device).gpu is None:
         return lambda: None

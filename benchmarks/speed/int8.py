@@ -15,12 +15,13 @@ import onnx
 import onnxruntime
 import openvino
 
+from ainet.benchmarks.speed.cases import COUNTS
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.benchmarks.speed.latency import PAUSE
 from ainet.calibration import DEFAULT_COUNT
 from ainet.calibration.images import choose_images
 from ainet.calibration.quantise import Calibration, exported
-from ainet.calibration.score import judges_of_bsds
+from ainet.calibration.score import scored_images_of_bsds
 from ainet.calibration.sensitivity import keep_boundaries, report
 from ainet.export.agreement import METRICS, compare, metrics
 from ainet.export.whole import load_whole
@@ -30,7 +31,6 @@ from ainet.segmenter import Segmenter
 from ainet.training.checkpoint import load_checkpoint
 from ainet.training.datasets import Sample, bsds500
 
-COUNTS = (96, 216, 384, 600, 864, 1176, 1536, 1944)  # of the public protocol
 PLAIN = (600,)  # of the plain grid, where counts differ in size alone
 SIZE = (320, 480)  # working pixels
 FILES = {"fp32": ONNX, "int8": INT8}
@@ -110,7 +110,7 @@ def _sensitivity(network: str, bsds: Path, progress: Callable[[str], None]) -> d
     progress("calibrating")
     images = choose_images([sample.image_path for sample in bsds500(bsds, "train")], DEFAULT_COUNT)
     calibration = Calibration(exported(load_checkpoint(bundled(f"{network}.safetensors"))), images)
-    found = keep_boundaries(calibration, *judges_of_bsds(bsds), every_layer=True, progress=lambda what, done, total: progress(what))
+    found = keep_boundaries(calibration, *scored_images_of_bsds(bsds), every_layer=True, progress=lambda what, done, total: progress(what))
     return {"layers": len(calibration.layers), "multiply_adds": calibration.cost, "sensitivity": report(found)}
 
 

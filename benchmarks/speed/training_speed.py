@@ -16,13 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ainet.arguments import check_choice
 from ainet.benchmarks.speed.cases import COUNTS_SIZE, synthetic_picture
 from ainet.benchmarks.speed.clock import Candidate, alternate
 from ainet.models import Device
 from ainet.training.datasets import Sample, bsds500
-from ainet.training.losses import association_loss
+from ainet.training.networks import NETWORKS, UNet
 from ainet.training.options import RunOptions
 from ainet.training.recipe import Recipe
+from ainet.training.step import TrainingStep
 from ainet.training.trainer import Trainer
 
 IMAGES = 40
@@ -33,8 +35,10 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
     """Seconds of a step as `ainet train` runs it, of its parts, and hours of the whole recipe at this speed.
 
     Raises:
+        UsageError: an unknown network, or SSN, whose step has other parts.
         AINetError: see `Trainer`.
     """
+    check_choice("network", network, tuple(NETWORKS))
     on_gpu = Device.parse(device).gpu is not None
     with tempfile.TemporaryDirectory() as out:
         trainer = Trainer(network, recipe, samples, out, RunOptions(device=device, compiled=on_gpu))
@@ -53,21 +57,23 @@ def training_speed(network: str, recipe: Recipe, samples: Sequence[Sample], devi
 
 
 def parts_of_a_step(trainer: Trainer) -> dict[str, Candidate]:
-    """Drawing a batch, the network, and the loss, each to be run alone; the last two with their backward passes."""
-    batch = trainer.sampler.batch(0)
+    """Drawing a batch, the network, and the losses, each to be run alone; the last two with their backward passes."""
+    batch, network = trainer.sampler.batch(0), trainer.network
+    assert isinstance(network, UNet)
+    step = TrainingStep(network, trainer.recipe, trainer.sampler.classes, trainer.bf16)
 
-    def forward() -> Tensor:
+    def forward() -> tuple[Tensor, Tensor]:
         with torch.autocast(batch.image.device.type, torch.bfloat16, enabled=trainer.bf16):
-            logits: Tensor = trainer.network(batch.image)
-        return logits
+            return network.features(batch.image)
 
-    gradient = torch.randn_like(forward())
-    leaf = forward().detach().float().requires_grad_()
-
-    def loss() -> None:
-        association_loss(leaf.softmax(1), batch.label, trainer.sampler.classes).total.backward()
-
-    return {"data": lambda: trainer.sampler.batch(1), "network": lambda: forward().backward(gradient), "loss": loss}
+    logits, embedding = (values.detach().float().requires_grad_() for values in forward())
+    gradient = torch.randn_like(logits)
+    corners = trainer.patches(batch)
+    return {
+        "data": lambda: trainer.sampler.batch(1),
+        "network": lambda: forward()[0].float().backward(gradient),
+        "loss": lambda: step.losses(batch, logits, embedding, corners)[0].backward(),
+    }
 
 
 class SyntheticSample:

@@ -64,9 +64,10 @@ def test_folders_and_counts_that_do_not_do(tmp_path, stripes):
         choose_images(image_files(stripes, print)[:2], 8)
 
 
-def test_black_images_are_refused(tmp_path):
+@pytest.mark.parametrize("colour", [(0, 0, 0), (200, 0, 0)])
+def test_images_of_one_colour_are_refused(tmp_path, colour):
     for number in range(5):
-        save(tmp_path, number, np.zeros((32, 32, 3)))
+        save(tmp_path, number, np.full((32, 32, 3), colour))
     with pytest.raises(UsageError, match="none of the 5 calibration images shows anything: each is of one colour, such as black"):
         choose_images(image_files(tmp_path, print), 4)
 

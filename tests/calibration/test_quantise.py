@@ -1,6 +1,7 @@
 """INT8 graphs: their form, their values against a float reference of our own, every engine, and bad input."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -14,6 +15,7 @@ from ainet.calibration.quantise import Calibration, exported, save_model
 from ainet.calibration.ranges import BINS, clip
 from ainet.errors import DeviceError, ModelError, OutputError, UsageError
 from ainet.export.engine import build_engine
+from ainet.export.model_file import sign
 from ainet.export.whole import load_whole
 from ainet.models import bundled
 from ainet.runtime.backends import open_backend
@@ -185,12 +187,15 @@ def test_channels_that_training_has_switched_off_keep_a_positive_scale(float_mod
     """In float16 theirs would be 0, which TensorRT refuses."""
     model = onnx.ModelProto()
     model.CopyFrom(float_model)
-    (tensor,) = (tensor for tensor in model.graph.initializer if tensor.name == "network.conv3b.0.weight")
-    kernel = numpy_helper.to_array(tensor).copy()
+    tensors = {tensor.name: tensor for tensor in model.graph.initializer}
+    kernel, bias = (numpy_helper.to_array(tensors[f"network.conv3b.0.{name}"]).copy() for name in ("weight", "bias"))
     kernel[3] *= 1e-5 / np.abs(kernel[3]).max()
     kernel[5] *= 1e-9 / np.abs(kernel[5]).max()
-    tensor.CopyFrom(numpy_helper.from_array(kernel, tensor.name))
-    calibration = Calibration(model, chosen, equalised=False)
+    bias[5] = 0  # a larger one has a larger scale
+    for name, values in (("weight", kernel), ("bias", bias)):
+        tensors[f"network.conv3b.0.{name}"].CopyFrom(numpy_helper.from_array(values, f"network.conv3b.0.{name}"))
+    calibration = Calibration(model, chosen)
+    kernel = initializers(calibration.float_model)["network.conv3b.0.weight"]  # equalised
     single, half = (initializers(calibration.model((), rest)) for rest in ("fp32", "fp16"))
     scales = {rest: values["network.conv3b.0.weight_scale"] for rest, values in (("fp32", single), ("fp16", half))}
     assert (scales["fp32"] > 0).all() and (scales["fp16"] > 0).all()
@@ -234,6 +239,11 @@ def test_models_that_cannot_be_quantised(float_model, calibration, chosen):
     bare = onnx.helper.make_graph([onnx.helper.make_node("Abs", ["image"], ["y"])], "g", [], [])
     with pytest.raises(ModelError, match="nothing to quantise: the model has no Conv or ConvTranspose, only Abs"):
         layers(onnx.helper.make_model(bare))
+    half = onnx.ModelProto()
+    half.CopyFrom(float_model)
+    sign(half, replace(calibration.info, precision="fp16"), {})
+    with pytest.raises(ModelError, match="exported in fp16"):
+        Calibration(half, chosen)
     foreign = onnx.ModelProto()
     foreign.CopyFrom(float_model)
     del foreign.metadata_props[:]
@@ -246,7 +256,7 @@ def test_unusable_arguments(float_model, calibration, chosen, tmp_path):
         Calibration(float_model, chosen, "mean")
     with pytest.raises(UsageError, match="unknown layer 'conv9'; the network has conv0a, conv0b"):
         calibration.model(("conv9",))
-    with pytest.raises(UsageError, match="unknown precision 'int4'"):
+    with pytest.raises(UsageError, match="unknown rest 'int4'; choose one of fp32, fp16"):
         calibration.model((), "int4")
     with pytest.raises(OutputError, match="is a folder"):
         save_model(calibration.model(), tmp_path)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from ainet.calibration.images import choose_images
-from ainet.calibration.score import judges_of_bsds, judges_of_folder, score_by
+from ainet.calibration.score import score_by, scored_images_of_bsds, scored_images_of_folder
 from ainet.folders import image_files
 from ainet.metrics import achievable_segmentation_accuracy, boundary_recall
 
@@ -29,15 +29,15 @@ def test_regions_stand_for_ground_truths(tmp_path) -> None:
         pixels[:, 32:] = 200 + number
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     chosen = choose_images(image_files(tmp_path, print), 4)
-    judges, score = judges_of_folder(image_files(tmp_path, print), chosen)
-    assert [image.path for image in judges] == [image.path for image in chosen]  # no 20 others
+    scored, score = scored_images_of_folder(image_files(tmp_path, print), chosen)
+    assert [image.path for image in scored] == [image.path for image in chosen]  # no 20 others
     halves = np.zeros((64, 64), np.int32)
     halves[:, 32:] = 1
     assert score([halves] * 4)["asa"] == pytest.approx(1, abs=0.05)
     assert score([halves.T.copy()] * 4)["asa"] == pytest.approx(0.5, abs=0.05)
 
 
-def test_judges_of_bsds(shared) -> None:
-    judges, score = judges_of_bsds(shared / "bsds500")
-    assert len(judges) == 20
-    assert score([np.zeros(image.pixels.shape[:2], np.int32) for image in judges])["br"] == 0
+def test_scored_images_of_bsds(shared) -> None:
+    scored, score = scored_images_of_bsds(shared / "bsds500")
+    assert len(scored) == 20
+    assert score([np.zeros(image.pixels.shape[:2], np.int32) for image in scored])["br"] == 0

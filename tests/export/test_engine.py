@@ -207,14 +207,19 @@ def test_bad_targets_are_refused(rtx, models, tmp_path):
 
 
 def test_files_that_are_no_exported_model_are_refused(rtx, models, tmp_path):
-    whole = models["fp32", "logits"].read_bytes()
-    foreign = onnx.load_model_from_string(whole)
-    del foreign.metadata_props[:]
-    contents = {"torn": whole[:100_000], "text": b"hello", "foreign": foreign.SerializeToString(), "empty": b""}
-    for name, content in contents.items():
+    model = load_whole(models["fp32", "logits"])
+    whole = model.SerializeToString()
+    del model.metadata_props[:]
+    contents = {
+        "torn": (whole[: len(whole) // 2], "is not a whole ONNX file"),
+        "text": (b"hello", "is not a whole ONNX file"),
+        "foreign": (model.SerializeToString(), "was not exported by this toolkit"),
+        "empty": (b"", "was not exported by this toolkit"),
+    }
+    for name, (content, reason) in contents.items():
         path = tmp_path / f"{name}.onnx"
         path.write_bytes(content)
-        with pytest.raises(ModelError, match=rf"{name}\.onnx (is not a whole ONNX file|was not exported by this toolkit)"):
+        with pytest.raises(ModelError, match=rf"{name}\.onnx {reason}"):
             build_engine(path, tmp_path / "x.engine", package="tensorrt-rtx")
     with pytest.raises(ModelError, match=r"cannot read .*: No such file"):
         build_engine(tmp_path / "none.onnx", tmp_path / "x.engine", package="tensorrt-rtx")

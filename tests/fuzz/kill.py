@@ -156,11 +156,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--json", type=Path, help="also write the table to this file")
     chosen = parser.parse_args(arguments)
     reports = []
-    print("| command | seconds alone | kills | finished in between | half-written | as undisturbed |\n|---|---|---|---|---|---|")
+    print("| command | seconds alone | kills | finished in between |\n|---|---|---|---|")
     for name in chosen.command or list(COMMANDS):
         report = kill(COMMANDS[name], chosen.kills, chosen.seed)
         reports.append(asdict(report))
-        print(f"| {name} | {report.seconds:.0f} | {report.kills} | {report.finished} | 0 | yes |", flush=True)
+        print(f"| {name} | {report.seconds:.0f} | {report.kills} | {report.finished} |", flush=True)
         if chosen.json:
             chosen.json.write_text(json.dumps({"killed": reports}, indent=1) + "\n")
 

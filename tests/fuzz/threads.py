@@ -59,13 +59,13 @@ def main() -> None:
     chosen = parser.parse_args()
     count = chosen.photos * THREADS
     reports = []
-    print("| device | photos | labels | MB after each fifth |\n|---|---|---|---|")
+    print("| device | photos | MB after each fifth |\n|---|---|---|")
     for device in chosen.device or DEVICES:
         if importlib.util.find_spec(DEVICES[device]) is None:
             continue
         held = [round(value / MEGABYTE) for value in check(device, count)]
         reports.append({"device": device, "photos": count, "megabytes": held})
-        print(f"| {device} | {count} | equal | {' '.join(map(str, held))} |", flush=True)
+        print(f"| {device} | {count} | {' '.join(map(str, held))} |", flush=True)
         if chosen.json:
             chosen.json.write_text(json.dumps({"threads": reports}, indent=1) + "\n")
 

@@ -10,6 +10,7 @@ from support.scripts import load_script
 
 import ainet
 from ainet.export.onnx import export_onnx
+from ainet.export.whole import load_whole
 from ainet.models import bundled, bundled_checkpoint
 from ainet.runtime.merging import BORDER_MAP, MergeModel
 from ainet.runtime.pipeline import network_output
@@ -23,7 +24,7 @@ page_model = load_script(ROOT / "web/page_model.py")
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
     file = tmp_path_factory.mktemp("model") / "model.onnx"
-    onnx.save(page_model.with_small_weights(onnx.load(bundled("ainet-lite.onnx"))), file)
+    onnx.save(page_model.with_small_weights(load_whole(bundled("ainet-lite.onnx"))), file)
     return file
 
 

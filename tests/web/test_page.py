@@ -131,6 +131,43 @@ def test_what_is_no_photo_is_refused_and_the_last_photo_stays(page, tmp_path):
     assert page.evaluate("document.querySelector('#count').max") == superpixels.replace(",", "")
 
 
+def test_of_two_photos_at_once_the_second_is_shown(page, tmp_path):
+    """Its superpixels are fewer than the regions that the first one was asked for."""
+    open_photo(page, PHOTOS / "coffee.jpg")
+    set_count(page, 600)
+    Image.open(PHOTOS / "coffee.jpg").resize((40, 24)).save(tmp_path / "small.png")
+    page.choose_file("#file", PHOTOS / "chelsea.jpg")
+    said = open_photo(page, tmp_path / "small.png")
+    superpixels = int(said.split()[0])
+    assert superpixels < 600
+    assert page.evaluate("document.querySelector('#count').max") == str(superpixels)
+    assert page.evaluate("document.querySelector('canvas').ariaLabel") == f"small: outlines of {superpixels} regions"
+    assert page.evaluate("[document.querySelector('canvas').width, document.querySelector('canvas').height]") == [40, 24]
+    assert page.errors == []
+
+
+def test_a_late_example_gives_way_to_a_photo(page):
+    page.evaluate("void (globalThis.realFetch = fetch)")
+    page.evaluate("globalThis.fetch = (url) => new Promise((resolve) => { globalThis.deliver = () => resolve(realFetch(url)); })")
+    page.evaluate("document.querySelector('.examples button').click()")
+    page.evaluate("globalThis.fetch = realFetch")
+    open_photo(page, PHOTOS / "chelsea.jpg")
+    page.evaluate("deliver()")
+    set_count(page, 30)
+    assert page.evaluate("document.querySelector('canvas').ariaLabel") == "chelsea: outlines of 30 regions"
+    assert page.evaluate(READY)
+
+
+def test_an_example_that_cannot_be_fetched_is_told(page):
+    page.evaluate("void (globalThis.realFetch = fetch)")
+    page.evaluate("globalThis.fetch = () => Promise.reject(new Error('the network is down'))")
+    page.evaluate("document.querySelector('.examples button').click()")
+    page.evaluate("globalThis.fetch = realFetch")
+    page.wait_for("document.querySelector('.status').textContent === 'the network is down'")
+    assert page.evaluate("document.querySelector('.status').classList.contains('error')")
+    assert page.evaluate(READY)
+
+
 @pytest.mark.parametrize("shape", [(16, 16), (16, 3000), (57, 31)])
 def test_photos_of_other_sizes(page, segmenter, shape, tmp_path):
     rng = np.random.default_rng(0)

@@ -12,7 +12,10 @@ def int8_accuracy(result: dict[str, Any]) -> str:
         worst = row["worst"]["asa"]
         values = [f"{row['fp32'][key]:.4f}" for key in ("asa", "br")] + [f"{row['change'][key]:+.5f}" for key in ("asa", "br", "bp")]
         rows.append([f"{row['n_segments']:,}", qualities[row["quality"]], *values, f"{worst['change']:+.4f} ({worst['image']})"])
-    note = f"{result['images']} images; changes against fp32, and the image that loses most. No layer is left in float."
+    note = f"{result['images']} images; changes against fp32, and the image that loses most."
+    if "sensitivity" in result:
+        left = result["sensitivity"]["float_layers"]
+        note += f" In float: {', '.join(left)}." if left else " No layer is left in float."
     if "equal" in result:
         note += f" The best cell is the same for {result['equal']:.1%} of the pixels."
     return table(["superpixels", "count", "ASA, fp32", "BR, fp32", "ASA", "BR", "BP", "ASA of one image"], rows) + "\n\n" + note

@@ -1,10 +1,11 @@
 """Training of the cost: two rounds on pairs of the plain hierarchy, then of that and the first model's.
 
-model = fit(images, channels=16)          # list of LabelledImage -> MergeNetwork
+model = fit(coarse, [*coarse, *fine], channels=16)   # lists of LabelledImage -> MergeNetwork
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +21,18 @@ RATE, DECAY, WARMUP = 2e-3, 1e-2, 50
 REPORT = 200  # steps between two lines
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread, where tensors are so small that threads would wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def fit(
     first: Sequence[LabelledImage],
     images: Sequence[LabelledImage],
@@ -31,24 +44,7 @@ def fit(
     """Train a cost for merging; `first` are those of `images` that the first round learns from.
 
     channels: of the border map; 0 for a cost that needs no network, then the images need no `maps`. steps: of the two rounds.
-    Runs on one thread, as the tensors are small and threads would wait for each other.
     """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return _two_rounds(first, images, channels, seed, report, steps)
-    finally:
-        torch.set_num_threads(threads)
-
-
-def _two_rounds(
-    first: Sequence[LabelledImage],
-    images: Sequence[LabelledImage],
-    channels: int,
-    seed: int,
-    report: Callable[[str], None],
-    steps: tuple[int, int],
-) -> MergeNetwork:
     torch.manual_seed(seed)
     plain = [[merge(image.graph())] for image in first]
     sources = [len(source) for source in images[0].maps] or UNet.border_channels

@@ -60,9 +60,8 @@ class WithBorderMap(nn.Module):
         self.network, self.head = network, head
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.network.encode(image)
-        pixel = self.network.decode(features)
-        return self.network.predict(features, pixel), self.head(*self.network.border_sources(features, pixel))
+        logits, sources = self.network.with_border_sources(image)
+        return logits, self.head(*sources)
 
 
 class _Pool(torch.autograd.Function):

@@ -17,6 +17,13 @@ from torch import Tensor
 from ainet.runtime.merging import MergeTree, RegionGraph, region_graph
 
 
+def overlap(labels: NDArray[np.int32], truth: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """(K, S) the pixels that each region 0..K-1 of `labels` shares with each segment of `truth`, both (H, W); segments by their ids."""
+    segments, index = np.unique(truth, return_inverse=True)
+    count = int(labels.max()) + 1
+    return np.bincount(labels.ravel() * len(segments) + index.ravel(), minlength=count * len(segments)).reshape(count, -1)
+
+
 @dataclass(frozen=True)
 class LabelledImage:
     """An image cut into K regions, with its ground truths.
@@ -35,7 +42,7 @@ class LabelledImage:
     def of(
         cls, labels: NDArray[np.int32], image: NDArray[np.uint8], truths: Sequence[NDArray[np.uint16]], maps: tuple[Tensor, ...] = ()
     ) -> "LabelledImage":
-        return cls(labels, image, [_overlap(labels, truth) for truth in truths], maps)
+        return cls(labels, image, [overlap(labels, truth) for truth in truths], maps)
 
     def graph(self) -> RegionGraph:
         """The region graph without a border map."""
@@ -113,9 +120,3 @@ def _lost(overlaps: Sequence[NDArray[np.int64]], region: NDArray[np.int32], ends
 def _sums(group: NDArray[np.integer[Any]], groups: int, rows: NDArray[Any]) -> NDArray[Any]:
     """(groups, ...) the sums of the rows of each group."""
     return csr_array((np.ones(len(group), rows.dtype), (group, np.arange(len(group)))), shape=(groups, len(group))) @ rows
-
-
-def _overlap(labels: NDArray[np.int32], truth: NDArray[np.uint16]) -> NDArray[np.int64]:
-    segments, index = np.unique(truth, return_inverse=True)
-    count = int(labels.max()) + 1
-    return np.bincount(labels.ravel() * len(segments) + index.ravel(), minlength=count * len(segments)).reshape(count, -1)

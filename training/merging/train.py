@@ -82,9 +82,8 @@ def label_images(network: UNet, samples: Sequence[Sample], count: int, with_maps
         inputs = torch.from_numpy(network_planes(image[None], plan_tables(plan), MEAN))
         planes = inputs.contiguous(memory_format=torch.channels_last)
         with torch.inference_mode():
-            features = network.encode(planes)
-            pixel = network.decode(features)
-            scores = network.predict(features, pixel).contiguous().numpy()
-            maps = network.border_sources(features, pixel) if with_maps else ()
+            logits, sources = network.with_border_sources(planes)
+        maps = sources if with_maps else ()
+        scores = logits.contiguous().numpy()
         labels = postprocess(scores, plan.height, plan.width, plan.min_size, plan.max_size, smoothing=plan.smoothing)[0]
         yield LabelledImage.of(labels, image, sample.segmentations(), tuple(source[0].half().clone() for source in maps))

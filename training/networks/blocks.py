@@ -52,6 +52,12 @@ class UNet(nn.Module):
         pixel = self.decode(features)
         return self.predict(features, pixel), pixel
 
+    def with_border_sources(self, image: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """The same image -> logits (B, 9, H, W), and the `border_sources`."""
+        features = self.encode(image)
+        pixel = self.decode(features)
+        return self.predict(features, pixel), self.border_sources(features, pixel)
+
     def forward(self, image: Tensor) -> Tensor:
         """Normalised RGB image (B, 3, H, W), H and W multiples of 16 -> logits (B, 9, H, W).
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from support.blocks import Blocks
 
 from ainet.benchmarks.accuracy.del_cost import DelCost, train
@@ -29,11 +30,13 @@ def test_rows_are_the_means_over_all_ground_truths(
     bsds: Path, methods: dict[str, Blocks], embed: Callable[[], DelCost], tmp_path: Path
 ) -> None:
     skipped: list[str] = []
+    torch.set_num_threads(2)
     samples = bsds500(bsds, "val")
     result = proposals(["blocks", "absent"], samples, embed, on_skip=skipped.append, pictures=tmp_path / "regions")
     assert [(row["method"], row["cost"], row["regions"]) for row in result["rows"]] == [
         ("blocks", cost, count) for cost in COSTS for count in COUNTS
     ]
+    assert torch.get_num_threads() == 2  # though the embedding is trained on one
     cells = [plan_segments(*sample.image().shape[:2], START).cells for sample in samples]
     assert methods["blocks"].calls == cells
     assert list(result["skipped"]) == ["absent"] and len(skipped) == 1

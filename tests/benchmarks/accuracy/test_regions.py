@@ -8,10 +8,11 @@ import pytest
 from support.blocks import Blocks
 
 from ainet.benchmarks.accuracy.regions import BY_COUNT, run_regions
-from ainet.errors import UsageError
+from ainet.errors import ModelError, UsageError
 from ainet.merge_tree import Hierarchy
 from ainet.metrics.curves import curve_mean
 from ainet.metrics.summary import evaluate_image
+from ainet.models import bundled
 from ainet.runtime.oversegmentation import plan_finer
 from ainet.training.datasets import bsds500
 
@@ -67,6 +68,11 @@ def test_figures_are_means_along_the_curves(bsds: Path, methods: dict[str, Block
 def test_a_model_is_of_one_network(bsds: Path, methods: dict[str, Blocks], names: list[str]) -> None:
     with pytest.raises(UsageError, match="one network"):
         run_regions(names, bsds500(bsds, "val"), model=Path("model.onnx"))
+
+
+def test_a_model_of_another_network_is_refused(bsds: Path) -> None:
+    with pytest.raises(ModelError, match=r"scn\.onnx is of the network scn, not of ainet"):
+        run_regions(["ainet"], bsds500(bsds, "val"), model=bundled("scn.onnx"))
 
 
 def test_no_counts(bsds: Path, methods: dict[str, Blocks]) -> None:

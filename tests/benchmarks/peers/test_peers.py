@@ -178,8 +178,19 @@ def test_weights_as_pytorch_saves_them(photo: NDArray[np.uint8], tmp_path: Path)
 
 def test_tensorrt_needs_an_engine_in_the_folder_of_weights(tmp_path: Path) -> None:
     for weights in (None, tmp_path):
-        with pytest.raises(DeviceError, match=r"'ainet@tensorrt' .*ainet\.engine"):
+        with pytest.raises(
+            DeviceError, match=r"'ainet@tensorrt' .*ainet\.engine .*: ainet export ainet -o ainet\.onnx, ainet build ainet\.onnx"
+        ):
             open_method("ainet@tensorrt", Options(weights))
+
+
+def test_an_engine_of_another_network_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No TensorRT is needed to see what an engine holds: the bundled SCN stands for what is opened."""
+    (tmp_path / "ainet.engine").touch()
+    with ainet.Segmenter.load("scn", device="cpu") as scn:
+        monkeypatch.setattr(ainet.Segmenter, "load", lambda *_: scn)
+        with pytest.raises(ModelError, match=r"'ainet@tensorrt' .*ainet\.engine, which holds the network scn"):
+            open_method("ainet@tensorrt", Options(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["ssn", "seal"])

@@ -4,97 +4,22 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import html5lib
-import numpy as np
 import pytest
 from PIL import Image
-from support.blocks import install_blocks, write_bsds
 from support.paths import ROOT
 
-from ainet.benchmarks.accuracy.protocol import BSDS
-from ainet.benchmarks.accuracy.regions import run_regions
-from ainet.benchmarks.accuracy.run import run_accuracy
 from ainet.benchmarks.report import write_report
 from ainet.benchmarks.report.plots import draw_all
 from ainet.benchmarks.report.results import load_results
-from ainet.benchmarks.result import write_result
 from ainet.errors import UsageError
 from ainet.files import write_json
-from ainet.labels import write_labels
-from ainet.training.datasets import bsds500
 
 BROWSERS = ("chromium", "chromium-headless-shell", "chromium-browser", "google-chrome")
-SCALES = (0.5, 1.0, 1.6)
 RESULTS = ROOT / "benchmarks/results"
-
-
-@pytest.fixture(scope="module")
-def bsds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        yield write_bsds(tmp_path_factory.mktemp("data") / "bsds", patch)
-
-
-@pytest.fixture(scope="module")
-def run(bsds: Path) -> Path:
-    """The folder of an accuracy run of two methods, and of one that is not installed."""
-    with pytest.MonkeyPatch.context() as patch:
-        install_blocks(patch)
-        run_accuracy(["blocks", "other", "absent"], bsds, "val", bsds.parent / "run", protocol=replace(BSDS, scales=SCALES))
-    return bsds.parent / "run"
-
-
-@pytest.fixture(scope="module")
-def latency(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    def row(method: str, height: int, count: int, seconds: float) -> dict[str, Any]:
-        times = {"median": seconds, "p95": 1.1 * seconds}
-        stages = {"network": 0.75 * seconds, "connectivity": 0.25 * seconds}
-        place = {"method": method, "height": height, "width": 481, "n_segments": count, "superpixels": count + 1, "repeats": 5}
-        return {**place, "seconds": times, "stages": stages, "ratio": {"scn": seconds / 0.05}}
-
-    memory = {"method": "ainet", "height": 321, "width": 481, "n_segments": 96, "peak_mib": 200.5, "loaded_mib": 100.0, "gpu_mib": None}
-    result = {
-        "benchmark": "latency",
-        "settings": {"device": "cpu", "threads": 2},
-        "methods": {"ainet": {"parameters": {}, "trained": True}, "scn": {"parameters": {}, "trained": False}},
-        "counts": [row("scn", 321, 96, 0.05), row("scn", 321, 600, 0.09), row("ainet", 321, 96, 0.06), row("ainet", 321, 600, 0.1)],
-        "sizes": [row("scn", 480, 900, 0.2), row("scn", 960, 1800, 0.4)],
-        "growth": {"scn": {"exponent": 1.0, "points": 2}},
-        "memory": [memory],
-        "left_out": [{"method": "ainet", "height": 480, "width": 481, "n_segments": 900, "reason": "too <slow>"}],
-        "skipped": {},
-        "versions": {"numpy": "2"},
-        "machine": {"processor": "a test's"},
-    }
-    path = tmp_path_factory.mktemp("latency") / "latency_cpu.json"
-    write_json(path, result)
-    return path
-
-
-@pytest.fixture(scope="module")
-def regions(bsds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("regions") / "regions.json"
-    with pytest.MonkeyPatch.context() as patch:
-        install_blocks(patch)
-        write_result(path, "regions", {"split": "val", **run_regions(["blocks"], bsds500(bsds, "val"), counts=[50, 100])})
-    return path
-
-
-@pytest.fixture(scope="module")
-def proposals(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Rows of two methods, and the kept regions of one image."""
-    path = tmp_path_factory.mktemp("proposals") / "proposals.json"
-    costs = [("ainet", "plain"), ("ainet", "image"), ("ainet", "network"), ("slic", "image"), ("slic", "del")]
-    rows = [{"method": method, "cost": cost, "regions": n, "asa": 0.8 + n / 1000} for method, cost in costs for n in (5, 20)]
-    write_json(path, {"benchmark": "proposals", "split": "val", "images": 2, "rows": rows, "methods": {}, "skipped": {}, "start": 600})
-    folder = path.with_suffix("") / "11"
-    folder.mkdir(parents=True)
-    write_labels(folder / "slic-del.png", np.zeros((321, 481), np.int32))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +32,7 @@ def test_it_is_valid_html_and_fetches_nothing(page: str) -> None:
     html5lib.HTMLParser(strict=True).parse(page)  # raises at the first error
     assert not re.search(r"https?://|//[a-z]+\.|@import|<(iframe|link rel=.?stylesheet)", page)
     uris = re.findall(r'[\s(](?:href|src)="([^"]+)"|url\("?([^")]+)', page)
-    assert sum(image.startswith("data:image/jpeg") for image, _ in uris) == 2 * 4 + 2  # of two images, each with two methods; of proposals
+    assert sum(image.startswith("data:image/jpeg") for image, _ in uris) == 2 * 4 + 3  # of two images, each with two methods; of proposals
     assert all("".join(uri).startswith(("data:", "#")) for uri in uris)
 
 
@@ -118,7 +43,7 @@ def test_ids_are_unique_and_links_lead_somewhere(page: str) -> None:
     targets = set(re.findall(r'href="#([^"]+)"', body)) | set(re.findall(r"url\(#([^)]+)\)", body))
     assert targets - set(ids) == set()
     points = [target for target in targets if target.startswith(("accuracy-", "counts0-", "sizes0-"))]
-    assert len(points) == 2 * len(SCALES) + 4 + 2  # every point of the plots leads to its row
+    assert len(points) == 2 * 3 + 4 + 2  # every point of the plots leads to its row
     merged = [target for target in targets if target.startswith("regions-blocks-")]
     assert len(merged) == 3 * 2  # as they are, by the plain and by the learned cost
     # The image's cost is left out where the network's is there.
@@ -158,6 +83,11 @@ def test_it_says_what_was_skipped_left_out_and_random(page: str) -> None:
     assert "absent: method &#x27;absent&#x27; needs the package absent: pip install absent" in page
     assert "ainet, 481x480, 900 superpixels: too &lt;slow&gt;" in page
     assert "With random weights, which take the same time: scn." in page
+
+
+def test_pictures_of_proposals_are_named_by_method_and_cost(page: str) -> None:
+    captions = re.findall(r"<img [^>]*><figcaption>([^<]*)<", page)
+    assert captions == ["image", "ainet-lite, plain", "slic, del"] + 2 * ["image", "ground truth", "blocks", "other"]
 
 
 def test_plots_for_a_paper(latency: Path, tmp_path: Path) -> None:
@@ -201,43 +131,6 @@ def test_ablation(run: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "ablation.json", {"benchmark": "ablation", **shared, "data": {}, "variants": {}, "recipe": RECIPE})
     with pytest.raises(UsageError, match=r"'images'|'name'|'split'"):
         write_report([run, tmp_path / "ablation.json"], tmp_path / "report.html")
-
-
-def test_results_that_do_not_belong_together(run: Path, tmp_path: Path) -> None:
-    def changed(**values: Any) -> Path:
-        result = {**json.loads((run / "accuracy_blocks.json").read_text()), **values}
-        write_json(tmp_path / "accuracy_changed.json", result)
-        return tmp_path / "accuracy_changed.json"
-
-    out = tmp_path / "report.html"
-    data = json.loads((run / "accuracy_other.json").read_text())["data"]
-    with pytest.raises(UsageError, match=r"'split' is val .* test"):
-        write_report([run, changed(method="new", data={**data, "split": "test"})], out)
-    with pytest.raises(UsageError, match=r"'name' is public .* own"):
-        write_report([run, changed(method="new", protocol={"name": "own"})], out)
-    with pytest.raises(UsageError, match="'blocks'"):
-        write_report([run, changed()], out)
-    assert not out.exists()
-
-
-def test_sources_that_are_no_results(run: Path, tmp_path: Path, bsds: Path) -> None:
-    out = tmp_path / "report.html"
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "broken.json").write_text("{")
-    (tmp_path / "other.json").write_text("[1]")
-    (tmp_path / "old.json").write_text('{"benchmark": "latency"}')
-    for source, message in (
-        ("nowhere.json", "nowhere.json"),
-        ("empty", "empty"),
-        ("broken.json", "broken.json"),
-        ("old.json", "old.json lacks 'settings'"),
-        ("other.json", "other.json"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            write_report([run, tmp_path / source], out)
-    copy = shutil.copy(run / "accuracy_blocks.json", tmp_path / "accuracy_blocks.json")
-    with pytest.raises(UsageError, match="label maps"):
-        write_report([Path(copy)], out, bsds)
 
 
 PROBE = """

@@ -10,7 +10,7 @@ from ainet.benchmarks.speed.postprocessing import PEER, postprocessing
 from ainet.benchmarks.speed.startup import startup
 from ainet.benchmarks.speed.throughput import throughput
 from ainet.benchmarks.speed.training_speed import some_samples, training_speed
-from ainet.errors import DeviceError, ImageError
+from ainet.errors import DeviceError, ImageError, UsageError
 from ainet.training.recipe import Recipe
 
 pytestmark = pytest.mark.slow
@@ -54,8 +54,10 @@ def test_throughput(tmp_path: Path) -> None:
 
 
 def test_training_speed() -> None:
-    recipe = Recipe("tiny", iterations=100, batch_size=1, lr=1e-3, crop=32)
+    recipe = Recipe("tiny", iterations=100, batch_size=1, lr=1e-3, crop=32, boundary="paper")
     result = training_speed("ainet", recipe, some_samples(None)[:2], "cpu", steps=2)
     assert set(result["parts_seconds"]) == {"data", "network", "loss"}
     assert result["iterations_per_second"] == pytest.approx(1 / result["seconds_per_step"])
     assert result["hours_of_the_recipe"] == pytest.approx(100 * result["seconds_per_step"] / 3600)
+    with pytest.raises(UsageError, match="unknown network 'ssn'; choose one of ainet"):
+        training_speed("ssn", recipe, some_samples(None)[:2], "cpu", steps=2)

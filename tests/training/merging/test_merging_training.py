@@ -11,7 +11,7 @@ from ainet.runtime.postprocess import enforce_connectivity
 from ainet.training.checkpoint import load_checkpoint, save_checkpoint
 from ainet.training.merging.fit import fit, loss_of, tree_of
 from ainet.training.merging.model import MergeNetwork
-from ainet.training.merging.pairs import LabelledImage, collect_pairs
+from ainet.training.merging.pairs import LabelledImage, collect_pairs, overlap
 from ainet.training.networks import build
 
 pytestmark = pytest.mark.slow
@@ -33,10 +33,16 @@ def make_image(seed: int, channels: bool = True) -> LabelledImage:
 def lost_pixels(image: LabelledImage, region: NDArray, a: int, b: int) -> float:
     """Mean over annotators of what ASA loses by merging two regions, over the pixels of the smaller one."""
     total = 0.0
-    for overlap in image.overlaps:
-        of_a, of_b = overlap[region == a].sum(0), overlap[region == b].sum(0)
+    for table in image.overlaps:
+        of_a, of_b = table[region == a].sum(0), table[region == b].sum(0)
         total += (of_a.max() + of_b.max() - (of_a + of_b).max()) / min(of_a.sum(), of_b.sum())
     return total / len(image.overlaps)
+
+
+def test_overlap_counts_the_pixels_of_each_pair() -> None:
+    labels = np.array([[0, 0, 1], [2, 2, 1]], np.int32)
+    truth = np.array([[7, 3, 3], [7, 7, 9]], np.uint16)
+    np.testing.assert_array_equal(overlap(labels, truth), [[1, 1, 0], [1, 0, 1], [0, 2, 0]])
 
 
 def test_pairs_of_all_levels() -> None:
@@ -123,7 +129,12 @@ def test_checkpoints_carry_the_cost(tmp_path) -> None:
     loaded = load_checkpoint(tmp_path / "scn.safetensors")
     assert loaded.merging is not None
     assert loaded.merging.channels == 8
+    assert loaded.has_border_map
     for key, value in merging.state_dict().items():
         torch.testing.assert_close(loaded.merging.state_dict()[key], value, rtol=0, atol=0)
     save_checkpoint(tmp_path / "bare.safetensors", network, {"network": "scn"})
-    assert load_checkpoint(tmp_path / "bare.safetensors").merging is None
+    bare = load_checkpoint(tmp_path / "bare.safetensors")
+    assert bare.merging is None and not bare.has_border_map
+    save_checkpoint(tmp_path / "image.safetensors", network, {"network": "scn"}, MergeNetwork(0))
+    of_the_image = load_checkpoint(tmp_path / "image.safetensors")
+    assert of_the_image.merging is not None and not of_the_image.has_border_map
