@@ -13,7 +13,7 @@ from pathlib import Path
 from ainet.arguments import check_choice
 from ainet.errors import ModelError, UsageError, short
 from ainet.files import is_file, is_folder, path_text
-from ainet.wrong_content import looks_like_onnx, read_model_head
+from ainet.wrong_content import looks_like_onnx, read_head
 
 BUNDLED = ("ainet", "ainet-lite", "scn")  # networks with weights in the package
 DEFAULT = "ainet-lite"  # of them, on every device, so that a photo has one segmentation: the quickest; ainet is a little more accurate
@@ -129,6 +129,18 @@ def check_onnx_suffix(path: Path) -> None:
     """Raise `ModelError` where a file of another suffix holds an ONNX model, or cannot be read."""
     if looks_like_onnx(read_model_head(path)):
         raise ModelError(f"{path} is an ONNX file under another suffix; rename it to {path.stem}{ONNX}")
+
+
+def read_model_head(file: Path) -> bytes:
+    """The first bytes of a model file.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return read_head(file)
+    except OSError as error:
+        raise ModelError(f"cannot read the model {file}: {error.strerror}; check its permissions") from error
 
 
 def bundled_checkpoint(network: str = DEFAULT) -> Path:

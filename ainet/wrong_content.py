@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import BinaryIO
 
-from ainet.errors import ModelError
-
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 WEB_PAGE = (b"<!doctype html", b"<html")
 HEAD = 512  # bytes that tell
@@ -21,18 +19,6 @@ def read_head(file: Path, data: BinaryIO | None = None) -> bytes:
         return data.read(HEAD)
     with file.open("rb") as stream:
         return stream.read(HEAD)
-
-
-def read_model_head(file: Path) -> bytes:
-    """The first bytes of a model file.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    try:
-        return read_head(file)
-    except OSError as error:
-        raise ModelError(f"cannot read the model {file}: {error.strerror}; check its permissions") from error
 
 
 def looks_like_onnx(head: bytes) -> bool:

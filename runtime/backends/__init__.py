@@ -19,14 +19,13 @@ from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+from ainet.arguments import checked_threads
 from ainet.errors import AINetError, DeviceError, ModelError, UsageError, import_failed
 from ainet.files import is_file, is_folder
-from ainet.models import ENGINE, Device, unknown_name
+from ainet.models import ENGINE, Device, read_model_head, unknown_name
 from ainet.runtime.backends.base import Backend
 from ainet.runtime.threads import engine_threads
-from ainet.wrong_content import check_content, read_model_head
-
-MAX_THREADS = 4096
+from ainet.wrong_content import check_content
 
 __all__ = ["Backend", "open_backend"]
 
@@ -44,8 +43,7 @@ def open_backend(model: Path, device: str = "auto", threads: int = 0, int8: Path
         DeviceError: the device or its engine is not there.
         ModelError: the file is missing, damaged or not an exported model.
     """
-    if not 0 <= threads <= MAX_THREADS:
-        raise UsageError(f"threads={threads} is out of range: choose 1 to {MAX_THREADS}, or 0 for all cores")
+    threads = checked_threads(threads)
     if is_folder(model):
         raise ModelError(f"{model} is a folder; name the file of a model in it")
     if not is_file(model):

@@ -191,7 +191,7 @@ def test_a_part_far_inside_a_large_grid(smoothing: int, lying: Callable[[NDArray
 )
 def test_parts_and_windows_that_are_not_inside(part: tuple[int, int], window: Window, smoothing: int) -> None:
     out = np.full((48, 80), -1, np.int32)
-    with pytest.raises(ValueError, match="part|window"):
+    with pytest.raises(ValueError, match=r"part|window"):
         assign_part(scores_of(14), part, (48, 80), window, out, smoothing=smoothing, logits=True)
     assert (out == -1).all()
 

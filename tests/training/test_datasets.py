@@ -158,6 +158,8 @@ class TestLabelFolder:
         (tmp_path / "labels/b.png").unlink()
         with pytest.raises(ImageError, match=r"a\.png is \(30, 20\), its image is \(20, 30\)"):
             label_folder(tmp_path / "images", tmp_path / "labels")[0].segmentations()
+        with pytest.raises(UsageError, match=r"a\.png stands for an image and for its own label map"):
+            label_folder(tmp_path / "images", tmp_path / "images")
 
     def test_more_regions_than_16_bits_hold(self, tmp_path: Path) -> None:
         write_rgb(tmp_path / "images/a.png", picture(257, 256))

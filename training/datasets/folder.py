@@ -65,7 +65,7 @@ def label_folder(
 
     Raises:
         UsageError: a folder is not there or empty, two files in it differ in their suffixes alone, or an image or label map lacks
-            its partner.
+            its partner or is its own.
     """
     image_paths = _images(Path(images), report)
     label_paths = find_labels(labels, image_paths)
@@ -76,6 +76,9 @@ def label_folder(
     if lonely:
         missing = f"no label map in {labels}" if lonely[0] in image_paths else f"no image in {images}"
         raise UsageError(f"{len(lonely)} files lack a partner: '{lonely[0]}' has {missing}; {LAYOUT}")
+    for name, path in image_paths.items():
+        if any(path.samefile(other) for other in label_paths[name]):
+            raise UsageError(f"{path} stands for an image and for its own label map; {LAYOUT}")
     return [FolderSample(path, tuple(label_paths[name]), border) for name, path in image_paths.items()]
 
 
