@@ -5,18 +5,17 @@ import io
 import os
 import pickle
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from ainet.errors import ModelError, OutputError, UsageError
-from ainet.files import atomic_path, is_file
+from ainet.errors import ModelError, UsageError
+from ainet.files import atomic_path, check_place, is_file
 from ainet.training.recipe import recipe_from_dict
 
 STATE = "state.pt"
-LOCK = ".lock"
 NAMES = {"initial": "the SHA-256 of --weights"}  # of entries that do not say what they are
 
 
@@ -73,20 +72,23 @@ def whole_state(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder for one run; the lock ends with the process, however it ends.
+    """Hold the folder for one run; the lock ends with the process, however it ends. A folder that stays empty is removed.
 
     Raises:
         UsageError: another process holds it.
         OutputError: the folder cannot be written.
     """
+    check_place(folder / STATE)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / LOCK).open("w")
-    except OSError as error:
-        raise OutputError(f"cannot write in {folder}: {error.strerror or error}; choose another place or free it") from error
-    with file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UsageError(f"another run is training in {folder}; stop it, or use another output folder") from error
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # raised where it is not empty
+                folder.rmdir()
+    finally:
+        os.close(descriptor)
