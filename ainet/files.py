@@ -138,12 +138,27 @@ def parse_json(text: str) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
+@contextlib.contextmanager
+def lock(path: Path, wait: bool) -> Iterator[int]:
+    """Hold the lock of a file or folder; `OSError` where another holds it and one does not `wait`."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:  # of some network file systems too, which have no locks: nothing is cleared there
+            if not wait:
+                raise
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what killed processes have left half-written in a folder."""
     with contextlib.suppress(OSError):
         for entry in os.scandir(folder):
             if _temporary(entry.name):
-                with contextlib.suppress(OSError), _lock(Path(entry.path), wait=False):
+                with contextlib.suppress(OSError), lock(Path(entry.path), wait=False):
                     _remove(Path(entry.path))
 
 
@@ -184,9 +199,9 @@ def _locked(target: Path, folder: bool) -> Iterator[Path]:
     if parent.absolute() not in _cleared:
         clear_leftovers(parent)
         _cleared.add(parent.absolute())
-    with contextlib.ExitStack() as lock:
+    with contextlib.ExitStack() as held:
         temporary = _new(target, folder)
-        while not _is_held(temporary, lock):
+        while not _is_held(temporary, held):
             temporary = _new(target, folder)
         try:
             yield temporary
@@ -200,27 +215,12 @@ def _new(target: Path, folder: bool) -> Path:
     return path
 
 
-def _is_held(path: Path, lock: contextlib.ExitStack) -> bool:
+def _is_held(path: Path, held: contextlib.ExitStack) -> bool:
     """Lock a new file or folder; False where another process has just removed it as a leftover."""
     try:
-        return os.fstat(lock.enter_context(_lock(path, wait=True))).st_nlink > 0
+        return os.fstat(held.enter_context(lock(path, wait=True))).st_nlink > 0
     except FileNotFoundError:
         return False
-
-
-@contextlib.contextmanager
-def _lock(path: Path, wait: bool) -> Iterator[int]:
-    """Hold the lock of a file or folder; `OSError` where another holds it and one does not `wait`."""
-    lock = os.open(path, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # of some network file systems too, which have no locks: nothing is cleared there
-            if not wait:
-                raise
-        yield lock
-    finally:
-        os.close(lock)
 
 
 def _remove(path: Path) -> None:

@@ -9,19 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ainet import Segmenter
+from ainet.benchmarks.accuracy.regions import METRICS, Pairs, score
 from ainet.benchmarks.result import write_result
-from ainet.metrics import achievable_segmentation_accuracy, boundary_precision, boundary_recall, compactness
 from ainet.metrics.label_map import LabelMap
 from ainet.training.datasets import bsds500
 
 NETWORK, DEVICE, PRECISION = "ainet", "openvino", "fp32"
 COUNTS = {"fast": (200, 600, 1000), "best": (100, 216, 384, 600)}  # by the quality of the call
-METRICS = {
-    "asa": achievable_segmentation_accuracy,
-    "rec": boundary_recall,
-    "pre": boundary_precision,
-    "co": lambda labels, truth: compactness(labels),
-}
+SHOWN = METRICS[:-1]  # all but the count
 
 
 def main() -> None:
@@ -33,16 +28,16 @@ def main() -> None:
     samples = bsds500(given.bsds, "val")[:: given.step]
     segmenter = Segmenter.load(NETWORK, DEVICE, precision=PRECISION)
     ways = [(quality, count, compact) for quality, counts in COUNTS.items() for count in counts for compact in (False, True)]
-    found: dict[tuple[str, int, bool], list[list[float]]] = {way: [] for way in ways}  # by image and ground truth
+    found: dict[tuple[str, int, bool], list[Pairs]] = {way: [] for way in ways}  # by image
     for sample in samples:
         image, truths = sample.image(), [LabelMap(truth) for truth in sample.segmentations()]
         for quality, count, compact in ways:
             labels = LabelMap(segmenter(image, n_segments=count, quality=quality, compact=compact))
-            found[quality, count, compact] += [[metric(labels, truth) for metric in METRICS.values()] for truth in truths]
+            found[quality, count, compact].append(score(labels, truths))
         print(sample.image_id, flush=True)
     rows = []
-    for (quality, count, compact), values in found.items():
-        means = dict(zip(METRICS, np.round(np.mean(values, 0), 5).tolist(), strict=True))
+    for (quality, count, compact), pairs in found.items():
+        means = dict(zip(SHOWN, np.concatenate(pairs).mean(0)[: len(SHOWN)].round(5).tolist(), strict=True))
         rows.append({"quality": quality, "n_segments": count, "compact": compact, **means})
     write_result(given.out, "even_shapes", {"split": "val", "images": len(samples), "network": NETWORK, "rows": rows})
 

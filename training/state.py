@@ -1,18 +1,17 @@
 """The training state on disk: `state.pt`, all that a run needs to go on, bit for bit. One run at a time may use a folder."""
 
-import fcntl
 import io
 import os
 import pickle
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ainet.errors import ModelError, UsageError
-from ainet.files import atomic_path, check_place, is_file
+from ainet.files import atomic_path, check_place, is_file, lock
 from ainet.training.recipe import recipe_from_dict
 
 STATE = "state.pt"
@@ -79,10 +78,9 @@ def locked(folder: Path) -> Iterator[None]:
         OutputError: the folder cannot be written.
     """
     check_place(folder / STATE)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
+    with ExitStack() as held:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(lock(folder, wait=False))
         except BlockingIOError as error:
             raise UsageError(f"another run is training in {folder}; stop it, or use another output folder") from error
         try:
@@ -90,5 +88,3 @@ def locked(folder: Path) -> Iterator[None]:
         finally:
             with suppress(OSError):  # raised where it is not empty
                 folder.rmdir()
-    finally:
-        os.close(descriptor)

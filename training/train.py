@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import torch
@@ -28,8 +28,8 @@ from ainet.training.trainer import Trainer
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Train on where nobody reads on, as in `ainet train ... | head -1`."""
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, self.file.fileno())
+        with suppress(SystemExit):  # by which rich ends the program, once it has turned its output away
+            super().on_broken_pipe()
 
 
 def train(

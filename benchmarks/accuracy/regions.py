@@ -82,7 +82,7 @@ def run_regions(
             image = sample.image()
             maps = _by_count(method, image, counts) if starts is None else _from_starts(method, image, starts, counts)
             for start, cost, count, labels in maps:
-                found.setdefault((Curve(name, start, cost), count), []).append(_score(LabelMap(labels), ground_truths))
+                found.setdefault((Curve(name, start, cost), count), []).append(score(LabelMap(labels), ground_truths))
     complete = {key: rows for key, rows in found.items() if len(rows) == len(samples)}
     return {
         "images": len(samples),
@@ -116,7 +116,8 @@ def _from_starts(method: TreeMethod, image: Image, starts: Sequence[int], counts
                     yield start, cost, count, tree.cut(count)
 
 
-def _score(labels: LabelMap, ground_truths: Sequence[LabelMap]) -> Pairs:
+def score(labels: LabelMap, ground_truths: Sequence[LabelMap]) -> Pairs:
+    """(ground truths, `METRICS`) of one label map."""
     of_image = (compactness(labels), labels.largest_id + 1)
     of_pair = (achievable_segmentation_accuracy, boundary_recall, boundary_precision)
     return np.array([(*(metric(labels, truth) for metric in of_pair), *of_image) for truth in ground_truths])

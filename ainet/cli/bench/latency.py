@@ -42,7 +42,6 @@ def latency(
 ) -> None:
     """Time against number of superpixels and image size, all methods in alternation in one run; memory; ratios to SCN and SSN."""
     from ainet.benchmarks.speed.cases import parse_counts_or_none, parse_sizes
-    from ainet.files import atomic_path
     from ainet.images import read_image
 
     counted, sized = parse_counts_or_none(joined(counts, COUNTS)), parse_sizes(joined(sizes, SIZES))
@@ -55,9 +54,9 @@ def latency(
         from ainet.benchmarks.speed.stages import stage_overview
 
     options = Options(weights, device, threads)
-    with atomic_path(out) as temporary, errors.status("") as status:  # says now whether it can be written
+    with errors.status("") as status:
         result = run_latency(method, counted, sized, options, repeats, budget, picture, batches, status.update, tell_skipped)
-        write_result(temporary, "latency", result)
+    write_result(out, "latency", result)
     print_table(overview(result))
     if result["stages"]:
         print_table(stage_overview(result["stages"]))
